@@ -1,0 +1,140 @@
+"""How instruments are named: our tables' form, and the forms vendors use for the same thing.
+
+Stocks, ETFs and indices stand in dot form (`BRK.B`, `^GSPC`), options as compact OCC
+(`AAPL251219C00150000`). Dashes, `O:` and padding exist only at the edges. US listings only:
+a dash and a dot both part the share class from the ticker.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+MAX_TICKER_LENGTH = 12
+
+# ASCII classes on purpose: `\w` and `\d` would let look-alike letters and digits through.
+_TICKER = re.compile(r"\^?[A-Z][A-Z0-9]*(?:[.-][A-Z0-9]+)*")
+_ROOT = re.compile(r"[A-Z][A-Z0-9]{0,5}")
+_OCC = re.compile(
+    rf"(?:O:)?({_ROOT.pattern}) {{0,5}}([0-9]{{2}})([0-9]{{2}})([0-9]{{2}})([CP])([0-9]{{8}})"
+)
+
+# OCC roots have no room for a dot, so the share class must be known to be put back.
+_SHARE_CLASS_ROOTS = {
+    "BFA": "BF.A",
+    "BFB": "BF.B",
+    "BRKB": "BRK.B",
+    "HEIA": "HEI.A",
+    "LENB": "LEN.B",
+    "MOGA": "MOG.A",
+}
+
+_STRIKE_UNIT = Decimal("0.001")
+_STRIKE_LIMIT = Decimal(100_000)
+
+
+def parse_symbol(text: str) -> str:
+    """Read a ticker and return it in canonical form: upper case, share class after a dot.
+
+    Up to 12 letters, digits, dots and dashes, a letter first; `^` may lead (an index).
+    Raises ValueError for anything else, formula-like text included.
+    """
+    ticker = text.strip(" ")
+    # Before upper(): it turns some non-ASCII letters into ASCII ones.
+    if not ticker.isascii():
+        raise ValueError("a ticker has only ASCII letters, digits, dots and dashes")
+    ticker = ticker.upper()
+    if len(ticker.removeprefix("^")) > MAX_TICKER_LENGTH or not _TICKER.fullmatch(ticker):
+        raise ValueError(
+            f"a ticker has up to {MAX_TICKER_LENGTH} letters, digits, dots and dashes, "
+            "a letter first (^ may lead an index)"
+        )
+    return ticker.replace("-", ".")
+
+
+def to_dashed(symbol: str) -> str:
+    """Write a canonical symbol as Yahoo and Finviz do: `BRK.B` becomes `BRK-B`."""
+    return symbol.replace(".", "-")
+
+
+def to_polygon(symbol: str) -> str:
+    """Write a canonical symbol as Polygon does: `O:` before an option, stocks unchanged.
+
+    Raises ValueError for an index: Polygon names those differently (`I:SPX` for `^GSPC`).
+    """
+    if symbol.startswith("^"):
+        raise ValueError(f"{symbol}: Polygon knows indices by other names")
+    return f"O:{symbol}" if is_option(symbol) else symbol
+
+
+def from_polygon(ticker: str) -> str:
+    """Read a Polygon stock or option ticker into canonical form; ValueError if it is neither."""
+    contract = parse_occ(ticker)
+    return contract.occ if contract is not None else parse_symbol(ticker)
+
+
+@dataclass(frozen=True, slots=True)
+class OptionContract:
+    """A listed option: what its OCC symbol says, no more.
+
+    `underlying` is in dot form, `option_type` call or put, `strike_usd` a positive multiple of
+    0.001 below 100,000, the year 2000 to 2099. Raises ValueError otherwise.
+    """
+
+    underlying: str
+    expiration_date: date
+    option_type: str
+    strike_usd: Decimal
+
+    def __post_init__(self) -> None:
+        if not _ROOT.fullmatch(self.root):
+            raise ValueError(f"{self.underlying!r}: an option's underlying has 1 to 6 characters")
+        if self.option_type not in ("call", "put"):
+            raise ValueError(f"{self.option_type!r}: an option is a call or a put")
+        if not 2000 <= self.expiration_date.year <= 2099:
+            raise ValueError(f"{self.expiration_date}: an option expires in 2000 to 2099")
+        if not 0 < self.strike_usd < _STRIKE_LIMIT or self.strike_usd % _STRIKE_UNIT:
+            raise ValueError(f"{self.strike_usd}: a strike is 0.001 to 99999.999, in thousandths")
+
+    @property
+    def root(self) -> str:
+        """The OCC root: the underlying without its dot."""
+        return self.underlying.replace(".", "")
+
+    @property
+    def is_adjusted(self) -> bool:
+        """Whether the root ends in a digit: after a corporate action, so not plainly 100 shares."""
+        return self.root[-1].isdigit()
+
+    @property
+    def occ(self) -> str:
+        """The compact OCC symbol, such as `AAPL251219C00150000`."""
+        thousandths = int(self.strike_usd / _STRIKE_UNIT)
+        side = self.option_type[0].upper()
+        return f"{self.root}{self.expiration_date:%y%m%d}{side}{thousandths:08d}"
+
+
+def parse_occ(text: str) -> OptionContract | None:
+    """Read an OCC symbol: compact, `O:` before it, or padded to 21 characters; any case.
+
+    Returns None for anything else, an impossible date or a zero strike included.
+    """
+    text = text.strip(" ")
+    match = _OCC.fullmatch(text.upper()) if text.isascii() else None
+    if match is None:
+        return None
+    root, year, month, day, side, thousandths = match.groups()
+    try:
+        return OptionContract(
+            underlying=_SHARE_CLASS_ROOTS.get(root, root),
+            expiration_date=date(2000 + int(year), int(month), int(day)),
+            option_type="call" if side == "C" else "put",
+            strike_usd=Decimal(int(thousandths)) / 1000,
+        )
+    except ValueError:
+        return None
+
+
+def is_option(symbol: str) -> bool:
+    """Tell whether a symbol reads as an OCC option."""
+    return parse_occ(symbol) is not None
