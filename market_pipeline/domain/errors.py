@@ -1,0 +1,140 @@
+"""Every error this project raises on purpose, as one tree.
+
+    MarketPipelineError
+    |-- ConfigurationError        a setting is missing or contradicts another
+    |-- InputError                a person's input is wrong; says what, where and what to do
+    |   |-- NotASession           a date on which the exchange did not trade
+    |   `-- PortfolioFileError    a portfolio file with every problem found in it
+    `-- VendorError               the outside world did not deliver
+        |-- NotEntitled           401/403: the key or its plan does not cover this; never retried
+        |-- UnknownSymbol         the vendor does not know the symbol; never retried
+        |-- Blocked               the vendor refuses the client (login page, captcha, HTML 403)
+        |-- BadPayload            the body is not what the endpoint promises
+        |   `-- LayoutChanged     a required field, column or element is gone
+        |-- CircuitOpen           not asked at all: the vendor failed too often just now
+        `-- Transient             may work a moment later; retried
+            |-- Throttled         429 or its equivalent; carries `retry_after_s`
+            `-- Unavailable       5xx, time-out, reset, unreachable
+
+Messages never carry a key: vendors redact before they raise.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+
+class MarketPipelineError(Exception):
+    """Base of every error raised on purpose."""
+
+
+class ConfigurationError(MarketPipelineError):
+    """A setting is missing or contradicts another."""
+
+
+class InputError(MarketPipelineError):
+    """A person's input is wrong."""
+
+
+class NotASession(InputError):
+    """A date was asked for on which the exchange did not trade."""
+
+    def __init__(self, asked: date, before: date | None, after: date | None, reason: str) -> None:
+        self.asked, self.before, self.after, self.reason = asked, before, after, reason
+        nearest = " and ".join(d.isoformat() for d in (before, after) if d is not None)
+        super().__init__(
+            f"{asked.isoformat()} is no trading session ({reason}); the nearest are {nearest}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class FileProblem:
+    """One thing wrong in one place of a file.
+
+    `row` is the 1-based line of the file as an editor shows it (None: the file as a whole),
+    `column` the header as written in the file, `value` what stood there (shortened).
+    """
+
+    row: int | None
+    column: str | None
+    value: str | None
+    expected: str
+
+    def __str__(self) -> str:
+        place = ", ".join(
+            part
+            for part in (
+                f"row {self.row}" if self.row is not None else "",
+                f"column {self.column}" if self.column else "",
+            )
+            if part
+        )
+        found = f"found {self.value!r}, " if self.value is not None else ""
+        return f"{place}: {found}{self.expected}" if place else f"{found}{self.expected}"
+
+
+class PortfolioFileError(InputError):
+    """A portfolio file was refused; `problems` holds what was found, in file order.
+
+    `unlisted` counts the problems beyond those, when there were too many to list.
+    """
+
+    def __init__(self, file: str, problems: Sequence[FileProblem], unlisted: int = 0) -> None:
+        self.file, self.problems, self.unlisted = file, tuple(problems), unlisted
+        lines = [f"  {problem}" for problem in self.problems]
+        if unlisted:
+            lines.append(f"  and {unlisted} more")
+        found = len(self.problems) + unlisted
+        super().__init__("\n".join([f"{file}: nothing was imported, {found} problem(s):", *lines]))
+
+
+class VendorError(MarketPipelineError):
+    """A vendor did not deliver. `kind` is the stable short name kept in logs and rows."""
+
+    kind = "vendor_error"
+
+    def __init__(self, vendor: str, endpoint: str, detail: str) -> None:
+        self.vendor, self.endpoint, self.detail = vendor, endpoint, detail
+        super().__init__(f"{vendor} {endpoint}: {detail}")
+
+
+class NotEntitled(VendorError):
+    kind = "not_entitled"
+
+
+class UnknownSymbol(VendorError):
+    kind = "unknown_symbol"
+
+
+class Blocked(VendorError):
+    kind = "blocked"
+
+
+class BadPayload(VendorError):
+    kind = "bad_payload"
+
+
+class LayoutChanged(BadPayload):
+    kind = "layout_changed"
+
+
+class CircuitOpen(VendorError):
+    kind = "circuit_open"
+
+
+class Transient(VendorError):
+    kind = "transient"
+
+
+class Throttled(Transient):
+    kind = "throttled"
+
+    def __init__(
+        self, vendor: str, endpoint: str, detail: str, retry_after_s: float | None = None
+    ) -> None:
+        super().__init__(vendor, endpoint, detail)
+        self.retry_after_s = retry_after_s
+
+
+class Unavailable(Transient):
+    kind = "unavailable"

@@ -1,0 +1,263 @@
+"""The roles the outside world plays, as Protocols, and the shapes that cross them.
+
+Assets and checks see these names only; who stands behind them is decided in `resources`.
+Frames: dates are naive `datetime64[s]` (a date is no instant), instants `datetime64[us, UTC]`.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Protocol
+
+import pandas as pd
+
+Clock = Callable[[], datetime]
+"""Gives the present instant, timezone-aware, in UTC."""
+
+BAR_COLUMNS = (
+    "session_date", "symbol", "open", "high", "low", "close", "adj_close",
+    "volume", "dividend_usd", "split_ratio",
+)  # fmt: skip
+"""Daily bars: prices in USD as the vendor adjusts them (Yahoo: split-adjusted), volume in
+shares, `dividend_usd` cash a share on its ex-date else 0, `split_ratio` new shares per old on
+its ex-date else 0. NaN where the vendor said nothing."""
+
+OPTION_COLUMNS = (
+    "session_date", "symbol", "underlying", "expiration_date", "option_type", "strike_usd",
+    "multiplier", "bid", "ask", "last", "volume", "open_interest", "implied_volatility",
+    "delta", "gamma", "theta", "vega", "underlying_price", "quote_kind",
+)  # fmt: skip
+"""Option quotes: `symbol` compact OCC, prices in USD a share, `option_type` call or put,
+`quote_kind` snapshot or daily_bar (a daily bar has only `last` and `volume`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A row a vendor sent that cannot be used: kept in quarantine with its reason."""
+
+    symbol: str | None
+    session_date: date | None
+    rule: str
+    value: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedFrame:
+    """What one request (or one run of pages) brought: good rows as a frame, the rest rejected."""
+
+    frame: pd.DataFrame
+    rejected: tuple[Rejected, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NewsItem:
+    """One headline as a source sent it, text cleaned of control characters, never HTML."""
+
+    headline: str
+    publisher: str
+    url: str
+    published_at: datetime
+    symbols: tuple[str, ...]
+    source: str
+    category: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedNews:
+    """Headlines of one collection, in the order the source gave them."""
+
+    items: tuple[NewsItem, ...]
+    rejected: tuple[Rejected, ...] = ()
+
+
+class PriceSource(Protocol):
+    """Gives daily bars of stocks, ETFs and indices."""
+
+    @property
+    def name(self) -> str:
+        """Source name kept on every row, such as `yahoo` or `yahoo:sandbox`."""
+        ...
+
+    def daily_bars(self, symbol: str, first: date, last: date) -> FetchedFrame:
+        """Fetch bars of `symbol` from `first` to `last`, both included, as `BAR_COLUMNS`.
+
+        An empty frame means the vendor knows the symbol and has no bar in the range.
+        Raises a `VendorError`: `UnknownSymbol` where the vendor does not know it.
+        """
+        ...
+
+
+class OptionSource(Protocol):
+    """Gives option quotes: history by contract, the present by underlying."""
+
+    @property
+    def name(self) -> str: ...
+
+    def daily_bars(self, contract: str, first: date, last: date) -> FetchedFrame:
+        """Fetch daily bars of one compact OCC contract as `OPTION_COLUMNS` (`daily_bar`)."""
+        ...
+
+    def chain(self, underlying: str, session: date) -> FetchedFrame:
+        """Fetch the present chain as `OPTION_COLUMNS` (`snapshot`), dated `session`."""
+        ...
+
+
+class HeadlineSource(Protocol):
+    """Gives the latest headlines of some symbols."""
+
+    @property
+    def name(self) -> str: ...
+
+    def headlines(self, symbols: Sequence[str]) -> FetchedNews:
+        """Fetch what the source has on `symbols` now. Raises a `VendorError`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A held lock: `token` grows with every holder, so that a late writer can be fenced off."""
+
+    name: str
+    owner: str
+    token: int
+    expires_at: datetime
+
+
+class RateBucket(Protocol):
+    """Shares a vendor's request rate between every thread and process."""
+
+    def acquire(self, timeout_s: float) -> None:
+        """Wait for a slot; raise TimeoutError if none comes within `timeout_s`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerStatus:
+    """How a vendor's circuit breaker stands: `state` is closed, open or half_open."""
+
+    name: str
+    state: str
+    failure_count: int
+    opened_at: datetime | None
+
+
+class Breaker(Protocol):
+    """Stops asking a vendor that keeps failing, for every process at once."""
+
+    def guard(self) -> AbstractContextManager[None]:
+        """Run one call; raises `CircuitOpen` when open; counts only `Transient` errors."""
+        ...
+
+    def status(self) -> BreakerStatus: ...
+
+
+class Coordination(Protocol):
+    """State that must hold across processes: rates, breakers, locks, small cached values."""
+
+    @property
+    def kind(self) -> str:
+        """`redis` or `local`."""
+        ...
+
+    def rate_bucket(self, name: str, limit: int, per_s: float) -> RateBucket: ...
+
+    def breaker(self, name: str, failures: int, reset_s: float) -> Breaker: ...
+
+    def acquire_lease(self, name: str, owner: str, ttl_s: float) -> Lease | None:
+        """Take the lock `name`, or None while another owner holds it."""
+        ...
+
+    def renew_lease(self, lease: Lease, ttl_s: float) -> Lease | None:
+        """Extend a held lock; None when it was lost."""
+        ...
+
+    def release_lease(self, lease: Lease) -> None:
+        """Give the lock up; does nothing when it was lost meanwhile."""
+        ...
+
+    def put(self, key: str, value: str, ttl_s: float | None = None) -> None: ...
+
+    def get(self, key: str) -> str | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class WriteCounts:
+    """What a write changed. Rows already equal count as `unchanged` and are not touched."""
+
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+    unchanged: int = 0
+
+    def __add__(self, other: "WriteCounts") -> "WriteCounts":
+        return WriteCounts(
+            self.inserted + other.inserted,
+            self.updated + other.updated,
+            self.deleted + other.deleted,
+            self.unchanged + other.unchanged,
+        )
+
+    @property
+    def changed(self) -> int:
+        """Rows that differ from before."""
+        return self.inserted + self.updated + self.deleted
+
+
+@dataclass(frozen=True, slots=True)
+class CollectedBatch:
+    """One symbol's (or one request's) worth of collected rows, committed as one transaction.
+
+    `coverage` is the date range now known for each subject; `log` the fetch-log row.
+    """
+
+    frame: pd.DataFrame
+    rejected: tuple[Rejected, ...] = ()
+    coverage: tuple["Coverage", ...] = ()
+    log: tuple["FetchLog", ...] = ()
+    replace: bool = False
+    """True: every stored row of the batch's symbols is replaced (a vendor restated history)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """The vendor was asked about `subject` for this closed date range and has answered."""
+
+    asset: str
+    subject: str
+    first_date: date
+    last_date: date
+    source: str
+    checked_at: datetime
+    outcome: str = "ok"
+    """ok, or unknown_symbol (asked again after a day)."""
+
+
+@dataclass(frozen=True, slots=True)
+class FetchLog:
+    """One request (or run of pages) for one subject, kept in `enrichment_fetch_log`."""
+
+    asset: str
+    subject: str
+    source: str
+    started_at: datetime
+    response_ms: float
+    is_success: bool
+    rows: int = 0
+    attempts: int = 1
+    error_kind: str | None = None
+    error_detail: str | None = None
+    run_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ComputeNote:
+    """Why a derived asset has no (or a doubtful) answer for a subject in a session."""
+
+    asset: str
+    session_date: date
+    subject: str
+    outcome: str
+    reason: str
+    run_id: str | None = field(default=None, compare=False)

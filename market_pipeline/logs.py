@@ -1,0 +1,96 @@
+"""How the project speaks of itself: structlog, one line an event, never a key.
+
+A person at a terminal gets readable lines, everything else JSON. Context (run, asset, partition,
+vendor, symbol) is bound around a piece of work with `bound` and travels with it.
+"""
+
+import logging
+import sys
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
+from typing import Any
+
+import structlog
+
+from market_pipeline.settings import Settings
+
+NOISY_LOGGERS = ("httpx", "httpcore", "yfinance", "peewee", "urllib3", "asyncio", "alembic")
+_REDACTED = "[redacted]"
+
+
+class Redaction:
+    """Replaces every configured secret wherever it stands in an event."""
+
+    def __init__(self, secrets: tuple[str, ...]) -> None:
+        self._secrets = tuple(secret for secret in secrets if secret)
+
+    def text(self, value: str) -> str:
+        """Give `value` with each secret replaced."""
+        for secret in self._secrets:
+            value = value.replace(secret, _REDACTED)
+        return value
+
+    def __call__(
+        self, _logger: Any, _method: str, event: MutableMapping[str, Any]
+    ) -> MutableMapping[str, Any]:
+        """Act as a structlog processor."""
+        return {key: self._clean(value) for key, value in event.items()}
+
+    def _clean(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, dict):
+            return {key: self._clean(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self._clean(item) for item in value]
+        return self.text(str(value)) if isinstance(value, BaseException) else value
+
+
+class _RedactingFilter(logging.Filter):
+    """Applies the redaction to what other libraries log through the standard library."""
+
+    def __init__(self, redaction: Redaction) -> None:
+        super().__init__()
+        self._redaction = redaction
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = self._redaction.text(record.getMessage()), None
+        return True
+
+
+def configure_logs(settings: Settings) -> None:
+    """Set logging up for this process: call once at the edge, before any work."""
+    redaction = Redaction(settings.secrets())
+    is_console = settings.log_format == "console" or (
+        settings.log_format == "auto" and sys.stderr.isatty()
+    )
+    renderer: Any = (
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+        if is_console
+        else structlog.processors.JSONRenderer()
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+            structlog.processors.format_exc_info,
+            redaction,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(settings.log_level),
+        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    for name in NOISY_LOGGERS:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for handler in logging.getLogger().handlers:
+        if not any(isinstance(known, _RedactingFilter) for known in handler.filters):
+            handler.addFilter(_RedactingFilter(redaction))
+
+
+@contextmanager
+def bound(**context: str) -> Iterator[None]:
+    """Bind context to every event logged inside, this thread's and its copied contexts'."""
+    with structlog.contextvars.bound_contextvars(**context):
+        yield

@@ -1,0 +1,243 @@
+"""The typed configuration: environment over `.env` over `market_pipeline.toml` over defaults.
+
+Belongs here: names, types, defaults and the words that explain them (`.env.example` is made from
+this file). Does not: clients, engines, anything that opens a connection.
+"""
+
+from datetime import date
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+ENV_PREFIX = "MARKET_PIPELINE_"
+TOML_FILE = "market_pipeline.toml"
+
+
+def project_root() -> Path:
+    """Give the checkout this package runs from, or the working folder when it is installed.
+
+    State is found beside `workspace.yaml` whichever folder a command is typed in.
+    """
+    checkout = Path(__file__).resolve().parents[2]
+    return checkout if (checkout / "workspace.yaml").is_file() else Path.cwd()
+
+
+def _absolute(path: Path) -> Path:
+    return path if path.is_absolute() else project_root() / path
+
+
+StatePath = Annotated[Path, AfterValidator(_absolute)]
+
+
+class Settings(BaseSettings):
+    """Everything that can be configured. With nothing set, everything runs."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX,
+        env_file=(".env",),
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        validate_default=True,
+        hide_input_in_errors=True,
+    )
+
+    # -- where state lives -----------------------------------------------------------------
+    state_dir: StatePath = Field(
+        Path(".state"),
+        description="Folder for the warehouse, Dagster's storage, reports and the inbox.",
+    )
+    database_url: SecretStr | None = Field(
+        None,
+        description=(
+            "Warehouse, driver named: postgresql+psycopg://user:password@host/name. "
+            "Empty: a SQLite file in the state folder."
+        ),
+    )
+    dagster_database_url: SecretStr | None = Field(
+        None,
+        description=(
+            "Dagster's own storage on PostgreSQL: postgresql+psycopg2://user:password@host/name. "
+            "Empty: SQLite files in the state folder."
+        ),
+    )
+    redis_url: SecretStr | None = Field(
+        None,
+        description=(
+            "Rates, breakers and locks shared by several machines: redis://host:6379/0. "
+            "Empty: a local file."
+        ),
+    )
+    inbox_dir: Path | None = Field(
+        None,
+        description="Folder watched for portfolio CSV files. Empty: `inbox` in the state folder.",
+    )
+
+    # -- vendors ---------------------------------------------------------------------------
+    sandbox_url: str | None = Field(
+        None,
+        description=(
+            "Base URL of a running sandbox (`market-pipeline sandbox serve`). When set, every "
+            "vendor is the sandbox and every row says so."
+        ),
+    )
+    polygon_api_key: SecretStr | None = Field(
+        None, description="Polygon (Massive) key: option quotes. Without it options stay unpriced."
+    )
+    finviz_elite_key: SecretStr | None = Field(
+        None,
+        description="Finviz Elite export token: headlines. Without it the public page is read.",
+    )
+    yahoo_requests_per_minute: int = Field(60, ge=1, description="Rate kept with Yahoo.")
+    polygon_requests_per_minute: int = Field(
+        5, ge=1, description="Rate kept with Polygon (its free plan allows 5)."
+    )
+    finviz_requests_per_minute: int = Field(20, ge=1, description="Rate kept with Finviz.")
+    sandbox_requests_per_minute: int = Field(
+        60_000, ge=1, description="Rate kept with the sandbox, in place of the vendors' own."
+    )
+    vendor_timeout_s: float = Field(
+        20.0, gt=0, le=300, description="Total seconds one request may take, body included."
+    )
+    vendor_concurrency: int = Field(
+        4, ge=1, le=32, description="Requests in flight at one vendor at once."
+    )
+
+    # -- dates -----------------------------------------------------------------------------
+    first_session: date = Field(
+        date(2012, 1, 3), description="First session that can be materialized."
+    )
+    extra_closures: Annotated[tuple[date, ...], NoDecode] = Field(
+        (),
+        description="Comma-separated days the exchange closed unforeseen, as in 2027-01-09.",
+    )
+
+    # -- policy ----------------------------------------------------------------------------
+    minimum_coverage: float = Field(
+        0.95, gt=0, le=1, description="Share of a session's symbols that must have a price."
+    )
+    max_jump: float = Field(
+        0.30, gt=0, description="Daily move beyond which an unexplained price is flagged."
+    )
+    automation: Literal["on", "off"] = Field(
+        "on", description="Whether schedules and sensors start switched on."
+    )
+
+    # -- logs ------------------------------------------------------------------------------
+    log_format: Literal["auto", "console", "json"] = Field(
+        "auto", description="auto: lines for a person in a terminal, JSON elsewhere."
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="Least severe event that is logged."
+    )
+
+    @field_validator("extra_closures", mode="before")
+    @classmethod
+    def _split_dates(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("sandbox_url")
+    @classmethod
+    def _no_trailing_slash(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        if not value.startswith(("http://", "https://")):
+            raise ValueError("write the whole URL, such as http://127.0.0.1:8765")
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _drivers_are_named(self) -> "Settings":
+        _require_driver(self.database_url, "DATABASE_URL", ("postgresql+psycopg", "sqlite"))
+        _require_driver(self.dagster_database_url, "DAGSTER_DATABASE_URL", ("postgresql+psycopg2",))
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Put `market_pipeline.toml` below the environment and `.env`."""
+        toml = TomlConfigSettingsSource(settings_cls, project_root() / TOML_FILE)
+        return init_settings, env_settings, dotenv_settings, file_secret_settings, toml
+
+    @property
+    def warehouse_url(self) -> str:
+        """URL of the warehouse, password included: for opening it, never for showing."""
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        return f"sqlite:///{self.state_dir / 'warehouse.db'}"
+
+    @property
+    def inbox(self) -> Path:
+        """Folder watched for portfolio files."""
+        return _absolute(self.inbox_dir) if self.inbox_dir else self.state_dir / "inbox"
+
+    @property
+    def reports_dir(self) -> Path:
+        """Folder the HTML reports are written to."""
+        return self.state_dir / "reports"
+
+    @property
+    def data_kind(self) -> Literal["sandbox", "live"]:
+        """Whether the rows to be written come from the sandbox or from real vendors."""
+        return "sandbox" if self.sandbox_url else "live"
+
+    def secrets(self) -> tuple[str, ...]:
+        """Every secret value that is set, for redaction; passwords inside URLs included."""
+        found: set[str] = set()
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            if isinstance(value, SecretStr):
+                found |= _secret_parts(value.get_secret_value(), is_url=name.endswith("_url"))
+        return tuple(sorted(found, key=len, reverse=True))
+
+
+def _secret_parts(value: str, *, is_url: bool) -> set[str]:
+    if not is_url:
+        return {value} if value else set()
+    credentials = value.partition("://")[2].rpartition("@")[0]
+    password = credentials.partition(":")[2]
+    return {password} if password else set()
+
+
+def _require_driver(url: SecretStr | None, name: str, allowed: tuple[str, ...]) -> None:
+    if url is None:
+        return
+    scheme = url.get_secret_value().partition("://")[0]
+    if scheme not in allowed:
+        wanted = " or ".join(f"{driver}://" for driver in allowed)
+        raise ValueError(f"{ENV_PREFIX}{name} must name its driver: {wanted}, not {scheme}://")
+
+
+@lru_cache(maxsize=1)
+def current_settings() -> Settings:
+    """Read the configuration once for this process."""
+    return Settings()
+
+
+def env_example() -> str:
+    """Write `.env.example`: every setting, its default and what it means."""
+    lines = [
+        "# Settings of market_pipeline. Copy to .env and fill in what you have; all are optional.",
+        f"# The same names, lower case and without {ENV_PREFIX}, work in {TOML_FILE}.",
+    ]
+    for name, field in Settings.model_fields.items():
+        default = field.default
+        shown = "" if default is None or default == () else str(default)
+        lines += ["", f"# {field.description}", f"# {ENV_PREFIX}{name.upper()}={shown}"]
+    return "\n".join(lines) + "\n"
