@@ -1,0 +1,61 @@
+"""The shape frames share: how dates stand in them, and windows that slide over wide ones.
+
+A wide frame has one row a session and one column a symbol. Every window is summed by itself, so
+that a date computed alone and the same date inside a range agree to the last bit.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+Floats = npt.NDArray[np.float64]
+DATE_DTYPE = "datetime64[s]"
+INSTANT_DTYPE = "datetime64[us, UTC]"
+
+
+def session_index(sessions: Sequence[date]) -> pd.DatetimeIndex:
+    """Turn dates into the index of a wide frame: naive `datetime64[s]`, named session_date."""
+    return pd.DatetimeIndex(np.array(sessions, dtype=DATE_DTYPE), name="session_date")
+
+
+def empty_frame(columns: Sequence[str]) -> pd.DataFrame:
+    """Build a frame of no rows: dates and instants typed by the ending of their name."""
+    return pd.DataFrame({name: pd.Series([], dtype=_dtype_of(name)) for name in columns})
+
+
+def between(frame: pd.DataFrame, first: date, last: date) -> pd.DataFrame:
+    """Keep the rows whose session_date lies from `first` to `last`, both included."""
+    days = frame["session_date"]
+    return frame[(days >= pd.Timestamp(first)) & (days <= pd.Timestamp(last))]
+
+
+def wide(frame: pd.DataFrame, column: str, sessions: Sequence[date]) -> pd.DataFrame:
+    """Spread one float column of a long frame (session_date, symbol): NaN where there is no row.
+
+    Rows of `sessions` exactly, columns sorted by symbol.
+    """
+    # pivot, not pivot_table: a duplicate key must raise rather than be averaged.
+    spread = frame.pivot(index="session_date", columns="symbol", values=column)
+    return spread.reindex(index=session_index(sessions)).astype(np.float64)
+
+
+def windows_ending(values: Floats, rows: range, window: int) -> Floats:
+    """View `values` (symbols x sessions) as windows ending at each session of `rows`.
+
+    Returns (symbols, len(rows), window); sessions before the first are NaN.
+    """
+    start = rows.start - window + 1
+    block = values[:, max(start, 0) : rows.stop]
+    if start < 0:
+        block = np.concatenate([np.full((len(values), -start), np.nan), block], axis=1)
+    return np.lib.stride_tricks.sliding_window_view(block, window, axis=1)
+
+
+def _dtype_of(name: str) -> Any:
+    if name.endswith("_date"):
+        return DATE_DTYPE
+    return INSTANT_DTYPE if name.endswith("_at") else object

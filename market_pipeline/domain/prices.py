@@ -1,0 +1,176 @@
+"""From what vendors said to one price a symbol and session: clean, flagged, or quarantined.
+
+Frames of `equity_bars` and `option_quotes` in, `market_data_cache` and findings out. Causal: a
+row depends on its session and the one before, so a range and single days give the same rows.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import pandas as pd
+
+from market_pipeline.domain.books import OPTION, STOCK
+from market_pipeline.domain.frames import between, empty_frame, session_index
+from market_pipeline.domain.price_rules import (
+    BAR_FLAGS,
+    BAR_REJECTIONS,
+    DEFAULT_JUMP_THRESHOLD,
+    QUOTE_FLAGS,
+    QUOTE_REJECTIONS,
+    jump_rules,
+    session_rule,
+)
+from market_pipeline.domain.quarantine import (
+    Rule,
+    broken,
+    finding_frame,
+    findings,
+    joined_flags,
+)
+
+ASSET = "market_data_cache"
+
+MARKET_DATA_COLUMNS = (
+    "session_date", "symbol", "asset_class", "price_usd", "price_kind", "open", "high", "low",
+    "adj_close", "volume", "dividend_usd", "split_ratio", "return_1d", "multiplier", "delta",
+    "flags", "source", "fetched_at",
+)  # fmt: skip
+
+_BAR_NUMBERS = (
+    "open", "high", "low", "close", "adj_close", "volume", "dividend_usd", "split_ratio",
+)  # fmt: skip
+_QUOTE_NUMBERS = ("bid", "ask", "last", "volume", "delta")
+
+
+@dataclass(frozen=True, slots=True)
+class MarketData:
+    """Usable prices as `MARKET_DATA_COLUMNS`, and what was wrong as `FINDING_COLUMNS`."""
+
+    frame: pd.DataFrame
+    quarantine: pd.DataFrame
+
+
+def derive_market_data(
+    bars: pd.DataFrame,
+    options: pd.DataFrame,
+    universe: pd.DataFrame,
+    *,
+    sessions: Sequence[date],
+    first: date,
+    last: date,
+    jump_threshold: float = DEFAULT_JUMP_THRESHOLD,
+) -> MarketData:
+    """Judge and price every bar, and the option quotes of contracts in the universe.
+
+    `bars` (equity_bars) and `options` (option_quotes) hold the range and the session before it,
+    whose prices the first returns need; `sessions` rise and cover both. Bars of symbols outside
+    the universe are kept: statistics reach back to before a symbol was held. `return_1d` is
+    price / price of the session before - 1, NaN where that session has no valid price; closes
+    are split-adjusted, so splits need no treatment, and dividends are not added.
+    """
+    parts, found = [], []
+    for priced, rows in (
+        _price_bars(bars, sessions, first, last, jump_threshold),
+        _price_options(options, universe, sessions, first, last),
+    ):
+        found.extend(rows)
+        if not priced.empty:
+            parts.append(priced.reindex(columns=list(MARKET_DATA_COLUMNS)))
+    if not parts:
+        return MarketData(empty_frame(MARKET_DATA_COLUMNS), finding_frame(found))
+    frame = pd.concat(parts, ignore_index=True)
+    frame = frame.sort_values(["session_date", "symbol"], ignore_index=True)
+    return MarketData(frame.astype({"flags": "str", "multiplier": np.int64}), finding_frame(found))
+
+
+def _price_bars(
+    bars: pd.DataFrame, sessions: Sequence[date], first: date, last: date, threshold: float
+) -> tuple[pd.DataFrame, list[dict[str, object]]]:
+    if bars.empty:
+        return bars, []
+    frame = _with_numbers(bars, _BAR_NUMBERS)
+    position = _session_position(frame, sessions)
+    rejections = (session_rule(position >= 0), *BAR_REJECTIONS)
+    good, rejected = _split(frame, rejections, first, last)
+    good = good.assign(
+        asset_class=STOCK, price_usd=good["close"], price_kind="close", multiplier=1, delta=np.nan
+    )
+    good = _with_returns(good, position)
+    return _flag(good, (*BAR_FLAGS, *jump_rules(threshold)), rejected, first, last)
+
+
+def _price_options(
+    options: pd.DataFrame,
+    universe: pd.DataFrame,
+    sessions: Sequence[date],
+    first: date,
+    last: date,
+) -> tuple[pd.DataFrame, list[dict[str, object]]]:
+    # Contracts are narrowed to those in the universe on any session, then each row to its own:
+    # a return may reach back to a session on which the contract was not yet held.
+    wanted = universe.loc[universe["asset_class"] == OPTION, ["session_date", "symbol"]]
+    frame = options[options["symbol"].isin(wanted["symbol"])] if len(options) else options
+    if frame.empty:
+        return frame, []
+    frame = _with_numbers(frame, _QUOTE_NUMBERS)
+    position = _session_position(frame, sessions)
+    is_two_sided = (frame["bid"] > 0) & (frame["ask"] > 0) & (frame["ask"] >= frame["bid"])
+    frame = frame.assign(
+        asset_class=OPTION,
+        price_usd=((frame["bid"] + frame["ask"]) / 2).where(is_two_sided, frame["last"]),
+        price_kind=np.where(is_two_sided, "mid", "last"),
+        dividend_usd=0.0,
+        split_ratio=0.0,
+    )
+    in_universe = pd.MultiIndex.from_frame(frame[["session_date", "symbol"]]).isin(
+        pd.MultiIndex.from_frame(wanted)
+    )
+    rejections = (session_rule(position >= 0), *QUOTE_REJECTIONS)
+    good, _ = _split(frame, rejections, first, last)
+    good = _with_returns(good, position)
+    _, rejected = _split(frame[in_universe], rejections, first, last)
+    return _flag(good[in_universe[good.index]], QUOTE_FLAGS, rejected, first, last)
+
+
+def _split(
+    frame: pd.DataFrame, rules: Sequence[Rule], first: date, last: date
+) -> tuple[pd.DataFrame, list[dict[str, object]]]:
+    """Part the rows that break no rule from the findings on the rest (of the range only)."""
+    marks = broken(frame, rules)
+    return frame[~marks.any(axis=1)], findings(ASSET, between(frame, first, last), marks, rules)
+
+
+def _flag(
+    good: pd.DataFrame,
+    rules: Sequence[Rule],
+    rejected: list[dict[str, object]],
+    first: date,
+    last: date,
+) -> tuple[pd.DataFrame, list[dict[str, object]]]:
+    """Narrow to the range, name each row's doubts, and add them to the findings."""
+    frame = between(good, first, last)
+    marks = broken(frame, rules)
+    flagged = findings(ASSET, frame, marks, rules)
+    return frame.assign(flags=joined_flags(marks)), rejected + flagged
+
+
+def _with_numbers(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """Renumber the rows and make `columns` floats: a column all NULL arrives as objects."""
+    return frame.reset_index(drop=True).astype(dict.fromkeys(columns, np.float64))
+
+
+def _session_position(frame: pd.DataFrame, sessions: Sequence[date]) -> "pd.Series[int]":
+    """Give each row the place of its date among the sessions, -1 where it is none."""
+    at = session_index(sessions).get_indexer(pd.DatetimeIndex(frame["session_date"]))
+    return pd.Series(at, index=frame.index)
+
+
+def _with_returns(frame: pd.DataFrame, position: "pd.Series[int]") -> pd.DataFrame:
+    """Add `previous` (price of the session just before, else NaN) and `return_1d`."""
+    ordered = frame.assign(at=position).sort_values(["symbol", "at"], kind="stable")
+    before = ordered.shift(1)
+    is_next = (before["symbol"] == ordered["symbol"]) & (before["at"] == ordered["at"] - 1)
+    previous = before["price_usd"].where(is_next)
+    return frame.assign(previous=previous, return_1d=frame["price_usd"] / previous - 1)
