@@ -1,0 +1,111 @@
+"""What people own, stored: portfolios with their positions, and the watchlist.
+
+A book is replaced as a whole in one transaction; importing the same content changes nothing,
+not even the date of the import. Everything runs inside the caller's transaction.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, fields
+from datetime import datetime
+
+import pandas as pd
+import sqlalchemy as sa
+
+from market_pipeline.domain.books import Book, Position
+from market_pipeline.domain.ports import WriteCounts
+from market_pipeline.warehouse.engine import lock
+from market_pipeline.warehouse.frames import to_rows
+from market_pipeline.warehouse.merge import merge_rows
+from market_pipeline.warehouse.tables import portfolios, positions, watchlist
+from market_pipeline.warehouse.values import is_exact
+
+_EXACT = ("quantity", "entry_price_usd", "strike_usd", "exit_price_usd")
+_POSITION_FIELDS = [field.name for field in fields(Position)]
+
+
+def import_book(connection: sa.Connection, book: Book, imported_at: datetime) -> WriteCounts:
+    """Store `book` in place of the portfolio's present one; count positions only.
+
+    Raises ValueError for a number that would be rounded on its way to the column.
+    """
+    lock(connection, portfolios.name)
+    if content_hash(connection, book.portfolio_id) == book.content_hash:
+        return WriteCounts(unchanged=len(book.positions))
+    _refuse_rounding(book)
+    header = pd.DataFrame(
+        {
+            "portfolio_id": [book.portfolio_id],
+            "name": [book.name],
+            "source_file": [book.source_file],
+            "content_hash": [book.content_hash],
+            "as_of_date": [book.as_of_date],
+            "imported_at": [pd.Timestamp(imported_at)],
+        }
+    )
+    dialect = connection.dialect.name
+    merge_rows(connection, portfolios, to_rows(portfolios, header, dialect))
+    frame = pd.DataFrame(
+        [asdict(position) for position in book.positions], columns=_POSITION_FIELDS, dtype=object
+    ).assign(portfolio_id=book.portfolio_id)
+    scope = positions.c.portfolio_id == book.portfolio_id
+    return merge_rows(connection, positions, to_rows(positions, frame, dialect), scope=scope)
+
+
+def _refuse_rounding(book: Book) -> None:
+    for position in book.positions:
+        for name in _EXACT:
+            value = getattr(position, name)
+            if value is not None and not is_exact(value):
+                raise ValueError(
+                    f"{book.portfolio_id}, position {position.position_no}: {name} {value} has "
+                    "more than 10 decimals and would be rounded"
+                )
+
+
+def content_hash(connection: sa.Connection, portfolio_id: str) -> str | None:
+    """Give the hash of the stored book, or None where there is none."""
+    stored = sa.select(portfolios.c.content_hash).where(portfolios.c.portfolio_id == portfolio_id)
+    return connection.scalar(stored)
+
+
+def read_books(connection: sa.Connection, portfolio_id: str | None = None) -> list[Book]:
+    """Give all books, or the one asked for, by portfolio id; positions by number."""
+    headers, rows = sa.select(portfolios), sa.select(positions).order_by(positions.c.position_no)
+    if portfolio_id is not None:
+        headers = headers.where(portfolios.c.portfolio_id == portfolio_id)
+        rows = rows.where(positions.c.portfolio_id == portfolio_id)
+    held: dict[str, list[Position]] = {}
+    for row in connection.execute(rows).mappings():
+        position = Position(**{name: row[name] for name in _POSITION_FIELDS})
+        held.setdefault(row["portfolio_id"], []).append(position)
+    books = [
+        Book(
+            portfolio_id=row["portfolio_id"],
+            name=row["name"],
+            as_of_date=row["as_of_date"],
+            source_file=row["source_file"],
+            content_hash=row["content_hash"],
+            positions=tuple(held.get(row["portfolio_id"], ())),
+        )
+        for row in connection.execute(headers).mappings()
+    ]
+    return sorted(books, key=lambda book: book.portfolio_id)
+
+
+def watch(connection: sa.Connection, symbols: Sequence[str], at: datetime) -> int:
+    """Put symbols on the watchlist; give how many are new to it."""
+    frame = pd.DataFrame({"symbol": sorted(set(symbols)), "added_at": pd.Timestamp(at)})
+    rows = to_rows(watchlist, frame, connection.dialect.name)
+    return merge_rows(connection, watchlist, rows, kept=("added_at",)).inserted
+
+
+def unwatch(connection: sa.Connection, symbols: Sequence[str]) -> int:
+    """Take symbols off the watchlist; give how many were on it."""
+    lock(connection, watchlist.name)
+    result = connection.execute(sa.delete(watchlist).where(watchlist.c.symbol.in_(symbols)))
+    return int(result.rowcount)
+
+
+def read_watchlist(connection: sa.Connection) -> list[str]:
+    """Give the watched symbols, sorted."""
+    return sorted(connection.scalars(sa.select(watchlist.c.symbol)))

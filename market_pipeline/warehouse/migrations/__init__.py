@@ -1,0 +1,1 @@
+"""How the warehouse's tables came to be, one revision after another."""

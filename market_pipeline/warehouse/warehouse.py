@@ -1,0 +1,284 @@
+"""The warehouse as the rest of the project sees it: frames and books in, frames and books out.
+
+Synchronous and thread-safe. Every write is one transaction that touches only rows that differ.
+Ranges of dates are closed and mean the table's partition column. What the tables are stands in
+`tables`, what a frame must look like in `frames`.
+"""
+
+import time
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date, datetime
+from typing import Literal
+
+import pandas as pd
+import sqlalchemy as sa
+
+from market_pipeline.domain.books import Book
+from market_pipeline.domain.errors import ConfigurationError
+from market_pipeline.domain.ports import CollectedBatch, ComputeNote, Coverage, WriteCounts
+from market_pipeline.warehouse import books, collection, queries, schema
+from market_pipeline.warehouse.engine import Database, lock
+from market_pipeline.warehouse.frames import to_rows
+from market_pipeline.warehouse.merge import merge_rows
+from market_pipeline.warehouse.tables import warehouse_meta
+
+DIGEST_EXCLUDES = (
+    "fetched_at", "imported_at", "seen_at", "first_seen_at", "checked_at", "started_at",
+    "response_ms", "run_id", "fetch_id",
+)  # fmt: skip
+"""Columns that tell when and how a row came, not what it says."""
+
+_COLLECTION_TIME = ("fetched_at",)
+
+
+class Warehouse:
+    """All rows the project keeps, on SQLite or PostgreSQL alike."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @classmethod
+    def open(cls, url: str) -> "Warehouse":
+        """Open `sqlite:///path` or `postgresql+psycopg://...`; connects on first use only.
+
+        Raises ConfigurationError for a URL that cannot be read or leaves the driver open.
+        """
+        return cls(Database(url))
+
+    def __repr__(self) -> str:
+        return f"Warehouse({self.display_url})"
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self._database.dialect
+
+    @property
+    def display_url(self) -> str:
+        """The URL without password and query, fit to be shown."""
+        return self._database.display_url
+
+    def dispose(self) -> None:
+        """Close the pooled connections; the warehouse may be used again afterwards."""
+        self._database.dispose()
+
+    def ping(self) -> float:
+        """Ask the database for a row; give the milliseconds it took (SQLAlchemy errors pass)."""
+        started = time.perf_counter()
+        with self._database.reading() as connection:
+            connection.execute(sa.select(1))
+        return (time.perf_counter() - started) * 1000
+
+    # -- schema ----------------------------------------------------------------------------
+
+    def upgrade(self) -> None:
+        """Bring the tables to the newest revision; safe when several processes do so at once."""
+        with self._database.writing() as connection:
+            schema.upgrade(connection)
+
+    def current_revision(self) -> str | None:
+        """Give the revision the database is at, or None where no table is."""
+        with self._database.reading() as connection:
+            return schema.revision_of(connection)
+
+    def is_current(self) -> bool:
+        """Say whether the tables are those this version of the package knows."""
+        return self.current_revision() == schema.newest_revision()
+
+    # -- reading ---------------------------------------------------------------------------
+
+    def read(
+        self,
+        table_name: str,
+        *,
+        first: date | None = None,
+        last: date | None = None,
+        symbols: Sequence[str] | None = None,
+        columns: Sequence[str] | None = None,
+        where: Mapping[str, object] | None = None,
+    ) -> pd.DataFrame:
+        """Read rows in key order, typed as `frames` says; no row gives an empty typed frame.
+
+        `first` and `last` bound the partition column, both included; `where` asks for equality,
+        for any of a list, set or tuple, or with None for missing. Raises ValueError for a table
+        or column that is not there.
+        """
+        query = queries.Query(table_name, first, last, symbols, columns, where)
+        with self._database.reading() as connection:
+            return queries.read(connection, query)
+
+    def bounds(self, table_name: str) -> tuple[date, date] | None:
+        """Give the first and last date of a partitioned table, or None when it is empty."""
+        with self._database.reading() as connection:
+            return queries.bounds(connection, table_name)
+
+    def count(self, table_name: str) -> int:
+        """Count the rows of a table."""
+        with self._database.reading() as connection:
+            return queries.count(connection, table_name)
+
+    def table_digest(self, table_name: str, exclude: Collection[str] = DIGEST_EXCLUDES) -> str:
+        """Give a sha256 of the table's rows that is the same for equal rows on either dialect."""
+        with self._database.reading() as connection:
+            return queries.digest(connection, table_name, exclude)
+
+    # -- writing frames --------------------------------------------------------------------
+
+    def replace_range(
+        self,
+        table_name: str,
+        frame: pd.DataFrame,
+        first: date,
+        last: date,
+        *,
+        keep_columns: Collection[str] = (),
+    ) -> WriteCounts:
+        """Make the rows dated in [first, last] equal `frame` exactly.
+
+        `keep_columns` keep their stored value in rows that stay, and make no difference.
+        Raises ValueError for rows outside the range, two rows with one key, and columns that
+        are missing, extra or unfit.
+        """
+        table = queries.table_named(table_name)
+        partition = queries.partition_of(table)
+        rows = to_rows(table, frame, self.dialect)
+        dates = pd.to_datetime(frame[partition.name])
+        if not dates.between(pd.Timestamp(first), pd.Timestamp(last)).all():
+            raise ValueError(f"{table_name}: the frame has rows outside {first} to {last}")
+        with self._database.writing() as connection:
+            return merge_rows(
+                connection, table, rows, scope=partition.between(first, last), kept=keep_columns
+            )
+
+    def merge(self, table_name: str, frame: pd.DataFrame) -> WriteCounts:
+        """Insert or update the rows of `frame`; one equal in all but `fetched_at` stays as is."""
+        table = queries.table_named(table_name)
+        rows = to_rows(table, frame, self.dialect)
+        with self._database.writing() as connection:
+            return merge_rows(connection, table, rows, ignored=_COLLECTION_TIME)
+
+    # -- collecting ------------------------------------------------------------------------
+
+    def commit_batch(self, table_name: str, batch: CollectedBatch) -> WriteCounts:
+        """Store all a batch brought in one transaction: rows, rejects, coverage, fetch log.
+
+        With `batch.replace` the stored rows of the frame's symbols become the frame's, and the
+        coverage is the batch's own; otherwise rows are merged and coverage is joined (see
+        `collection.joined`). The asset of the rejects is the table. Counts the table's rows only.
+        """
+        table = queries.table_named(table_name)
+        rows = to_rows(table, batch.frame, self.dialect)
+        scope = None
+        if batch.replace:
+            scope = table.c.symbol.in_(sorted(set(batch.frame["symbol"])))
+        with self._database.writing() as connection:
+            counts = merge_rows(connection, table, rows, scope=scope, ignored=_COLLECTION_TIME)
+            collection.write_coverage(connection, batch.coverage, anew=batch.replace)
+            collection.quarantine_rejected(connection, table_name, batch)
+            collection.append_log(connection, batch.log)
+        return counts
+
+    def coverage(self, asset: str) -> dict[str, Coverage]:
+        """Give the range known of each subject of `asset`."""
+        with self._database.reading() as connection:
+            return collection.read_coverage(connection, asset)
+
+    def replace_notes(
+        self, asset: str, first: date, last: date, notes: Sequence[ComputeNote]
+    ) -> WriteCounts:
+        """Make the compute log of `asset` in [first, last] equal `notes`."""
+        with self._database.writing() as connection:
+            return collection.replace_notes(connection, asset, first, last, notes)
+
+    def replace_quarantine(
+        self, asset: str, first: date, last: date, findings: pd.DataFrame, seen_at: datetime
+    ) -> WriteCounts:
+        """Make the quarantine of `asset` dated in [first, last] equal `findings`.
+
+        `findings` has `domain.quarantine.FINDING_COLUMNS`; what is kept already keeps its
+        `seen_at`.
+        """
+        with self._database.writing() as connection:
+            return collection.replace_quarantine(
+                connection, asset, (first, last), findings, seen_at
+            )
+
+    # -- books -----------------------------------------------------------------------------
+
+    def import_book(self, book: Book, imported_at: datetime) -> WriteCounts:
+        """Store `book` as a whole; content that is stored already changes nothing."""
+        with self._database.writing() as connection:
+            return books.import_book(connection, book, imported_at)
+
+    def books(self) -> list[Book]:
+        """Give all books, by portfolio id."""
+        with self._database.reading() as connection:
+            return books.read_books(connection)
+
+    def book(self, portfolio_id: str) -> Book | None:
+        """Give one book, or None."""
+        with self._database.reading() as connection:
+            return next(iter(books.read_books(connection, portfolio_id)), None)
+
+    def content_hash(self, portfolio_id: str) -> str | None:
+        """Give the hash of the stored book, or None."""
+        with self._database.reading() as connection:
+            return books.content_hash(connection, portfolio_id)
+
+    def watch(self, symbols: Sequence[str], at: datetime) -> int:
+        """Put symbols on the watchlist; give how many are new to it."""
+        with self._database.writing() as connection:
+            return books.watch(connection, symbols, at)
+
+    def unwatch(self, symbols: Sequence[str]) -> int:
+        """Take symbols off the watchlist; give how many were on it."""
+        with self._database.writing() as connection:
+            return books.unwatch(connection, symbols)
+
+    def watchlist(self) -> list[str]:
+        """Give the watched symbols, sorted."""
+        with self._database.reading() as connection:
+            return books.read_watchlist(connection)
+
+    # -- about the warehouse itself --------------------------------------------------------
+
+    def meta_get(self, key: str) -> str | None:
+        """Give a remembered value, or None."""
+        with self._database.reading() as connection:
+            return _meta(connection, key)
+
+    def meta_set(self, key: str, value: str) -> None:
+        """Remember a value (200 characters at most)."""
+        frame = pd.DataFrame({"key": [key], "value": [value]})
+        with self._database.writing() as connection:
+            merge_rows(connection, warehouse_meta, to_rows(warehouse_meta, frame, self.dialect))
+
+    def claim_data_kind(self, kind: Literal["live", "sandbox"]) -> None:
+        """Dedicate the warehouse to `live` or `sandbox` data, for good.
+
+        Raises ConfigurationError when it is dedicated to the other.
+        """
+        frame = pd.DataFrame({"key": ["data_kind"], "value": [kind]})
+        rows = to_rows(warehouse_meta, frame, self.dialect)
+        with self._database.writing() as connection:
+            lock(connection, warehouse_meta.name)
+            held = _meta(connection, "data_kind")
+            if held is None:
+                merge_rows(connection, warehouse_meta, rows)
+        if held not in (None, kind):
+            raise ConfigurationError(
+                f"the warehouse {self.display_url} holds {held} data, and {kind} data is never "
+                "mixed with it: name another database in MARKET_PIPELINE_DATABASE_URL (or "
+                f"another folder in MARKET_PIPELINE_STATE_DIR), or {_REMEDY[kind]}"
+            )
+
+
+_REMEDY = {
+    "live": "set MARKET_PIPELINE_SANDBOX_URL to go on with the sandbox",
+    "sandbox": "unset MARKET_PIPELINE_SANDBOX_URL to go on with live vendors",
+}
+
+
+def _meta(connection: sa.Connection, key: str) -> str | None:
+    stored = sa.select(warehouse_meta.c.value).where(warehouse_meta.c.key == key)
+    return connection.scalar(stored)
