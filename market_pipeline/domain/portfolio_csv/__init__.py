@@ -19,7 +19,7 @@ from market_pipeline.domain.errors import InputError
 from market_pipeline.domain.portfolio_csv.columns import Header, Row, read_header
 from market_pipeline.domain.portfolio_csv.positions import read_position
 from market_pipeline.domain.portfolio_csv.records import MAX_FILE_BYTES, read_records
-from market_pipeline.domain.portfolio_csv.report import MAX_LISTED, ProblemReport
+from market_pipeline.domain.portfolio_csv.report import MAX_LISTED, ProblemReport, printable
 
 __all__ = [
     "MAX_FILE_BYTES",
@@ -50,7 +50,7 @@ def parse_portfolio(stream: BinaryIO, *, file_name: str, portfolio_id: str, as_o
         portfolio_id=portfolio_id,
         name=_title(file_name) or portfolio_id,
         as_of_date=as_of,
-        source_file=file_name[-400:],
+        source_file=printable(file_name)[-400:],
         content_hash=positions_hash(positions),
         positions=tuple(positions),
     )
@@ -115,8 +115,8 @@ def _read_positions(stream: BinaryIO, as_of: date, report: ProblemReport) -> lis
 
 def _title(file_name: str) -> str:
     words = re.sub(r"[\s_]+", " ", _stem(file_name)).strip()
-    printable = "".join(char for char in words if char.isprintable())[:200]
-    return printable[:1].upper() + printable[1:]
+    title = printable(words)[:200]
+    return title[:1].upper() + title[1:]
 
 
 def _stem(file_name: str) -> str:

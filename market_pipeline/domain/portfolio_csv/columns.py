@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from market_pipeline.domain.errors import FileProblem
 from market_pipeline.domain.portfolio_csv import cells
-from market_pipeline.domain.portfolio_csv.report import ProblemReport, shown
+from market_pipeline.domain.portfolio_csv.report import ProblemReport, printable, shown
 
 SYMBOL = "Symbol"
 QUANTITY = "Quantity"
@@ -52,7 +52,7 @@ def read_header(row: int, raw_names: Sequence[str], report: ProblemReport) -> He
 
     Unknown, duplicate and missing columns go to `report`; None when nothing is known in it.
     """
-    written = tuple(" ".join(shown(raw).split()) for raw in raw_names[:_MAX_COLUMNS])
+    written = tuple(printable(" ".join(shown(raw).split())) for raw in raw_names[:_MAX_COLUMNS])
     known = [_BY_KEY.get(column.casefold()) for column in written]
     if not any(known) or len(raw_names) > _MAX_COLUMNS:
         expected = f"expected the header row: at least {', '.join(REQUIRED)}, parted by commas"
@@ -74,7 +74,9 @@ def read_header(row: int, raw_names: Sequence[str], report: ProblemReport) -> He
 def _unknown_column(column: str) -> str:
     if not column:
         return "a column without a name"
-    close = get_close_matches(column.casefold(), _BY_KEY, n=1, cutoff=0.5)
+    key = column.casefold()
+    close = [known for known in _BY_KEY if known.startswith(key)]
+    close = close or get_close_matches(key, _BY_KEY, n=1, cutoff=0.5)
     if close:
         return f"unknown column; the closest known name is {_BY_KEY[close[0]]}"
     return f"unknown column; known are {', '.join(COLUMNS)}"

@@ -18,6 +18,11 @@ def shown(text: str) -> str:
     return cut.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
+def printable(name: str) -> str:
+    """Write a name so that nothing in it can forge a line or steer a terminal."""
+    return "".join(char if char.isprintable() else "?" for char in name)
+
+
 class ProblemReport:
     """Keeps the first hundred problems and counts the rest."""
 
@@ -51,9 +56,4 @@ class ProblemReport:
     def raise_if_any(self, file: str) -> None:
         """Raise PortfolioFileError with everything noted; do nothing when all is well."""
         if self._listed:
-            raise PortfolioFileError(shown_file(file), self._listed, self._unlisted)
-
-
-def shown_file(file: str) -> str:
-    """Write a file name so that no control character of it reaches a terminal or a log."""
-    return "".join(char if char.isprintable() else "?" for char in file)
+            raise PortfolioFileError(printable(file), self._listed, self._unlisted)
