@@ -1,0 +1,117 @@
+"""The HTTP session yfinance is given: one host when told so, a total deadline, a size limit.
+
+It judges chart answers before yfinance sees them, which also keeps failed answers out of
+yfinance's cache. Cookie and crumb requests pass through; yfinance copes with their failures.
+"""
+
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import monotonic
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from curl_cffi import requests as curl_requests
+
+from market_pipeline.domain.errors import BadPayload, Unavailable, VendorError
+from market_pipeline.vendors.bodies import looks_like_html
+from market_pipeline.vendors.replies import Redactor, Reply, error_for
+from market_pipeline.vendors.yahoo_payloads import CHART, VENDOR, chart_has_bars
+
+_YAHOO_HOST = re.compile(r"(?:[a-z0-9-]+\.)*yahoo\.com")
+_CHART_PATH = "/v8/finance/chart/"
+_ABORT = -1  # any count but the chunk's own makes curl stop; this one is its named error
+_NO_REDACTION = Redactor()
+
+
+class NoBars(Exception):
+    """The symbol is known and has no bar in the range: no failure, but nothing to parse."""
+
+
+class YahooSession(curl_requests.Session[Any]):
+    """A curl session for yfinance; safe to share between threads."""
+
+    def __init__(self, base_url: str | None, max_bytes: int) -> None:
+        super().__init__(impersonate="chrome", allow_redirects=base_url is None)
+        self._base_url = base_url.rstrip("/") if base_url else None
+        self._max_bytes = max_bytes
+        self._call = threading.local()
+
+    @contextmanager
+    def within(self, timeout_s: float, symbol: str) -> Iterator[None]:
+        """Bound every request this thread makes inside to `timeout_s` in all, for `symbol`."""
+        self._call.deadline, self._call.symbol = monotonic() + timeout_s, symbol
+        try:
+            yield
+        finally:
+            del self._call.deadline, self._call.symbol
+
+    # yfinance calls with these two and options; the parent spells out forty of them.
+    def request(self, method: Any, url: str, **options: Any) -> Any:  # type: ignore[override]
+        """Send one request of yfinance's under the deadline of `within`."""
+        left_s = getattr(self._call, "deadline", monotonic()) - monotonic()
+        if left_s <= 0:
+            raise Unavailable(VENDOR, CHART, "no whole answer in time")
+        is_chart = urlsplit(url).path.startswith(_CHART_PATH)
+        if is_chart or self._base_url:
+            options["allow_redirects"] = False
+        body = _CappedBody(self._max_bytes)
+        options |= {"timeout": left_s, "content_callback": body.feed}
+        problem: VendorError | None = None
+        response: Any = None
+        try:
+            response = super().request(method, self._rewrite(url), **options)
+        except curl_requests.exceptions.RequestException as error:
+            problem = _curl_problem(error, body)
+            if not is_chart and not body.is_too_large:
+                raise  # yfinance goes on without a cookie or crumb
+        if problem is not None:
+            raise problem
+        response.content = bytes(body.collected)
+        if is_chart:
+            self._judge(response)
+        return response
+
+    def _judge(self, response: Any) -> None:
+        headers = {name.lower(): value or "" for name, value in response.headers.items()}
+        reply = Reply(response.status_code, headers, response.content)
+        # 400 carries "no data for this range" in the same envelope as 404.
+        is_enveloped = reply.status == 400 and not looks_like_html(reply.body)
+        error = error_for(VENDOR, CHART, reply, _NO_REDACTION) if not is_enveloped else None
+        if error is not None:
+            raise error
+        if not chart_has_bars(reply.body, self._call.symbol):
+            raise NoBars
+
+    def _rewrite(self, url: str) -> str:
+        parts = urlsplit(url)
+        if not _YAHOO_HOST.fullmatch(parts.hostname or "") or parts.scheme != "https":
+            raise BadPayload(VENDOR, "session", "yfinance asked for a host that is not Yahoo's")
+        if self._base_url is None:
+            return url
+        return self._base_url + urlunsplit(("", "", parts.path or "/", parts.query, ""))
+
+
+class _CappedBody:
+    """Collects decompressed chunks, and stops curl at the limit."""
+
+    def __init__(self, limit: int) -> None:
+        self.collected = bytearray()
+        self.is_too_large = False
+        self._limit = limit
+
+    def feed(self, chunk: bytes) -> int:
+        if len(self.collected) + len(chunk) > self._limit:
+            self.is_too_large = True
+            return _ABORT
+        self.collected += chunk
+        return len(chunk)
+
+
+def _curl_problem(error: Exception, body: _CappedBody) -> VendorError:
+    if body.is_too_large:
+        return BadPayload(VENDOR, CHART, "the body is larger than the limit")
+    if isinstance(error, curl_requests.exceptions.Timeout):
+        return Unavailable(VENDOR, CHART, "no whole answer in time")
+    return Unavailable(VENDOR, CHART, f"{type(error).__name__}: {str(error)[:120]}")
