@@ -1,0 +1,462 @@
+"""What every `Coordination` does, proven on the local file and on a real Redis."""
+
+import multiprocessing
+import statistics
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from market_pipeline.coordination import LocalCoordination, RedisCoordination
+from market_pipeline.domain.errors import (
+    BadPayload,
+    Blocked,
+    CircuitOpen,
+    NotEntitled,
+    Throttled,
+    Unavailable,
+    UnknownSymbol,
+)
+from market_pipeline.domain.ports import Breaker, Coordination, Lease
+from market_pipeline_tests.coordination.backends import (
+    Backend,
+    count_under_lease,
+    fail_until_open,
+    now,
+    take_slots,
+)
+
+DOWN = Unavailable("vendor", "/", "down")
+NOT_FAILURES = (
+    NotEntitled("vendor", "/", "plan"),
+    UnknownSymbol("vendor", "/", "XXXX"),
+    BadPayload("vendor", "/", "html"),
+    Blocked("vendor", "/", "captcha"),
+    ValueError("a bug"),
+    KeyboardInterrupt(),
+)
+
+
+def call(breaker: Breaker, error: BaseException | None = None) -> str:
+    """Make one guarded call that ends in `error`; say how it ended."""
+    try:
+        with breaker.guard():
+            if error is not None:
+                raise error
+    except CircuitOpen:
+        return "refused"
+    except BaseException as raised:
+        return "raised" if raised is error else f"another error: {raised!r}"
+    return "ok"
+
+
+def lease_of(coordination: Coordination, name: str, owner: str, ttl_s: float = 20) -> Lease:
+    lease = coordination.acquire_lease(name, owner, ttl_s)
+    assert lease is not None
+    return lease
+
+
+def run_processes(count: int, target: Callable[..., None], *args: Any) -> list[Any]:
+    """Run `target(*args, barrier, queue)` in spawned processes; return what they put."""
+    spawn = multiprocessing.get_context("spawn")
+    start, out = spawn.Barrier(count), spawn.Queue()
+    children = [spawn.Process(target=target, args=(*args, start, out)) for _ in range(count)]
+    for child in children:
+        child.start()
+    answers = [out.get(timeout=90) for _ in children]
+    for child in children:
+        child.join(timeout=30)
+        assert child.exitcode == 0
+    return answers
+
+
+class CoordinationContract:
+    """Subclasses give `backend`."""
+
+    @pytest.fixture
+    def coordination(self, backend: Backend) -> Iterator[LocalCoordination | RedisCoordination]:
+        coordination = backend.open()
+        yield coordination
+        coordination.close()
+
+    # rates
+
+    def test_slots_up_to_the_limit_come_at_once_and_the_next_after_the_window(
+        self, coordination: Coordination
+    ) -> None:
+        """Three of three slots cost no wait; the fourth comes when the first is per_s old."""
+        bucket = coordination.rate_bucket("vendor", limit=3, per_s=0.5)
+        started = time.monotonic()
+        for _ in range(3):
+            bucket.acquire(0)
+        burst_s = time.monotonic() - started
+        bucket.acquire(2)
+        fourth_s = time.monotonic() - started
+        assert burst_s < 0.4
+        assert 0.49 <= fourth_s < 1.5
+
+    def test_no_slot_in_time_is_a_timeout_error_at_once(self, coordination: Coordination) -> None:
+        """A slot that cannot come in time is refused without waiting, and takes no later slot."""
+        bucket = coordination.rate_bucket("vendor", limit=1, per_s=30)
+        bucket.acquire(0)
+        started = time.monotonic()
+        for _ in range(3):
+            with pytest.raises(TimeoutError, match="vendor"):
+                bucket.acquire(5)
+        assert time.monotonic() - started < 2
+
+    def test_buckets_of_one_name_share_and_of_two_names_do_not(
+        self, backend: Backend, coordination: Coordination
+    ) -> None:
+        """A rate belongs to its name, however odd, not to the object."""
+        name = "yahoo:sandbox'; DROP TABLE leases; --"
+        coordination.rate_bucket(name, limit=1, per_s=30).acquire(0)
+        other = backend.open()
+        with pytest.raises(TimeoutError):
+            other.rate_bucket(name, limit=1, per_s=30).acquire(0)
+        other.rate_bucket(f"{name}2", limit=1, per_s=30).acquire(0)
+        other.close()
+
+    def test_the_queue_is_first_come_first_served(self, coordination: Coordination) -> None:
+        """Three who wait are served in the order in which they asked, one a window."""
+        bucket = coordination.rate_bucket("vendor", limit=1, per_s=0.2)
+        served: list[int] = []
+
+        def wait(number: int) -> None:
+            bucket.acquire(5)
+            served.append(number)
+
+        bucket.acquire(0)
+        threads = [threading.Thread(target=wait, args=(number,)) for number in range(3)]
+        for thread in threads:
+            thread.start()
+            time.sleep(0.03)
+        with pytest.raises(TimeoutError):
+            bucket.acquire(0.5)  # the three before it hold the next 0.6 s
+        for thread in threads:
+            thread.join(5)
+        assert served == [0, 1, 2]
+
+    def test_threads_share_one_bucket_object(self, coordination: Coordination) -> None:
+        """Eight threads on one bucket of five slots: five come through, three time out."""
+        bucket = coordination.rate_bucket("vendor", limit=5, per_s=30)
+
+        def acquire(_: int) -> bool:
+            try:
+                bucket.acquire(1)
+            except TimeoutError:
+                return False
+            return True
+
+        with ThreadPoolExecutor(8) as pool:
+            assert sum(pool.map(acquire, range(8))) == 5
+
+    def test_four_processes_keep_one_rate_and_none_starves(self, backend: Backend) -> None:
+        """In any window never more than limit + 1, few slots go unused, nobody is left out.
+
+        Each process asks for one slot at a time, so the queue owes it one in every window after
+        the first.
+        """
+        limit, per_s, for_s = 10, 0.5, 2.4
+        taken = run_processes(4, take_slots, backend, limit, per_s, for_s)
+        instants = sorted(instant for slots in taken for instant in slots)
+        # 10 ms: between the slot and the look at the clock a busy machine may do something else.
+        window_s = per_s - 0.01
+        worst = max(sum(1 for i in instants if a <= i < a + window_s) for a in instants)
+        assert worst <= limit + 1
+        assert len(instants) >= 0.7 * limit * for_s / per_s
+        assert min(len(slots) for slots in taken) >= 3
+
+    def test_a_slot_without_contention_is_cheap(self, coordination: Coordination) -> None:
+        """The median uncontended acquire stays far below a request's own time."""
+        bucket = coordination.rate_bucket("vendor", limit=10_000, per_s=60)
+        bucket.acquire(0)
+        costs = []
+        for _ in range(100):
+            started = time.perf_counter()
+            bucket.acquire(0)
+            costs.append(time.perf_counter() - started)
+        assert statistics.median(costs) < 0.005
+
+    @pytest.mark.parametrize(("limit", "per_s"), [(0, 1.0), (1, 0.0), (-1, 1.0)])
+    def test_a_rate_that_is_none_is_refused(
+        self, coordination: Coordination, limit: int, per_s: float
+    ) -> None:
+        """A limit or window that is not positive is a ValueError when the bucket is made."""
+        with pytest.raises(ValueError, match="rate vendor"):
+            coordination.rate_bucket("vendor", limit, per_s)
+
+    # breakers
+
+    def test_the_breaker_opens_after_failures_in_a_row(self, coordination: Coordination) -> None:
+        """The failing calls raise the vendor's error; the call after the last is not made."""
+        breaker = coordination.breaker("vendor", failures=3, reset_s=30)
+        throttled = Throttled("vendor", "/", "slow down", retry_after_s=1)
+        assert [call(breaker, e) for e in (DOWN, throttled, DOWN)] == ["raised"] * 3
+        assert call(breaker) == "refused"
+        status = breaker.status()
+        assert (status.name, status.state, status.failure_count) == ("vendor", "open", 3)
+        assert status.opened_at is not None
+        assert timedelta(0) <= now() - status.opened_at < timedelta(seconds=5)
+
+    def test_the_refusal_names_the_vendor(self, coordination: Coordination) -> None:
+        """`CircuitOpen` carries the breaker's name as the vendor."""
+        breaker = coordination.breaker("polygon", failures=1, reset_s=30)
+        call(breaker, DOWN)
+        with pytest.raises(CircuitOpen, match="30 s") as refused, breaker.guard():
+            pytest.fail("the call was made")
+        assert refused.value.vendor == "polygon"
+
+    def test_a_success_between_ends_the_row(self, coordination: Coordination) -> None:
+        """Failures count only in a row: two, a success, two leave a breaker of three closed."""
+        breaker = coordination.breaker("vendor", failures=3, reset_s=30)
+        ends = [call(breaker, e) for e in (DOWN, DOWN, None, DOWN, DOWN)]
+        assert ends == ["raised", "raised", "ok", "raised", "raised"]
+        assert breaker.status().state == "closed"
+        assert breaker.status().failure_count == 2
+
+    @pytest.mark.parametrize("error", NOT_FAILURES, ids=lambda e: type(e).__name__)
+    def test_other_errors_do_not_trip(
+        self, coordination: Coordination, error: BaseException
+    ) -> None:
+        """Ten errors that are not `Transient` pass through a breaker of one unchanged."""
+        breaker = coordination.breaker("vendor", failures=1, reset_s=30)
+        assert [call(breaker, error) for _ in range(10)] == ["raised"] * 10
+        assert breaker.status().state == "closed"
+
+    @pytest.mark.parametrize(
+        ("between", "state"),
+        [
+            (BadPayload("vendor", "/", "html"), "open"),
+            (UnknownSymbol("vendor", "/", "X"), "closed"),
+        ],
+        ids=["says nothing", "answers"],
+    )
+    def test_only_an_answer_ends_a_row_of_failures(
+        self, coordination: Coordination, between: Exception, state: str
+    ) -> None:
+        """HTML between two outages leaves them a row; a clean 404 shows that the vendor is up."""
+        breaker = coordination.breaker("vendor", failures=2, reset_s=30)
+        for error in (DOWN, between, DOWN):
+            call(breaker, error)
+        assert breaker.status().state == state
+
+    def test_after_reset_one_success_closes(self, coordination: Coordination) -> None:
+        """The trial call is made after reset_s, and its success clears the count."""
+        breaker = coordination.breaker("vendor", failures=2, reset_s=0.3)
+        call(breaker, DOWN)
+        call(breaker, DOWN)
+        assert call(breaker) == "refused"
+        time.sleep(0.32)
+        assert [call(breaker), call(breaker, DOWN)] == ["ok", "raised"]
+        assert breaker.status().state == "closed"
+        assert breaker.status().failure_count == 1
+
+    def test_a_failed_trial_opens_again(self, coordination: Coordination) -> None:
+        """One failure in the trial is enough, and reset_s starts anew."""
+        breaker = coordination.breaker("vendor", failures=3, reset_s=0.3)
+        for _ in range(3):
+            call(breaker, DOWN)
+        time.sleep(0.32)
+        assert [call(breaker, DOWN), call(breaker)] == ["raised", "refused"]
+        time.sleep(0.32)
+        assert call(breaker) == "ok"
+
+    def test_a_trial_without_outcome_leaves_the_next_a_trial(
+        self, coordination: Coordination
+    ) -> None:
+        """A trial that ended in a bug neither closes the circuit nor blocks the next trial."""
+        breaker = coordination.breaker("vendor", failures=1, reset_s=0.3)
+        call(breaker, DOWN)
+        time.sleep(0.32)
+        assert call(breaker, ValueError("a bug")) == "raised"
+        assert breaker.status().state == "half_open"
+        assert call(breaker, DOWN) == "raised"
+        assert call(breaker) == "refused"
+
+    def test_only_one_trial_runs_at_a_time(self, coordination: Coordination) -> None:
+        """While a trial call is under way every other caller is refused."""
+        breaker = coordination.breaker("vendor", failures=1, reset_s=0.5)
+        call(breaker, DOWN)
+        time.sleep(0.52)
+        running, finish = threading.Event(), threading.Event()
+
+        def trial() -> None:
+            with breaker.guard():
+                running.set()
+                finish.wait(5)
+
+        thread = threading.Thread(target=trial)
+        thread.start()
+        assert running.wait(5)
+        during = call(coordination.breaker("vendor", failures=1, reset_s=0.5))
+        finish.set()
+        thread.join(5)
+        assert [during, call(breaker)] == ["refused", "ok"]
+
+    def test_calls_of_threads_run_side_by_side(self, coordination: Coordination) -> None:
+        """The breaker does not hold a lock while a call runs."""
+        breaker, both = coordination.breaker("vendor", 3, 30), threading.Barrier(2)
+
+        def meet(_: int) -> None:
+            with breaker.guard():
+                both.wait(timeout=5)
+
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(meet, range(2)))
+
+    def test_a_breaker_opened_by_one_process_refuses_in_another(self, backend: Backend) -> None:
+        """What another process saw fail is not asked here, and the trial here closes it there."""
+        coordination = backend.open()
+        breaker = coordination.breaker("vendor", failures=3, reset_s=0.3)
+        assert call(breaker) == "ok"
+        spawn = multiprocessing.get_context("spawn")
+        out = spawn.Queue()
+        child = spawn.Process(target=fail_until_open, args=(backend, 3, 30.0, out))
+        child.start()
+        assert out.get(timeout=60) == "circuit_open"
+        child.join(30)
+        patient = coordination.breaker("vendor", failures=3, reset_s=600)
+        assert call(patient) == "refused"
+        time.sleep(0.32)
+        assert call(breaker) == "ok"
+        assert call(patient) == "ok"
+        coordination.close()
+
+    def test_a_breaker_of_zero_failures_is_refused(self, coordination: Coordination) -> None:
+        """A breaker that could never close is a ValueError when it is made."""
+        with pytest.raises(ValueError, match="breaker vendor"):
+            coordination.breaker("vendor", failures=0, reset_s=1)
+
+    # leases
+
+    def test_a_held_lease_is_not_given_to_another(self, coordination: Coordination) -> None:
+        """While `a` holds the lock `b` gets None; another name is free."""
+        lease_of(coordination, "job", "a")
+        assert coordination.acquire_lease("job", "b", 20) is None
+        lease_of(coordination, "other job", "b")
+
+    def test_tokens_grow_over_release_expiry_and_retake(self, coordination: Coordination) -> None:
+        """Whatever ends a lease, the next one's token is greater."""
+        first = lease_of(coordination, "job", "a")
+        coordination.release_lease(first)
+        second = lease_of(coordination, "job", "b", ttl_s=0.1)
+        time.sleep(0.15)
+        third = lease_of(coordination, "job", "c")
+        fourth = lease_of(coordination, "job", "c")
+        assert first.token < second.token < third.token < fourth.token
+
+    def test_an_expired_holder_can_neither_renew_nor_release(
+        self, coordination: Coordination
+    ) -> None:
+        """A holder that slept over its time loses the lock and does not disturb the next."""
+        late = lease_of(coordination, "job", "a", ttl_s=0.1)
+        time.sleep(0.15)
+        assert coordination.renew_lease(late, 20) is None
+        held = lease_of(coordination, "job", "b")
+        coordination.release_lease(late)
+        assert coordination.renew_lease(late, 20) is None
+        assert coordination.acquire_lease("job", "c", 20) is None
+        assert coordination.renew_lease(held, 20) is not None
+
+    def test_renewal_extends_and_keeps_the_token(self, coordination: Coordination) -> None:
+        """A renewed lease outlives its first time to live."""
+        lease = lease_of(coordination, "job", "a", ttl_s=0.3)
+        renewed = coordination.renew_lease(lease, 20)
+        time.sleep(0.35)
+        assert renewed is not None
+        assert renewed.token == lease.token
+        assert renewed.expires_at > lease.expires_at
+        assert coordination.acquire_lease("job", "b", 20) is None
+
+    def test_a_released_lease_cannot_be_renewed(self, coordination: Coordination) -> None:
+        """Release is final, for the holder too."""
+        lease = lease_of(coordination, "job", "a")
+        coordination.release_lease(lease)
+        assert coordination.renew_lease(lease, 20) is None
+
+    def test_an_owner_that_takes_again_loses_its_older_lease(
+        self, coordination: Coordination
+    ) -> None:
+        """Of two leases of one owner only the newer can be renewed or released."""
+        older, newer = lease_of(coordination, "job", "a"), lease_of(coordination, "job", "a")
+        coordination.release_lease(older)
+        assert coordination.renew_lease(older, 20) is None
+        assert coordination.renew_lease(newer, 20) is not None
+
+    def test_a_lease_from_a_place_that_forgot_is_taken_over_once(
+        self, coordination: Coordination
+    ) -> None:
+        """A live lease of unknown token is adopted on renewal; not when someone took the lock."""
+        seen = lease_of(coordination, "job", "a")
+        coordination.release_lease(seen)
+        foreign = replace(seen, owner="x", token=seen.token + 1000)
+        assert coordination.renew_lease(foreign, 20) is not None
+        assert coordination.acquire_lease("job", "b", 20) is None
+        coordination.release_lease(foreign)
+        taken = lease_of(coordination, "job", "b")
+        assert taken.token > foreign.token
+        assert coordination.renew_lease(foreign, 20) is None
+
+    def test_processes_exclude_each_other_and_tokens_are_never_reused(
+        self, backend: Backend, tmp_path: Path
+    ) -> None:
+        """Three processes add under the lock and lose no addition; all tokens differ and grow."""
+        counter = tmp_path / "counter"
+        counter.write_text("0")
+        tokens = run_processes(3, count_under_lease, backend, str(counter), 20)
+        assert counter.read_text() == "60"
+        assert len({token for held in tokens for token in held}) == 60
+        assert all(held == sorted(held) for held in tokens)
+
+    # values
+
+    def test_a_value_is_kept_replaced_and_expires(
+        self, backend: Backend, coordination: Coordination
+    ) -> None:
+        """Another opener sees the newest value until its time is over."""
+        other = backend.open()
+        assert other.get("key") is None
+        coordination.put("key", "1")
+        coordination.put("key", "züri €", ttl_s=0.2)
+        assert other.get("key") == "züri €"
+        time.sleep(0.25)
+        assert other.get("key") is None
+        other.close()
+
+    def test_a_value_without_ttl_replaces_one_with(self, coordination: Coordination) -> None:
+        """A put without a time to live also removes the older value's."""
+        coordination.put("key", "short", ttl_s=0.1)
+        coordination.put("key", "long")
+        time.sleep(0.15)
+        assert coordination.get("key") == "long"
+
+
+class TestLocalCoordination(CoordinationContract):
+    """The contract on an SQLite file."""
+
+    @pytest.fixture
+    def backend(self, local_backend: Backend) -> Backend:
+        return local_backend
+
+    def test_it_says_what_it_is(self, coordination: Coordination) -> None:
+        """`kind` is local."""
+        assert coordination.kind == "local"
+
+
+class TestRedisCoordination(CoordinationContract):
+    """The contract on a real Redis."""
+
+    @pytest.fixture
+    def backend(self, redis_backend: Backend) -> Backend:
+        return redis_backend
+
+    def test_it_says_what_it_is(self, coordination: Coordination) -> None:
+        """`kind` is redis."""
+        assert coordination.kind == "redis"
