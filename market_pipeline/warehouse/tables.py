@@ -351,6 +351,7 @@ quarantine = sa.Table(
     _required("source", sa.String(40)),
     _required("seen_at", Instant),
     sa.Index(None, "asset", "row_date"),
+    info={"partition": "row_date"},
 )
 
 warehouse_meta = sa.Table(

@@ -1,0 +1,50 @@
+# Needs Python 3.11 to 3.13, make and a package index; everything else goes to .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STATE_DIR ?= .state
+
+export DAGSTER_HOME := $(CURDIR)
+
+.PHONY: help demo test check dev bench lock clean install install-dev test-soak
+
+help: ## Show this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+demo: install ## Value three example portfolios from sandbox data, end to end
+	$(BIN)/market-pipeline demo
+
+test: install-dev ## Run the tests
+	$(BIN)/python -m pytest -n 2 --dist loadscope market_pipeline_tests
+
+test-soak: install-dev ## Run the long kill and restart tests (minutes)
+	MARKET_PIPELINE_SOAK=1 $(BIN)/python -m pytest market_pipeline_tests -m soak
+
+check: install-dev ## Lint, types, layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+dev: install ## Open the Dagster UI on 127.0.0.1:3000, with daemon, schedules and sensors
+	$(BIN)/dagster dev -h 127.0.0.1 -p 3000
+
+bench: install-dev ## Measure, print, and write bench.json to the state folder
+	$(BIN)/python -m benchmarks
+
+install: $(VENV)/.installed-base
+install-dev: $(VENV)/.installed-dev
+
+$(VENV)/.installed-base: requirements.lock pyproject.toml
+	PYTHON=$(PYTHON) sh bin/install $(VENV) requirements.lock
+	touch $@
+
+$(VENV)/.installed-dev: requirements-dev.lock pyproject.toml
+	PYTHON=$(PYTHON) sh bin/install $(VENV) requirements-dev.lock
+	touch $@ $(VENV)/.installed-base
+
+lock: install-dev ## Pin every dependency anew, with hashes and without index addresses
+	sh bin/lock $(VENV)
+
+clean: ## Remove the environment and all state
+	rm -rf $(VENV) $(STATE_DIR)

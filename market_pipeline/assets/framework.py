@@ -1,0 +1,110 @@
+"""What every asset shares: its metadata, its policies, and the frame around its work.
+
+Belongs here: how an asset presents itself in the UI and binds its logs. Does not: any asset.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+import sqlalchemy as sa
+import structlog
+
+from market_pipeline.io_managers import TABLE
+from market_pipeline.logs import bound
+from market_pipeline.partitions import covers, date_key
+from market_pipeline.warehouse import tables
+
+OWNER = "team:market-pipeline"
+WAREHOUSE_IO = "warehouse_io"
+
+COLLECTION_RETRIES = dg.RetryPolicy(
+    max_retries=3, delay=2, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.FULL
+)
+"""A collected asset picks up where it stopped, so trying again costs only what is missing."""
+
+WHOLE_RANGE = dg.BackfillPolicy.single_run()
+"""Five years are one run: every asset takes a range as it takes a day."""
+
+
+def presented(table: str, *, group: str, kinds: set[str], version: str = "1") -> dict[str, Any]:
+    """Give the arguments by which an asset shows owner, group, kinds, version and columns."""
+    return {
+        "group_name": group,
+        "kinds": kinds,
+        "owners": [OWNER],
+        "code_version": version,
+        "tags": {"market_pipeline/layer": "collected" if "api" in kinds else "derived"},
+        "metadata": {TABLE: table, "dagster/column_schema": column_schema(table)},
+        "io_manager_key": WAREHOUSE_IO,
+        "backfill_policy": WHOLE_RANGE,
+    }
+
+
+def column_schema(table: str) -> dg.TableSchema:
+    """Show a warehouse table's columns the way Dagster's UI does."""
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                column.name,
+                _type_name(column),
+                constraints=dg.TableColumnConstraints(nullable=bool(column.nullable), unique=False),
+            )
+            for column in tables.metadata.tables[table].columns
+        ]
+    )
+
+
+def _type_name(column: "sa.Column[Any]") -> str:
+    if isinstance(column.type, tables.Exact):
+        return "decimal"
+    if isinstance(column.type, tables.Instant):
+        return "timestamp (UTC)"
+    return type(column.type).__name__.lower()
+
+
+@dataclass(frozen=True)
+class Work:
+    """One execution of an asset: its range of dates, its run, its start and its log."""
+
+    context: dg.AssetExecutionContext
+    first: date
+    last: date
+    started_at: datetime
+    log: structlog.typing.FilteringBoundLogger
+
+    @property
+    def run_id(self) -> str:
+        """Id of the Dagster run."""
+        return str(self.context.run_id)
+
+    def report_rows(self, frame: pd.DataFrame, date_column: str = "session_date") -> None:
+        """Report the row count of each partition key to Dagster."""
+        per_day = frame[date_column].dt.strftime("%Y-%m-%d").value_counts()
+        for key in self.context.partition_keys:
+            self.context.add_asset_metadata(
+                {"dagster/partition_row_count": int(per_day.get(key, 0))}, partition_key=key
+            )
+
+    def report(self, **metadata: Any) -> None:
+        """Report figures of the whole execution to Dagster."""
+        self.context.add_output_metadata(metadata)
+
+
+@contextmanager
+def working(context: dg.AssetExecutionContext) -> Iterator[Work]:
+    """Bind run, asset and partition to every log line of an asset's body, and time it."""
+    first, last = covers(context.partition_keys)
+    asset = context.asset_key.to_user_string()
+    span = date_key(first) if first == last else f"{date_key(first)}...{date_key(last)}"
+    log = structlog.get_logger()
+    began = time.monotonic()
+    with bound(run=context.run_id, asset=asset, partition=span):
+        log.info("asset_started")
+        yield Work(context, first, last, datetime.now(UTC), log)
+        log.info("asset_finished", seconds=round(time.monotonic() - began, 3))

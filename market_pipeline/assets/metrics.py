@@ -1,0 +1,46 @@
+"""What is worth knowing of a symbol in a session, on one row."""
+
+import dagster as dg
+import pandas as pd
+
+from market_pipeline.assets.conditions import FOLLOWS_ITS_INPUTS
+from market_pipeline.assets.framework import presented, working
+from market_pipeline.domain.metrics import SESSIONS_BEFORE as READS_BEFORE
+from market_pipeline.domain.metrics import daily_metrics
+from market_pipeline.domain.sessions import TradingCalendar
+from market_pipeline.io_managers import SESSIONS_BEFORE, Derived
+
+
+def define(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition:
+    """Define `symbol_daily_metrics` over the trading sessions."""
+
+    @dg.asset(
+        **presented("symbol_daily_metrics", group="factors", kinds={"pandas", "sql"}),
+        partitions_def=partitions,
+        ins={"market_data_cache": dg.AssetIn(metadata={SESSIONS_BEFORE: READS_BEFORE})},
+        automation_condition=FOLLOWS_ITS_INPUTS,
+    )
+    def symbol_daily_metrics(
+        context: dg.AssetExecutionContext,
+        market_data_cache: pd.DataFrame,
+        factor_exposures: pd.DataFrame,
+        calendar: dg.ResourceParam[TradingCalendar],
+    ) -> Derived:
+        """Price, returns, volatility, drawdown, volume and betas of every stock and ETF.
+
+        Grain: one row a session and symbol. Source: market_data_cache and factor_exposures;
+        definitions in docs/factors.md. Fresh: with its inputs.
+        """
+        with working(context) as work:
+            begin = calendar.shift(work.first, -READS_BEFORE)
+            frame = daily_metrics(
+                market_data_cache,
+                factor_exposures,
+                sessions=calendar.sessions(begin, work.last),
+                first=work.first,
+                last=work.last,
+            )
+            work.report_rows(frame)
+            return Derived(frame)
+
+    return symbol_daily_metrics

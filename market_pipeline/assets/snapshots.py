@@ -1,0 +1,65 @@
+"""What every portfolio is worth in a session, and what it is made of."""
+
+from collections.abc import Sequence
+from datetime import date
+
+import dagster as dg
+import pandas as pd
+
+from market_pipeline.assets.books import BOOKS_KEY
+from market_pipeline.assets.conditions import FOLLOWS_ITS_INPUTS
+from market_pipeline.assets.framework import presented, working
+from market_pipeline.domain.books import Book
+from market_pipeline.domain.sessions import TradingCalendar
+from market_pipeline.domain.snapshots import SESSIONS_BEFORE as SESSIONS_READ_BEFORE
+from market_pipeline.domain.snapshots import snapshot_range
+from market_pipeline.io_managers import SESSIONS_BEFORE, Derived
+from market_pipeline.warehouse import Warehouse
+
+
+def define(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition:
+    """Define `portfolio_snapshots` over the trading sessions."""
+
+    @dg.asset(
+        **presented("portfolio_snapshots", group="portfolios", kinds={"python", "sql"}),
+        partitions_def=partitions,
+        deps=[BOOKS_KEY, "factor_exposures", "symbol_daily_metrics"],
+        ins={"market_data_cache": dg.AssetIn(metadata={SESSIONS_BEFORE: SESSIONS_READ_BEFORE})},
+        automation_condition=FOLLOWS_ITS_INPUTS.ignore(dg.AssetSelection.assets(BOOKS_KEY)),
+    )
+    def portfolio_snapshots(
+        context: dg.AssetExecutionContext,
+        market_data_cache: pd.DataFrame,
+        warehouse: dg.ResourceParam[Warehouse],
+        calendar: dg.ResourceParam[TradingCalendar],
+    ) -> Derived:
+        """Market value, cash, long, short, gross, net, P&L and return of every portfolio.
+
+        Grain: one row a session and portfolio; its positions stand in `portfolio_positions`.
+        Source: the books and market_data_cache, exact to the cent. Fresh: with its inputs. A
+        position without a price is named, never silently zero.
+        """
+        with working(context) as work:
+            books = warehouse.books()
+            begin = calendar.shift(work.first, -SESSIONS_READ_BEFORE)
+            result = snapshot_range(
+                books,
+                market_data_cache,
+                _splits_since(books, warehouse),
+                sessions=calendar.sessions(begin, work.last),
+                first=work.first,
+                last=work.last,
+            )
+            work.report_rows(result.portfolios)
+            return Derived(result.portfolios, alongside={"portfolio_positions": result.positions})
+
+    return portfolio_snapshots
+
+
+def _splits_since(books: Sequence[Book], warehouse: Warehouse) -> pd.DataFrame:
+    """Read the splits after the books were written: prices are in shares of after, books not."""
+    return warehouse.read(
+        "equity_bars",
+        first=min((book.as_of_date for book in books), default=date.max),
+        columns=["session_date", "symbol", "split_ratio"],
+    )

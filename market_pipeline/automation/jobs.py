@@ -1,0 +1,50 @@
+"""The two jobs: everything of a trading session, and the news of a calendar day."""
+
+import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+SESSION_GROUPS = ("universe", "prices", "factors", "portfolios")
+NEWS_GROUPS = ("news",)
+
+RUN_TAGS = {
+    "dagster/max_runtime": str(6 * 60 * 60),
+    # A run whose worker died starts again and picks up where it stopped: see dagster.yaml.
+    "dagster/max_retries": "2",
+}
+
+SESSION_ASSETS = dg.AssetSelection.groups(*SESSION_GROUPS)
+NEWS_ASSETS = dg.AssetSelection.groups(*NEWS_GROUPS)
+
+
+def session_job(partitions: dg.PartitionsDefinition[str]) -> UnresolvedAssetJobDefinition:
+    """Define the job that takes a session from its universe to its snapshots."""
+    return dg.define_asset_job(
+        "session_job",
+        selection=SESSION_ASSETS,
+        partitions_def=partitions,
+        tags=RUN_TAGS,
+        executor_def=dg.in_process_executor,
+        description="Universe, prices, factors and snapshots of a trading session.",
+    )
+
+
+def news_job(days: dg.PartitionsDefinition[str]) -> UnresolvedAssetJobDefinition:
+    """Define the job that collects the headlines of a day."""
+    return dg.define_asset_job(
+        "news_job",
+        selection=NEWS_ASSETS,
+        partitions_def=days,
+        tags=RUN_TAGS,
+        executor_def=dg.in_process_executor,
+        description="Headlines of a New York day, each of them once.",
+    )
+
+
+def range_tags(first_key: str, last_key: str) -> dict[str, str]:
+    """Give the run tags by which Dagster runs a range of partitions in one run."""
+    if first_key == last_key:
+        return {"dagster/partition": first_key}
+    return {
+        "dagster/asset_partition_range_start": first_key,
+        "dagster/asset_partition_range_end": last_key,
+    }

@@ -1,0 +1,129 @@
+"""The events: a portfolio file in the inbox, a book that changed, an input that moved."""
+
+import hashlib
+import json
+from datetime import date, datetime
+from pathlib import Path
+
+import dagster as dg
+import structlog
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+from market_pipeline.assets.books import BOOKS_KEY
+from market_pipeline.domain.books import Book
+from market_pipeline.domain.errors import PortfolioFileError
+from market_pipeline.domain.portfolio_csv import parse_portfolio, portfolio_id_from_file_name
+from market_pipeline.domain.ports import Clock
+from market_pipeline.domain.sessions import NEW_YORK, TradingCalendar
+from market_pipeline.partitions import date_key, latest_session
+from market_pipeline.settings import Settings
+from market_pipeline.warehouse import Warehouse
+
+log = structlog.get_logger()
+
+INBOX_EVERY_S = 30
+CONDITIONS_EVERY_S = 30
+
+
+def portfolio_inbox(
+    job: UnresolvedAssetJobDefinition,
+    calendar: TradingCalendar,
+    status: dg.DefaultSensorStatus,
+) -> dg.SensorDefinition:
+    """Import portfolio files from the inbox, and run the graph when a book changed."""
+
+    @dg.sensor(
+        name="portfolio_inbox",
+        job=job,
+        minimum_interval_seconds=INBOX_EVERY_S,
+        default_status=status,
+        description=(
+            "A new or changed CSV in the inbox is validated and imported; a changed book or "
+            "watchlist, however it changed, starts the graph of the last session."
+        ),
+    )
+    def sensor(
+        context: dg.SensorEvaluationContext,
+        warehouse: dg.ResourceParam[Warehouse],
+        settings: dg.ResourceParam[Settings],
+        clock: dg.ResourceParam[Clock],
+    ) -> dg.SensorResult:
+        seen = json.loads(context.cursor) if context.cursor else {"files": {}, "books": ""}
+        said = take_inbox(settings.inbox, seen["files"], warehouse, clock())
+        digest = books_digest(warehouse)
+        if digest == seen["books"]:
+            reason = "; ".join(said) or f"nothing new in {settings.inbox.name}"
+            return dg.SensorResult(skip_reason=reason, cursor=json.dumps(seen))
+        seen["books"] = digest
+        key = date_key(latest_session(calendar, clock()))
+        return dg.SensorResult(
+            run_requests=[dg.RunRequest(run_key=f"books:{digest}:{key}", partition_key=key)],
+            asset_events=[
+                dg.AssetMaterialization(BOOKS_KEY, metadata={"changed": "; ".join(said)})
+            ],
+            cursor=json.dumps(seen),
+        )
+
+    return sensor
+
+
+def automation_conditions(status: dg.DefaultSensorStatus) -> dg.AutomationConditionSensorDefinition:
+    """Evaluate the derived assets' automation conditions."""
+    return dg.AutomationConditionSensorDefinition(
+        "derived_assets_follow",
+        target=dg.AssetSelection.all(),
+        default_status=status,
+        minimum_interval_seconds=CONDITIONS_EVERY_S,
+        description="Derived assets follow their inputs: late data, restatements, reruns.",
+    )
+
+
+def take_inbox(inbox: Path, seen: dict[str, str], warehouse: Warehouse, now: datetime) -> list[str]:
+    """Import each file of the inbox that is new or changed since `seen`; say what was done.
+
+    `seen` maps file names to the hash of their bytes and is brought up to date. A refused file
+    leaves its problems beside it, in `<name>.problems.txt`, until it is corrected.
+    """
+    inbox.mkdir(parents=True, exist_ok=True)
+    said = []
+    for path in sorted(inbox.glob("*.csv")):
+        stamp = f"{path.stat().st_size}:{path.stat().st_mtime_ns}"
+        if seen.get(path.name) != stamp:
+            said.append(_take(path, warehouse, now))
+            seen[path.name] = stamp
+    return said
+
+
+def _take(path: Path, warehouse: Warehouse, now: datetime) -> str:
+    problems = path.with_suffix(".problems.txt")
+    today = now.astimezone(NEW_YORK).date()
+    try:
+        book = read_book(path, today)
+    except PortfolioFileError as error:
+        problems.write_text(f"{error}\n", encoding="utf-8")
+        log.warning("portfolio_refused", file=path.name, problems=len(error.problems))
+        return f"{path.name} refused: {len(error.problems)} problem(s), see {problems.name}"
+    problems.unlink(missing_ok=True)
+    counts = warehouse.import_book(book, now)
+    log.info("portfolio_imported", file=path.name, portfolio=book.portfolio_id,
+             positions=len(book.positions), changed=counts.changed)  # fmt: skip
+    verb = "imported" if counts.changed else "unchanged"
+    return f"{path.name} {verb}: {len(book.positions)} positions"
+
+
+def read_book(path: Path, as_of: date) -> Book:
+    """Read a portfolio file; its name names the portfolio. Raises PortfolioFileError."""
+    with path.open("rb") as stream:
+        return parse_portfolio(
+            stream,
+            file_name=path.name,
+            portfolio_id=portfolio_id_from_file_name(path.name),
+            as_of=as_of,
+        )
+
+
+def books_digest(warehouse: Warehouse) -> str:
+    """Give a hash of every book's content and the watchlist."""
+    content = [(book.portfolio_id, book.content_hash) for book in warehouse.books()]
+    text = json.dumps([content, warehouse.watchlist()])
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -1,0 +1,15 @@
+"""Is the data right? One module a noun, each check named by the claim it makes.
+
+Severity ERROR means the numbers cannot be trusted, WARN that a person should look. Only claims
+without which everything downstream would be wrong are blocking.
+"""
+
+import dagster as dg
+
+from market_pipeline.checks import factors, headlines, prices, snapshots, universe
+
+
+def all_checks() -> list[dg.AssetChecksDefinition]:
+    """Give every check of the graph."""
+    modules = (universe, prices, headlines, factors, snapshots)
+    return [check for module in modules for check in module.define()]

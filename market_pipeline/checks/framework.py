@@ -1,0 +1,115 @@
+"""What every check shares: the range it judges and the shape of its verdict.
+
+A check judges the partitions of the run it stands in, one day or a range; asked for alone, the
+last sessions its table holds. Belongs here: no check of its own.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+import dagster as dg
+import pandas as pd
+
+from market_pipeline.domain.sessions import TradingCalendar
+from market_pipeline.partitions import key_date
+from market_pipeline.settings import Settings
+from market_pipeline.warehouse import Warehouse
+
+_RANGE_START, _RANGE_END = (
+    "dagster/asset_partition_range_start",
+    "dagster/asset_partition_range_end",
+)
+_PARTITION = "dagster/partition"
+_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What a check may look at: the rows of [first, last] and the policies in force."""
+
+    warehouse: Warehouse
+    calendar: TradingCalendar
+    settings: Settings
+    first: date
+    last: date
+
+    def rows(self, table: str, *columns: str, **where: object) -> pd.DataFrame:
+        """Read the rows of the judged range."""
+        return self.warehouse.read(
+            table, first=self.first, last=self.last, columns=list(columns) or None,
+            where=where or None,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether the claim holds, in words, with the evidence."""
+
+    passed: bool
+    description: str
+    evidence: Mapping[str, object] = field(default_factory=dict)
+
+
+Judge = Callable[[Scope], Verdict]
+
+
+def check(
+    asset: str,
+    name: str,
+    judge: Judge,
+    *,
+    table: str | None = None,
+    blocking: bool = False,
+    severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
+    description: str,
+) -> dg.AssetChecksDefinition:
+    """Make a check that claims `name` of `asset`, judged by `judge`.
+
+    `blocking` stops what lies downstream in the same run: for claims without which everything
+    below would be wrong.
+    """
+    judged = table or asset
+
+    @dg.asset_check(asset=asset, name=name, blocking=blocking, description=description)
+    def _check(
+        context: dg.AssetCheckExecutionContext,
+        warehouse: dg.ResourceParam[Warehouse],
+        calendar: dg.ResourceParam[TradingCalendar],
+        settings: dg.ResourceParam[Settings],
+    ) -> dg.AssetCheckResult:
+        span = _judged_range(context.run.tags, warehouse, judged)
+        if span is None:
+            return dg.AssetCheckResult(
+                passed=False, severity=severity, description=f"{judged} holds no row at all"
+            )
+        verdict = judge(Scope(warehouse, calendar, settings, *span))
+        return dg.AssetCheckResult(
+            passed=verdict.passed,
+            severity=severity,
+            description=verdict.description,
+            metadata={
+                "first": span[0].isoformat(), "last": span[1].isoformat(), **verdict.evidence
+            },  # type: ignore[dict-item]  # evidence holds plain values only
+        )  # fmt: skip
+
+    return _check
+
+
+def _judged_range(
+    tags: Mapping[str, str], warehouse: Warehouse, table: str
+) -> tuple[date, date] | None:
+    if _RANGE_START in tags:
+        return key_date(tags[_RANGE_START]), key_date(tags[_RANGE_END])
+    if _PARTITION in tags:
+        day = key_date(tags[_PARTITION])
+        return day, day
+    bounds = warehouse.bounds(table)
+    return None if bounds is None else (bounds[1], bounds[1])
+
+
+def shown(items: "pd.Series[str] | list[str]") -> str:
+    """Join names for a person, cut where there are too many."""
+    names = sorted(str(item) for item in items)
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more

@@ -1,0 +1,117 @@
+"""Are the prices there, and can they be right?"""
+
+import dagster as dg
+import pandas as pd
+
+from market_pipeline.checks.framework import Scope, Verdict, check, shown
+from market_pipeline.checks.generic import keys_are_unique, not_empty
+from market_pipeline.domain.books import OPTION, STOCK
+from market_pipeline.domain.collection import UNKNOWN_SYMBOL
+from market_pipeline.domain.quarantine import FLAGGED, REJECTED
+
+BARS, QUOTES, CACHE = "equity_bars", "option_quotes", "market_data_cache"
+
+
+def _cover(scope: Scope) -> Verdict:
+    """Compare the stocks expected in each session with those that have a price."""
+    universe = scope.rows("symbol_universe", "session_date", "symbol", "asset_class")
+    stocks = universe[universe["asset_class"] == STOCK]
+    coverage = scope.warehouse.coverage(BARS)
+    unknown = {s for s, known in coverage.items() if known.outcome == UNKNOWN_SYMBOL}
+    priced = _pairs(scope.rows(CACHE, "session_date", "symbol"))
+    expected = stocks[~stocks["symbol"].isin(unknown) & _is_listed(scope, stocks)]
+    has_price = _pairs(expected).isin(priced)
+    share = has_price.groupby(expected["session_date"]).mean() if len(expected) else None
+    worst = float(share.min()) if share is not None else 1.0
+    thin = [] if share is None else share[share < scope.settings.minimum_coverage].index
+    said = f"at worst {worst:.1%} of a session's stocks have a price"
+    if len(thin):
+        said += f"; too few on {shown([day.date().isoformat() for day in thin])}"
+    missing = sorted(set(expected.loc[~has_price, "symbol"]))
+    in_play = sorted(unknown & set(stocks["symbol"]))
+    return Verdict(
+        not len(thin), said,
+        {"worst_share": worst, "missing": shown(missing), "unknown_symbols": shown(in_play)},
+    )  # fmt: skip
+
+
+def _is_listed(scope: Scope, stocks: pd.DataFrame) -> "pd.Series[bool]":
+    """Mark the rows whose symbol has a first bar by then: a later listing owes nothing before."""
+    bars = scope.warehouse.read(
+        BARS, last=scope.last, symbols=sorted(set(stocks["symbol"])),
+        columns=["session_date", "symbol"],
+    )  # fmt: skip
+    first_bar = stocks["symbol"].map(bars.groupby("symbol")["session_date"].min())
+    return first_bar.isna() | (first_bar <= stocks["session_date"])
+
+
+def _pairs(frame: pd.DataFrame) -> "pd.Series[str]":
+    return frame["session_date"].dt.strftime("%Y-%m-%d ") + frame["symbol"]
+
+
+def _no_impossible(scope: Scope) -> Verdict:
+    """Look at the cache itself, not at the rules that made it."""
+    rows = scope.rows(CACHE, "session_date", "symbol", "price_usd", "high", "low", "volume")
+    is_bad = (
+        ~(rows["price_usd"] > 0)
+        | (rows["high"] < rows["low"])
+        | (rows["volume"] < 0)
+        | ~rows["session_date"].dt.date.isin(scope.calendar.sessions(scope.first, scope.last))
+    )
+    bad = rows[is_bad]
+    return Verdict(
+        bad.empty, f"{len(rows)} prices, {len(bad)} impossible", {"impossible": shown(_pairs(bad))}
+    )
+
+
+def _few_doubts(scope: Scope) -> Verdict:
+    """Count what was refused or flagged in the range."""
+    doubts = scope.rows("quarantine", "row_date", "symbol", "rule", "severity", asset=CACHE)
+    rejected = int((doubts["severity"] == REJECTED).sum())
+    flagged = int((doubts["severity"] == FLAGGED).sum())
+    rules = ", ".join(f"{rule} {n}" for rule, n in doubts["rule"].value_counts().items())
+    return Verdict(
+        doubts.empty, f"{rejected} rows rejected, {flagged} flagged" + (f": {rules}" * bool(rules)),
+        {"rejected": rejected, "flagged": flagged},
+    )  # fmt: skip
+
+
+def _options_priced(scope: Scope) -> Verdict:
+    universe = scope.rows("symbol_universe", "session_date", "symbol", "asset_class")
+    contracts = universe[universe["asset_class"] == OPTION]
+    priced = _pairs(scope.rows(CACHE, "session_date", "symbol"))
+    missing = contracts[~_pairs(contracts).isin(priced)]
+    return Verdict(
+        missing.empty, f"{len(contracts)} contract sessions, {len(missing)} without a price",
+        {"missing": shown(sorted(set(missing["symbol"])))},
+    )  # fmt: skip
+
+
+def define() -> list[dg.AssetChecksDefinition]:
+    """Give the checks of bars, quotes and the cache."""
+    return [
+        not_empty(BARS, BARS, "session_date", blocking=True),
+        keys_are_unique(BARS, BARS, "session_date", "symbol"),
+        keys_are_unique(QUOTES, QUOTES, "session_date", "symbol"),
+        not_empty(CACHE, CACHE, "session_date", blocking=True),
+        keys_are_unique(CACHE, CACHE, "session_date", "symbol"),
+        check(
+            CACHE, "prices_cover_the_universe", _cover, blocking=True,
+            description=(
+                "In every session, the set share (95 %) of the stocks in the universe have a "
+                "price. Symbols no vendor knows and symbols not yet listed are named, not counted."
+            ),
+        ),
+        check(
+            CACHE, "no_impossible_bar", _no_impossible, blocking=True,
+            description="Every price is positive, high is not below low, the day is a session.",
+        ),
+        check(
+            CACHE, "nothing_in_quarantine", _few_doubts, severity=dg.AssetCheckSeverity.WARN,
+            description="No bar or quote of the range was rejected or flagged.",
+        ),
+        check(
+            CACHE, "options_are_priced", _options_priced, severity=dg.AssetCheckSeverity.WARN,
+            description="Every option contract in the universe has a price in its sessions.",
+        ),
+    ]  # fmt: skip

@@ -1,0 +1,129 @@
+"""Do the snapshots add up, exactly, and is every position accounted for?"""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from itertools import pairwise
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+
+from market_pipeline.checks.framework import Scope, Verdict, check, shown
+from market_pipeline.checks.generic import keys_are_unique
+
+ASSET, POSITIONS = "portfolio_snapshots", "portfolio_positions"
+
+
+def _all_books(scope: Scope) -> Verdict:
+    """Every portfolio has a snapshot in every session of the range."""
+    expected = {book.portfolio_id for book in scope.warehouse.books()}
+    rows = scope.rows(ASSET, "session_date", "portfolio_id")
+    sessions = scope.calendar.sessions(scope.first, scope.last)
+    held = rows.groupby("portfolio_id")["session_date"].nunique()
+    short = [name for name in expected if held.get(name, 0) < len(sessions)]
+    if not expected:
+        return Verdict(True, "no portfolio is imported yet")
+    return Verdict(
+        not short,
+        f"{len(expected)} portfolios, {len(short)} lack sessions",
+        {"short": shown(short)},
+    )
+
+
+def _add_up(scope: Scope) -> Verdict:
+    """Test the identities within a session on exact numbers."""
+    wrong = []
+    parts = _position_sums(scope)
+    for row in scope.rows(ASSET).itertuples(index=False):
+        holds = (
+            row.equity_usd == row.market_value_usd + row.cash_usd
+            and row.long_usd - row.short_usd == row.net_usd == row.market_value_usd
+            and row.long_usd + row.short_usd == row.gross_usd
+            and parts.get((row.session_date, row.portfolio_id), Decimal(0)) == row.equity_usd
+        )
+        if not holds:
+            wrong.append(f"{row.session_date:%Y-%m-%d} {row.portfolio_id}")
+    return Verdict(not wrong, f"{len(wrong)} snapshots do not add up", {"wrong": shown(wrong)})
+
+
+def _position_sums(scope: Scope) -> dict[tuple[pd.Timestamp, str], Decimal]:
+    sums: dict[tuple[pd.Timestamp, str], Decimal] = {}
+    columns = ("session_date", "portfolio_id", "market_value_usd")
+    for row in scope.rows(POSITIONS, *columns).itertuples(index=False):
+        if row.market_value_usd is not None:
+            key = (row.session_date, row.portfolio_id)
+            sums[key] = sums.get(key, Decimal(0)) + row.market_value_usd
+    return sums
+
+
+def _roll_forward(scope: Scope) -> Verdict:
+    """Test equity(t) = equity(t-1) + P&L + flows + gap between neighbouring sessions.
+
+    The step into the range is left out for a book imported since: the snapshot before the range
+    still tells of the book as it was.
+    """
+    before = scope.calendar.previous(scope.first)
+    columns = "session_date", "portfolio_id", "equity_usd", "daily_pnl_usd", "flows_usd", "gap_usd"
+    rows = scope.warehouse.read(ASSET, first=before, last=scope.last, columns=columns)
+    books = scope.warehouse.read("portfolios", columns=["portfolio_id", "imported_at"])
+    imported = dict(zip(books["portfolio_id"], books["imported_at"].dt.date, strict=True))
+    wrong, tested = [], 0
+    for portfolio_id, book in rows.groupby("portfolio_id"):
+        steps = _steps(book, scope, is_new=imported.get(portfolio_id, scope.last) > before)
+        for previous, row in steps:
+            tested += 1
+            moved = row.daily_pnl_usd + row.flows_usd + row.gap_usd
+            if row.equity_usd != previous.equity_usd + moved:
+                wrong.append(f"{row.session_date:%Y-%m-%d} {portfolio_id}")
+    return Verdict(
+        not wrong, f"{tested} steps tested, {len(wrong)} do not reconcile", {"wrong": shown(wrong)}
+    )
+
+
+def _steps(book: pd.DataFrame, scope: Scope, *, is_new: bool) -> Iterator[tuple[Any, Any]]:
+    """Yield the rows of neighbouring sessions in pairs."""
+    for previous, row in pairwise(book.sort_values("session_date").itertuples(index=False)):
+        is_next = scope.calendar.next(previous.session_date.date()) == row.session_date.date()
+        is_into_range = previous.session_date.date() < scope.first
+        if is_next and row.daily_pnl_usd is not None and not (is_into_range and is_new):
+            yield previous, row
+
+
+def _all_priced(scope: Scope) -> Verdict:
+    rows = scope.rows(ASSET, "session_date", "portfolio_id", "unpriced_symbols", "stale_symbols")
+    unpriced = _named(rows["unpriced_symbols"])
+    stale = _named(rows["stale_symbols"])
+    said = f"{len(unpriced)} symbols without a price, {len(stale)} with an old one"
+    return Verdict(
+        not unpriced and not stale, said, {"unpriced": shown(unpriced), "stale": shown(stale)}
+    )
+
+
+def _named(cells: "pd.Series[str]") -> list[str]:
+    return sorted({name for cell in cells.fillna("") for name in str(cell).split(",") if name})
+
+
+def define() -> list[dg.AssetChecksDefinition]:
+    """Give the checks of the snapshots."""
+    return [
+        check(
+            ASSET, "every_portfolio_has_a_snapshot", _all_books,
+            description="Every imported portfolio has a snapshot in every session of the range.",
+        ),
+        keys_are_unique(ASSET, ASSET, "session_date", "portfolio_id"),
+        check(
+            ASSET, "snapshots_add_up", _add_up, blocking=True,
+            description=(
+                "Exactly: equity is positions plus cash, long less short is net, long plus short "
+                "is gross, and the positions sum to the portfolio."
+            ),
+        ),
+        check(
+            ASSET, "snapshots_reconcile_with_the_session_before", _roll_forward, blocking=True,
+            description="Exactly: equity = equity of the session before + P&L + flows + gap.",
+        ),
+        check(
+            ASSET, "every_position_is_priced", _all_priced, severity=dg.AssetCheckSeverity.WARN,
+            description="No position is without a price, or valued at an old one.",
+        ),
+    ]  # fmt: skip

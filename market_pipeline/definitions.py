@@ -1,0 +1,70 @@
+"""The front door: one Definitions object, put together from the settings.
+
+`build_defs` is the composition root; tests call it with resources of their own.
+"""
+
+from collections.abc import Mapping
+
+import dagster as dg
+
+from market_pipeline.assets import (
+    factors,
+    headlines,
+    metrics,
+    options,
+    prices,
+    snapshots,
+    universe,
+)
+from market_pipeline.assets.books import portfolio_books
+from market_pipeline.automation import jobs, schedules, sensors
+from market_pipeline.checks import all_checks
+from market_pipeline.domain.sessions import TradingCalendar
+from market_pipeline.partitions import calendar_days, trading_sessions
+from market_pipeline.resources import resources_of
+from market_pipeline.settings import Settings, current_settings
+
+
+def build_defs(
+    settings: Settings | None = None, resources: Mapping[str, object] | None = None
+) -> dg.Definitions:
+    """Put assets, checks, jobs, schedules, sensors and resources together.
+
+    `resources` replaces resources by name, such as a vendor by a fake.
+    """
+    settings = settings or current_settings()
+    calendar = TradingCalendar.xnys(settings.extra_closures)
+    sessions = trading_sessions(settings.first_session, settings.extra_closures)
+    days = calendar_days(settings.first_session)
+    session_job, news_job = jobs.session_job(sessions), jobs.news_job(days)
+    is_on = settings.automation == "on"
+    clock_status = dg.DefaultScheduleStatus.RUNNING if is_on else dg.DefaultScheduleStatus.STOPPED
+    event_status = dg.DefaultSensorStatus.RUNNING if is_on else dg.DefaultSensorStatus.STOPPED
+    return dg.Definitions(
+        assets=[
+            portfolio_books,
+            universe.define(sessions),
+            prices.define_bars(sessions),
+            options.define(sessions),
+            prices.define_market_data(sessions),
+            factors.define(sessions),
+            metrics.define(sessions),
+            snapshots.define(sessions),
+            headlines.define_raw(days),
+            headlines.define(days),
+        ],
+        asset_checks=all_checks(),
+        jobs=[session_job, news_job],
+        schedules=[
+            schedules.daily_graph(session_job, calendar, clock_status),
+            schedules.headline_collection(news_job, calendar, clock_status),
+        ],
+        sensors=[
+            sensors.portfolio_inbox(session_job, calendar, event_status),
+            sensors.automation_conditions(event_status),
+        ],
+        resources={**resources_of(settings), **(resources or {})},
+    )
+
+
+defs = build_defs()

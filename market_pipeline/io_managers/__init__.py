@@ -1,0 +1,110 @@
+"""How Dagster's outputs and inputs become rows and frames, by range of partitions.
+
+Belongs here: the meeting of partition keys and warehouse tables. Does not: SQL (`warehouse`) or
+what a frame means (`domain`, `assets`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+import dagster as dg
+import pandas as pd
+
+from market_pipeline.domain.ports import Clock, ComputeNote, WriteCounts
+from market_pipeline.domain.sessions import TradingCalendar
+from market_pipeline.partitions import covers
+from market_pipeline.warehouse import Warehouse
+
+TABLE = "market_pipeline/table"
+"""Asset metadata: the warehouse table that holds its rows."""
+
+SESSIONS_BEFORE = "market_pipeline/sessions_before"
+"""Input metadata: how many sessions before its first partition an asset reads as well."""
+
+
+@dataclass(frozen=True)
+class Derived:
+    """What a derived asset computed for its partition range.
+
+    `frame`: the asset's rows, which replace what the range held. `history`: rows dated before
+    the range that later windows need, merged. `alongside`: rows of further tables, replacing the
+    same range. `notes`, `quarantine`: why something has no answer, or a doubtful one.
+    """
+
+    frame: pd.DataFrame
+    history: pd.DataFrame | None = None
+    alongside: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    notes: tuple[ComputeNote, ...] | None = None
+    quarantine: pd.DataFrame | None = None
+    quarantine_first: date | None = None
+    """First date the findings speak of, where that is before the range."""
+
+
+class WarehouseIOManager(dg.IOManager):
+    """Keeps frames in the warehouse: an output replaces exactly its partition range.
+
+    A rerun on equal inputs touches no row: only differences are written.
+    """
+
+    def __init__(self, warehouse: Warehouse, calendar: TradingCalendar, clock: Clock) -> None:
+        self._warehouse = warehouse
+        self._calendar = calendar
+        self._clock = clock
+
+    def handle_output(self, context: dg.OutputContext, obj: Derived) -> None:
+        """Write what an asset derived, and report what changed."""
+        first, last = covers(context.asset_partition_keys)
+        asset = context.asset_key.path[-1]
+        table = table_of(context.definition_metadata, context.asset_key)
+        counts = WriteCounts()
+        if obj.history is not None and not obj.history.empty:
+            counts += self._warehouse.merge(table, obj.history)
+        if obj.notes is not None:
+            self._warehouse.replace_notes(asset, first, last, obj.notes)
+        if obj.quarantine is not None:
+            self._warehouse.replace_quarantine(
+                asset, obj.quarantine_first or first, last, obj.quarantine, self._clock()
+            )
+        for name, frame in obj.alongside.items():
+            counts += self._warehouse.replace_range(name, frame, first, last)
+        counts += self._warehouse.replace_range(table, obj.frame, first, last)
+        context.add_output_metadata(
+            {
+                "rows_inserted": counts.inserted,
+                "rows_updated": counts.updated,
+                "rows_deleted": counts.deleted,
+                "rows_unchanged": counts.unchanged,
+            }
+        )
+
+    def load_input(self, context: dg.InputContext) -> pd.DataFrame:
+        """Read the upstream rows of the partition range, and of the sessions before it."""
+        first, last = covers(context.asset_partition_keys)
+        upstream = context.upstream_output
+        if upstream is None:
+            raise ValueError("an input of the warehouse comes from an asset")
+        before = int(_number((context.definition_metadata or {}).get(SESSIONS_BEFORE, 0)))
+        return self._warehouse.read(
+            table_of(upstream.definition_metadata, context.asset_key),
+            first=self.window_start(first, before),
+            last=last,
+        )
+
+    def window_start(self, first: date, sessions_before: int) -> date:
+        """Give the date `sessions_before` sessions before `first`."""
+        return self._calendar.shift(first, -sessions_before) if sessions_before else first
+
+
+def table_of(metadata: Mapping[str, object] | None, asset_key: dg.AssetKey) -> str:
+    """Give the table that keeps an asset's rows: named in its metadata, else its own name."""
+    named = (metadata or {}).get(TABLE)
+    if isinstance(named, dg.TextMetadataValue):
+        return str(named.text)
+    return named if isinstance(named, str) else asset_key.path[-1]
+
+
+def _number(value: object) -> int:
+    if isinstance(value, dg.IntMetadataValue):
+        return int(value.value or 0)
+    return int(value) if isinstance(value, int) else 0

@@ -1,0 +1,265 @@
+"""Run the real graph over a range of dates, in this process, recorded in Dagster's storage.
+
+Two runs at most: the sessions of the range, and the calendar days of its news. What the runs did
+shows in the Dagster UI like any other.
+"""
+
+import os
+import socket
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+import dagster as dg
+import psutil
+
+from market_pipeline.automation.jobs import NEWS_GROUPS, SESSION_GROUPS, range_tags
+from market_pipeline.definitions import build_defs
+from market_pipeline.domain.errors import InputError
+from market_pipeline.domain.sessions import NEW_YORK, TradingCalendar
+from market_pipeline.partitions import date_key, latest_session
+from market_pipeline.resources import utc_now
+from market_pipeline.settings import Settings, current_settings, project_root
+
+PROCESS_TAG = "market_pipeline/process"
+EVENT_BATCH = "100"
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """One Dagster run of a backfill."""
+
+    job: str
+    run_id: str
+    first: date
+    last: date
+    succeeded: bool
+    materialized: tuple[str, ...]
+    rows_changed: int
+    failures: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class BackfillResult:
+    """Every run of a backfill, in order."""
+
+    runs: tuple[RunOutcome, ...] = field(default_factory=tuple)
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether every run did all it was asked for."""
+        return bool(self.runs) and all(run.succeeded for run in self.runs)
+
+    @property
+    def rows_changed(self) -> int:
+        """Rows inserted, updated or deleted by all runs."""
+        return sum(run.rows_changed for run in self.runs)
+
+
+def run_backfill(
+    first: date,
+    last: date,
+    *,
+    select: Sequence[str] = (),
+    progress: Progress = lambda line: None,
+    settings: Settings | None = None,
+) -> BackfillResult:
+    """Materialize the sessions and news days from `first` to `last`, both included.
+
+    `select` names assets (empty: all). Picks up where an interrupted backfill stopped: what is
+    collected is not asked for again. Raises `NotASession` where an end of the range is none while
+    session assets are selected, `InputError` for a range that is empty or unknown asset names.
+    """
+    settings = settings or current_settings()
+    defs = build_defs(settings)
+    calendar = TradingCalendar.xnys(settings.extra_closures)
+    wanted = _selected(defs, select)
+    session_assets = [key for key, group in wanted.items() if group in SESSION_GROUPS]
+    news_assets = [key for key, group in wanted.items() if group in NEWS_GROUPS]
+    if session_assets:
+        _check_sessions(calendar, settings, first, last)
+    elif first > last:
+        raise InputError(f"--from {first} is after --to {last}")
+    outcomes = []
+    with dagster_instance() as instance:
+        bury_dead_runs(instance, progress)
+        if session_assets:
+            outcomes.append(
+                _run(defs, instance, "session_job", session_assets, first, last, progress)
+            )
+        if news_assets:
+            today = utc_now().astimezone(NEW_YORK).date()
+            until = min(last, today)
+            outcomes.append(_run(defs, instance, "news_job", news_assets, first, until, progress))
+    return BackfillResult(tuple(outcomes))
+
+
+@contextmanager
+def dagster_instance() -> Iterator[dg.DagsterInstance]:
+    """Open Dagster's instance as `dagster.yaml` at the root describes it."""
+    os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", EVENT_BATCH)
+    home = Path(os.environ.get("DAGSTER_HOME") or project_root())
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        yield instance
+
+
+def bury_dead_runs(instance: dg.DagsterInstance, progress: Progress = lambda line: None) -> int:
+    """Mark runs that this command started, and that died with their process, as failed.
+
+    Only runs of this machine whose process is gone are touched. Gives how many.
+    """
+    alive = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING])
+    dead = [
+        run
+        for run in instance.get_runs(alive)
+        if PROCESS_TAG in run.tags and not _is_running(run.tags[PROCESS_TAG])
+    ]
+    for run in dead:
+        instance.report_run_failed(run, "the process that ran it is gone")
+        progress(f"run {run.run_id[:8]} had died with its process: marked as failed")
+    return len(dead)
+
+
+def _process_mark() -> str:
+    own = psutil.Process()
+    return f"{socket.gethostname()}|{own.pid}|{own.create_time():.2f}"
+
+
+def _is_running(mark: str) -> bool:
+    host, pid, created = mark.rsplit("|", 2)
+    if host != socket.gethostname():
+        return True
+    try:
+        return f"{psutil.Process(int(pid)).create_time():.2f}" == created
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _selected(defs: dg.Definitions, select: Sequence[str]) -> dict[dg.AssetKey, str]:
+    graph = defs.resolve_asset_graph()
+    known = {key: graph.get(key).group_name for key in graph.materializable_asset_keys}
+    if not select:
+        return known
+    by_name = {key.to_user_string(): key for key in known}
+    unknown = sorted(set(select) - set(by_name))
+    if unknown:
+        raise InputError(
+            f"no asset is called {', '.join(unknown)}; there are {', '.join(sorted(by_name))}"
+        )
+    return {by_name[name]: known[by_name[name]] for name in select}
+
+
+def _check_sessions(calendar: TradingCalendar, settings: Settings, first: date, last: date) -> None:
+    if first > last:
+        raise InputError(f"--from {first} is after --to {last}")
+    calendar.require_session(first)
+    calendar.require_session(last)
+    latest = latest_session(calendar, utc_now())
+    if last > latest:
+        raise InputError(f"{last} is not over yet; the latest session that is complete is {latest}")
+    if first < settings.first_session:
+        raise InputError(
+            f"{first} is before the first session {settings.first_session} "
+            "(setting MARKET_PIPELINE_FIRST_SESSION)"
+        )
+
+
+def _run(
+    defs: dg.Definitions,
+    instance: dg.DagsterInstance,
+    job_name: str,
+    assets: Sequence[dg.AssetKey],
+    first: date,
+    last: date,
+    progress: Progress,
+) -> RunOutcome:
+    """Run one job over a range of partitions and gather what it did."""
+    job = defs.resolve_job_def(job_name)
+    run_id = str(uuid.uuid4())
+    record = _Record(progress)
+    instance.add_event_listener(run_id, record)
+    is_whole = set(assets) >= set(job.asset_layer.executable_asset_keys)
+    result = job.execute_in_process(
+        instance=instance,
+        run_id=run_id,
+        # The whole job is asked for as such: naming its assets would leave its checks out.
+        asset_selection=None if is_whole else list(assets),
+        tags={**range_tags(date_key(first), date_key(last)), PROCESS_TAG: _process_mark()},
+        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        raise_on_error=False,
+    )
+    return RunOutcome(
+        job_name, run_id, first, last, result.success, tuple(record.assets), record.rows_changed,
+        tuple(record.failures), tuple(record.warnings),
+    )  # fmt: skip
+
+
+class _Record:
+    """Listens to a run's events: tells of each step, keeps what changed and what went wrong."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self.assets: dict[str, None] = {}
+        self.rows_changed = 0
+        self.failures: list[str] = []
+        self.warnings: list[str] = []
+        self._counted: set[str] = set()
+
+    def __call__(self, entry: dg.EventLogEntry) -> None:
+        """Take one event."""
+        event = entry.dagster_event
+        if event is None:
+            return
+        if event.is_step_start and event.step_key and "_is_" not in event.step_key:
+            self._progress(f"{event.step_key} ...")
+        elif event.is_step_materialization:
+            self._take_materialization(event)
+        elif event.is_step_failure:
+            self._take_failure(event)
+        elif event.is_step_up_for_retry:
+            self._progress(f"{event.step_key}: not complete yet, trying again")
+        elif event.event_type_value == "ASSET_CHECK_EVALUATION":
+            self._take_check(event)
+
+    def _take_materialization(self, event: dg.DagsterEvent) -> None:
+        name = event.asset_key.to_user_string() if event.asset_key else ""
+        self.assets[name] = None
+        if name in self._counted:
+            return
+        # The figures of a whole step stand on the event of each of its partitions.
+        self._counted.add(name)
+        metadata = event.step_materialization_data.materialization.metadata
+        changed = sum(_number(metadata.get(key)) for key in _CHANGES)
+        self.rows_changed += changed
+        self._progress(f"{name} done, {changed} rows changed")
+
+    def _take_failure(self, event: dg.DagsterEvent) -> None:
+        error = event.step_failure_data.error
+        deepest = error.cause if error and error.cause else error
+        said = deepest.message.strip() if deepest else "failed"
+        metadata = event.step_failure_data.user_failure_data
+        if metadata is not None and metadata.description:
+            said = metadata.description
+        self.failures.append(f"{event.step_key}: {said}")
+
+    def _take_check(self, event: dg.DagsterEvent) -> None:
+        evaluation = event.asset_check_evaluation_data
+        if evaluation.passed:
+            return
+        said = f"{evaluation.asset_key.to_user_string()}.{evaluation.check_name}: "
+        said += evaluation.description or "does not hold"
+        is_error = evaluation.severity == dg.AssetCheckSeverity.ERROR
+        (self.failures if is_error else self.warnings).append(said)
+
+
+_CHANGES = ("rows_inserted", "rows_updated", "rows_deleted")
+
+
+def _number(value: object) -> int:
+    return int(value.value or 0) if isinstance(value, dg.IntMetadataValue) else 0

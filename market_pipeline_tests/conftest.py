@@ -1,0 +1,56 @@
+"""Fixtures every test may use: recorded data, a state folder of its own, a warehouse."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from market_pipeline.settings import current_settings
+from market_pipeline.warehouse import Warehouse
+
+pytest_plugins = ["market_pipeline_tests.servers"]
+
+_CHECKOUT = Path(__file__).resolve().parents[1]
+_SHARED = Path(os.environ.get("MARKET_PIPELINE_SHARED", _CHECKOUT.parent / "shared"))
+
+
+def _recorded(name: str) -> Path:
+    folder = _SHARED / name
+    if not folder.is_dir():
+        pytest.skip(f"recorded data is absent: no folder {name} (set MARKET_PIPELINE_SHARED)")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def vendor_payloads() -> Path:
+    """Give the folder of recorded vendor bodies, or skip."""
+    return _recorded("vendor_payloads")
+
+
+@pytest.fixture(scope="session")
+def market_history() -> Path:
+    """Give the folder of recorded prices, or skip."""
+    return _recorded("market_history")
+
+
+@pytest.fixture
+def state_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Give a state folder of the test's own, in force for everything that reads the settings."""
+    for name in [name for name in os.environ if name.startswith("MARKET_PIPELINE_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("MARKET_PIPELINE_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setenv("MARKET_PIPELINE_AUTOMATION", "off")
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    current_settings.cache_clear()
+    yield tmp_path / "state"
+    current_settings.cache_clear()
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> Iterator[Warehouse]:
+    """Give an empty SQLite warehouse, up to date."""
+    opened = Warehouse.open(f"sqlite:///{tmp_path / 'warehouse.db'}")
+    opened.upgrade()
+    yield opened
+    opened.dispose()

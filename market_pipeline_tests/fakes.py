@@ -1,0 +1,143 @@
+"""Fakes of the outside world: small working implementations of the ports, no mocks.
+
+They keep what they were asked, so that a test can prove what was not asked.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+
+import numpy as np
+import pandas as pd
+
+from market_pipeline.domain.errors import UnknownSymbol, VendorError
+from market_pipeline.domain.ports import (
+    BAR_COLUMNS,
+    OPTION_COLUMNS,
+    FetchedFrame,
+    FetchedNews,
+    NewsItem,
+)
+from market_pipeline.domain.sessions import TradingCalendar
+from market_pipeline.domain.symbols import parse_occ
+
+CALENDAR = TradingCalendar.xnys()
+
+
+@dataclass
+class FakeClock:
+    """A clock that stands still until it is moved."""
+
+    now: datetime = datetime(2026, 11, 21, 1, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+def steady_bars(
+    symbol: str, first: date, last: date, *, start: float = 100.0, seed: int = 0
+) -> pd.DataFrame:
+    """Make plausible bars of `symbol` for every session of a range, the same for the same seed."""
+    sessions = CALENDAR.sessions(first, last)
+    random = np.random.default_rng([seed, *symbol.encode()])
+    close = start * np.cumprod(1 + random.normal(0.0005, 0.01, len(sessions)))
+    return pd.DataFrame(
+        {
+            "session_date": pd.to_datetime(sessions).astype("datetime64[s]"),
+            "symbol": symbol,
+            "open": close * 0.999,
+            "high": close * 1.01,
+            "low": close * 0.99,
+            "close": close,
+            "adj_close": close,
+            "volume": 1_000_000.0,
+            "dividend_usd": 0.0,
+            "split_ratio": 0.0,
+        },
+        columns=list(BAR_COLUMNS),
+    )
+
+
+@dataclass
+class FakePrices:
+    """A price source over frames; `fails` makes the next call for a symbol raise."""
+
+    frames: Mapping[str, pd.DataFrame]
+    name: str = "fake"
+    asked: list[tuple[str, date, date]] = field(default_factory=list)
+    fails: dict[str, list[VendorError]] = field(default_factory=dict)
+
+    def daily_bars(self, symbol: str, first: date, last: date) -> FetchedFrame:
+        self.asked.append((symbol, first, last))
+        if self.fails.get(symbol):
+            raise self.fails[symbol].pop(0)
+        if symbol not in self.frames:
+            raise UnknownSymbol(self.name, "chart", f"no data found for {symbol}")
+        frame = self.frames[symbol]
+        dates = frame["session_date"]
+        kept = frame[(dates >= pd.Timestamp(first)) & (dates <= pd.Timestamp(last))]
+        return FetchedFrame(kept.reset_index(drop=True))
+
+
+@dataclass
+class FakeOptions:
+    """An option source that prices every contract by a function of its symbol and session."""
+
+    price: Callable[[str, date], float] = lambda contract, session: 5.0
+    name: str = "fake"
+    asked: list[str] = field(default_factory=list)
+    fails: list[VendorError] = field(default_factory=list)
+
+    def daily_bars(self, contract: str, first: date, last: date) -> FetchedFrame:
+        self.asked.append(contract)
+        if self.fails:
+            raise self.fails[0]
+        rows = [self._row(contract, day, "daily_bar") for day in CALENDAR.sessions(first, last)]
+        return FetchedFrame(_option_frame(rows))
+
+    def chain(self, underlying: str, session: date) -> FetchedFrame:
+        self.asked.append(f"chain:{underlying}")
+        if self.fails:
+            raise self.fails[0]
+        return FetchedFrame(_option_frame([]))
+
+    def _row(self, contract: str, session: date, kind: str) -> dict[str, object]:
+        terms = parse_occ(contract)
+        assert terms is not None
+        return {
+            "session_date": session,
+            "symbol": contract,
+            "underlying": terms.underlying,
+            "expiration_date": terms.expiration_date,
+            "option_type": terms.option_type,
+            "strike_usd": float(terms.strike_usd),
+            "multiplier": 100,
+            "last": self.price(contract, session),
+            "volume": 10.0,
+            "quote_kind": kind,
+        }
+
+
+def _option_frame(rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
+    frame = pd.DataFrame(list(rows), columns=list(OPTION_COLUMNS))
+    dates = ("session_date", "expiration_date")
+    numbers = OPTION_COLUMNS[7:18]
+    return frame.astype(
+        {name: "datetime64[s]" for name in dates} | dict.fromkeys(numbers, "float64")
+    )
+
+
+@dataclass
+class FakeHeadlines:
+    """A headline source that gives what it was told to."""
+
+    items: Sequence[NewsItem] = ()
+    name: str = "fake"
+    asked: list[tuple[str, ...]] = field(default_factory=list)
+    fails: list[VendorError] = field(default_factory=list)
+
+    def headlines(self, symbols: Sequence[str]) -> FetchedNews:
+        self.asked.append(tuple(symbols))
+        if self.fails:
+            raise self.fails.pop(0)
+        return FetchedNews(tuple(self.items))
