@@ -105,6 +105,8 @@ def _postgresql(url: sa.URL) -> sa.Engine:
         url,
         hide_parameters=True,
         pool_pre_ping=True,
+        # Said, not assumed: after waiting for a lock, a writer must see what the holder wrote.
+        isolation_level="READ COMMITTED",
         connect_args={"connect_timeout": 10, "application_name": "market_pipeline"},
     )
 

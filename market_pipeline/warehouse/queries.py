@@ -50,7 +50,8 @@ def partition_of(table: sa.Table) -> sa.Column[Any]:
     return table.c[name]
 
 
-def _column(table: sa.Table, name: str) -> sa.Column[Any]:
+def column_of(table: sa.Table, name: str) -> sa.Column[Any]:
+    """Give the table's column, or raise ValueError naming those there are."""
     if name not in table.c:
         raise ValueError(f"{table.name} has no column {name}; it has {', '.join(table.c.keys())}")
     return table.c[name]
@@ -60,16 +61,16 @@ def read(connection: sa.Connection, query: Query) -> pd.DataFrame:
     """Run `query`; see `Warehouse.read`."""
     table = table_named(query.table_name)
     names = table.c.keys() if query.columns is None else list(query.columns)
-    columns = [_column(table, name) for name in names]
+    columns = [column_of(table, name) for name in names]
     wanted = sorted(set(query.symbols or ()))
     picked_here = len(wanted) > MAX_PARAMETERS
     fetched = columns
     if picked_here and "symbol" not in names:
-        fetched = [*columns, _column(table, "symbol")]
+        fetched = [*columns, column_of(table, "symbol")]
     statement = sa.select(*(raw(column, connection.dialect.name) for column in fetched))
     statement = statement.where(*_conditions(table, query))
     if query.symbols is not None and not picked_here:
-        statement = statement.where(_column(table, "symbol").in_(wanted))
+        statement = statement.where(column_of(table, "symbol").in_(wanted))
     result = connection.execute(statement.order_by(*_key_order(connection, table)))
     # The driver's own rows: nothing of SQLAlchemy's is needed, and wrapping each costs a fifth.
     rows = result.cursor.fetchall() if result.cursor is not None else []
@@ -86,7 +87,7 @@ def _conditions(table: sa.Table, query: Query) -> list[sa.ColumnElement[bool]]:
     if query.last is not None:
         conditions.append(partition_of(table) <= query.last)
     for name, value in (query.where or {}).items():
-        column = _column(table, name)
+        column = column_of(table, name)
         if isinstance(value, list | tuple | set | frozenset):
             conditions.append(column.in_(list(value)))
         else:

@@ -12,6 +12,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from market_pipeline.domain.errors import ConfigurationError
 from market_pipeline.warehouse.engine import lock
 
 # Alembic's environment is one global to the process.
@@ -26,9 +27,19 @@ def _config() -> Config:
 
 
 def upgrade(connection: sa.Connection) -> None:
-    """Run the missing revisions inside the caller's write transaction."""
+    """Run the missing revisions inside the caller's write transaction.
+
+    Raises ConfigurationError for a database that a newer version of the package has upgraded.
+    """
     lock(connection, "schema")
     config = _config()
+    present = revision_of(connection)
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    if present is not None and present not in known:
+        raise ConfigurationError(
+            f"the warehouse is at revision {present}, which this version does not know: "
+            "use the version of market_pipeline that upgraded it, or a newer one"
+        )
     config.attributes["connection"] = connection
     with _TURN:
         command.upgrade(config, "head")

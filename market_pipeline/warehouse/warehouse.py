@@ -170,7 +170,8 @@ class Warehouse:
         rows = to_rows(table, batch.frame, self.dialect)
         scope = None
         if batch.replace:
-            scope = table.c.symbol.in_(sorted(set(batch.frame["symbol"])))
+            symbol = queries.column_of(table, "symbol")
+            scope = symbol.in_(sorted(set(batch.frame["symbol"])))
         with self._database.writing() as connection:
             counts = merge_rows(connection, table, rows, scope=scope, ignored=_COLLECTION_TIME)
             collection.write_coverage(connection, batch.coverage, anew=batch.replace)
