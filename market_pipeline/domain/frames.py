@@ -4,17 +4,21 @@ A wide frame has one row a session and one column a symbol. Every window is summ
 that a date computed alone and the same date inside a range agree to the last bit.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
-from typing import Any
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 Floats = npt.NDArray[np.float64]
-DATE_DTYPE = "datetime64[s]"
-INSTANT_DTYPE = "datetime64[us, UTC]"
+DATE_DTYPE: Final = "datetime64[s]"
+SESSIONS_A_YEAR = 252
+INSTANT_DTYPE: Final = "datetime64[us, UTC]"
+
+# Numbers in the windows of one block: small enough to stay in a core's cache.
+_BLOCK_NUMBERS = 500_000
 
 
 def session_index(sessions: Sequence[date]) -> pd.DatetimeIndex:
@@ -22,9 +26,23 @@ def session_index(sessions: Sequence[date]) -> pd.DatetimeIndex:
     return pd.DatetimeIndex(np.array(sessions, dtype=DATE_DTYPE), name="session_date")
 
 
+def typed_frame(rows: Sequence[Mapping[str, object]], columns: Sequence[str]) -> pd.DataFrame:
+    """Build a frame from rows, `columns` in order; `_date` and `_at` columns get their types.
+
+    Instants are aware datetimes; Decimals stay what they are.
+    """
+    frame = pd.DataFrame(list(rows), columns=list(columns))
+    for name in columns:
+        if name.endswith("_date"):
+            frame[name] = frame[name].astype(DATE_DTYPE)
+        elif name.endswith("_at"):
+            frame[name] = pd.to_datetime(frame[name], utc=True).astype(INSTANT_DTYPE)
+    return frame
+
+
 def empty_frame(columns: Sequence[str]) -> pd.DataFrame:
-    """Build a frame of no rows: dates and instants typed by the ending of their name."""
-    return pd.DataFrame({name: pd.Series([], dtype=_dtype_of(name)) for name in columns})
+    """Build a frame of no rows whose dates and instants are typed."""
+    return typed_frame([], columns)
 
 
 def between(frame: pd.DataFrame, first: date, last: date) -> pd.DataFrame:
@@ -55,7 +73,8 @@ def windows_ending(values: Floats, rows: range, window: int) -> Floats:
     return np.lib.stride_tricks.sliding_window_view(block, window, axis=1)
 
 
-def _dtype_of(name: str) -> Any:
-    if name.endswith("_date"):
-        return DATE_DTYPE
-    return INSTANT_DTYPE if name.endswith("_at") else object
+def blocks(rows: range, window: int, symbols: int) -> Iterator[range]:
+    """Cut `rows` into ranges whose windows together stay small, however many there are."""
+    step = max(1, _BLOCK_NUMBERS // (window * max(1, symbols)))
+    for at in range(rows.start, rows.stop, step):
+        yield range(at, min(at + step, rows.stop))

@@ -11,7 +11,7 @@ from datetime import date
 
 import pandas as pd
 
-from market_pipeline.domain.frames import empty_frame
+from market_pipeline.domain.frames import typed_frame
 
 REJECTED, FLAGGED = "rejected", "flagged"
 
@@ -78,9 +78,7 @@ def findings(
 
 def finding_frame(rows: Sequence[dict[str, object]]) -> pd.DataFrame:
     """Gather findings as a frame of `FINDING_COLUMNS`, by date, symbol and rule."""
-    if not rows:
-        return empty_frame(FINDING_COLUMNS)
-    frame = pd.DataFrame(rows, columns=list(FINDING_COLUMNS))
+    frame = typed_frame(rows, FINDING_COLUMNS)
     return frame.sort_values(["row_date", "symbol", "rule"], kind="stable", ignore_index=True)
 
 

@@ -1,0 +1,115 @@
+"""The universe: who is in on which session, and why."""
+
+import time
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from market_pipeline.domain.books import Book, Position
+from market_pipeline.domain.sessions import TradingCalendar
+from market_pipeline.domain.universe import UNIVERSE_COLUMNS, build_universe, collectable
+from market_pipeline.warehouse import tables
+
+WEEK = [date(2026, 1, day) for day in (5, 6, 7, 8, 9)]
+
+
+def position(no: int, symbol: str, asset_class: str = "stock", **rest: Any) -> Position:
+    start = rest.pop("entry_date", date(2025, 1, 2))
+    return Position(no, symbol, asset_class, Decimal(1), Decimal(10), start, **rest)
+
+
+def book(*positions: Position) -> Book:
+    return Book("p", "p", date(2026, 1, 2), "p.csv", "hash", positions)
+
+
+def option(no: int, **rest: Any) -> Position:
+    return position(
+        no, "AAPL260107C00150000", "option", multiplier=100, underlying="AAPL",
+        expiration_date=date(2026, 1, 7), **rest,
+    )  # fmt: skip
+
+
+def days_of(universe: pd.DataFrame, symbol: str) -> list[int]:
+    return [day.day for day in universe.loc[universe["symbol"] == symbol, "session_date"]]
+
+
+def test_columns_are_those_of_the_table() -> None:
+    """The frame can be written as it is, also when nothing is in it."""
+    assert tuple(tables.symbol_universe.columns.keys()) == UNIVERSE_COLUMNS
+    assert tuple(build_universe([], [], [], WEEK).columns) == UNIVERSE_COLUMNS
+
+
+def test_a_position_is_held_from_entry_to_exit_both_included() -> None:
+    """The exit session still needs its price."""
+    held = position(1, "KO", entry_date=date(2026, 1, 6), exit_date=date(2026, 1, 8))
+    assert days_of(build_universe([book(held)], [], [], WEEK), "KO") == [6, 7, 8]
+
+
+def test_an_option_is_in_to_its_expiration_and_brings_its_underlying() -> None:
+    """Both leave after the expiration; the underlying ranks behind what is held."""
+    universe = build_universe([book(option(1))], [], [], WEEK)
+    assert days_of(universe, "AAPL260107C00150000") == [5, 6, 7]
+    assert days_of(universe, "AAPL") == [5, 6, 7]
+    facts = universe.iloc[:2][["symbol", "asset_class", "reasons", "priority"]]
+    assert facts.to_numpy().tolist() == [
+        ["AAPL", "stock", "underlying", 2],
+        ["AAPL260107C00150000", "option", "held", 1],
+    ]
+    assert universe["underlying"].iloc[1] == "AAPL"
+
+
+def test_reasons_join_sorted_and_the_strongest_gives_the_priority() -> None:
+    """One row a symbol and session, whatever number of reasons it has."""
+    universe = build_universe(
+        [book(position(1, "SPY"), position(2, "SPY"), option(3))],
+        ["AAPL", "SPY", "TSLA"], ("SPY", "TLT"), WEEK[:1],
+    )  # fmt: skip
+    assert not universe.duplicated(["session_date", "symbol"]).any()
+    facts = universe.set_index("symbol")[["reasons", "priority"]].T.to_dict("list")
+    assert facts == {
+        "AAPL": ["underlying,watched", 2],
+        "AAPL260107C00150000": ["held", 1],
+        "SPY": ["factor_proxy,held,watched", 1],
+        "TLT": ["factor_proxy", 1],
+        "TSLA": ["watched", 3],
+    }
+
+
+def test_cash_is_out_and_private_is_in_but_never_asked_about() -> None:
+    """A private holding's name goes to no vendor."""
+    universe = build_universe(
+        [book(position(1, "ACME", "private"), position(2, "USD", "cash"))], ["KO"], [], WEEK[:1]
+    )
+    assert sorted(universe["symbol"]) == ["ACME", "KO"]
+    assert list(collectable(universe)["symbol"]) == ["KO"]
+
+
+def test_a_private_name_that_is_also_listed_is_one_row_only_where_both_are_in() -> None:
+    """The key stays unique, and other sessions keep the position private."""
+    private = position(1, "KO", "private")
+    listed = position(2, "KO", entry_date=date(2026, 1, 7))
+    universe = build_universe([book(private, listed)], [], [], WEEK)
+    assert list(universe["asset_class"]) == ["private", "private", "stock", "stock", "stock"]
+
+
+def test_a_range_and_its_days_give_the_same_rows() -> None:
+    """A session's universe does not depend on the sessions asked for with it."""
+    books = [book(option(1), position(2, "KO", exit_date=date(2026, 1, 6)))]
+    whole = build_universe(books, ["MSFT260108P00300000"], ["SPY"], WEEK)
+    days = [build_universe(books, ["MSFT260108P00300000"], ["SPY"], [day]) for day in WEEK]
+    pd.testing.assert_frame_equal(whole, pd.concat(days, ignore_index=True))
+    assert days_of(whole, "MSFT") == [5, 6, 7, 8]
+
+
+@pytest.mark.timeout(60)
+def test_five_years_of_260_symbols_take_about_a_second() -> None:
+    """The universe of a backfill is no bottleneck (a generous bound: the machine is shared)."""
+    sessions = TradingCalendar.xnys().sessions(date(2021, 1, 4), date(2025, 12, 31))
+    books = [book(*(position(n, f"S{n}", entry_date=sessions[0]) for n in range(130)))]
+    start = time.perf_counter()
+    universe = build_universe(books, [f"W{n}" for n in range(130)], ["SPY", "TLT"], sessions)
+    assert time.perf_counter() - start < 5
+    assert len(universe) == 262 * len(sessions)
