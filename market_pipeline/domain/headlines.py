@@ -151,8 +151,8 @@ def derive_headlines(
     words are one headline. It keeps the earliest row's text, an address if any row has one,
     every symbol that reads as one (at most 10, `known` ones first), the first time it was
     fetched, the number of sources, and the session in which it first meets prices. Rows that
-    name no symbol stay in the raw table only;
-    sandbox news is never merged with live news, and yields to it.
+    name no symbol stay in the raw table only; sandbox news is never merged with live news, and
+    yields to it.
     """
     groups: dict[tuple[object, ...], list[dict[str, object]]] = {}
     for row in raw.to_dict("records"):
