@@ -97,10 +97,15 @@ def exposures(
     """Measure every symbol's exposure to every factor in each session from `first` to `last`.
 
     `returns` (sessions x symbols, fractions) starts `window - 1` sessions before `first`; a proxy
-    is one of its columns or missing. With `universe` (session_date, symbol) only its pairs are
-    answered and noted. Ordinary least squares with intercept over pairwise complete returns;
+    is one of its columns or missing. With `universe` (symbol_universe) its stocks are answered or
+    noted, in their sessions, and no others. Ordinary least squares with intercept over pairwise complete returns;
     see docs/factors.md.
     """
+    if universe is not None:
+        universe = universe[universe["asset_class"] == STOCK]
+        # A stock without any price has no column, and still is owed a note.
+        columns = returns.columns.union(pd.Index(universe["symbol"].unique()))
+        returns = returns.reindex(columns=columns)
     wanted = _wanted(returns, universe)
     targets = range(*returns.index.slice_locs(pd.Timestamp(first), pd.Timestamp(last)))
     frames, notes = [], []

@@ -163,11 +163,27 @@ def test_a_universe_limits_what_is_answered_and_noted() -> None:
     returns = made_returns()
     returns["S1"] = np.nan
     wanted = pd.DataFrame(
-        {"session_date": session_index([SESSIONS[58], SESSIONS[59]]), "symbol": ["S2", "S3"]}
+        {
+            "session_date": session_index([SESSIONS[58], SESSIONS[59], SESSIONS[59]]),
+            "symbol": ["S2", "S3", "KO260116C00070000"],
+            "asset_class": ["stock", "stock", "option"],
+        }
     )
     result = exposures(returns, [SMALL], SESSIONS[58], SESSIONS[59], universe=wanted)
     assert list(result.frame["symbol"]) == ["S2", "S3"]
     assert result.notes == ()
+
+
+def test_a_stock_of_the_universe_without_any_price_is_noted() -> None:
+    """It has no column of returns, and its missing beta is explained all the same."""
+    wanted = pd.DataFrame(
+        {"session_date": session_index([SESSIONS[59]]), "symbol": ["NEW"], "asset_class": "stock"}
+    )
+    result = exposures(made_returns(), [SMALL], SESSIONS[59], SESSIONS[59], universe=wanted)
+    assert result.frame.empty
+    assert [(note.subject, note.outcome) for note in result.notes] == [
+        ("NEW:market", "insufficient_history")
+    ]
 
 
 def test_history_shorter_than_the_window_is_limited_not_an_error() -> None:
