@@ -98,8 +98,8 @@ def exposures(
 
     `returns` (sessions x symbols, fractions) starts `window - 1` sessions before `first`; a proxy
     is one of its columns or missing. With `universe` (symbol_universe) its stocks are answered or
-    noted, in their sessions, and no others. Ordinary least squares with intercept over pairwise complete returns;
-    see docs/factors.md.
+    noted, in their sessions, and no others. Ordinary least squares with intercept over pairwise
+    complete returns; see docs/factors.md.
     """
     if universe is not None:
         universe = universe[universe["asset_class"] == STOCK]
