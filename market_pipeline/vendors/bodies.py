@@ -40,7 +40,7 @@ class BodyReader:
     def __init__(self, encoding: str, limit: int) -> None:
         encoding = encoding.strip().lower()
         if encoding not in ("", "identity", "gzip", "x-gzip", "deflate"):
-            raise BodyCorrupt(f"content encoding {encoding[:20]!r} was not asked for")
+            raise BodyCorrupt("a content encoding that was not asked for")
         self._is_packed = encoding not in ("", "identity")
         self._limit = limit
         self._body = bytearray()

@@ -44,4 +44,5 @@ def _after_fork_in_child() -> None:
     _running.clear()
 
 
-os.register_at_fork(after_in_child=_after_fork_in_child)
+if hasattr(os, "register_at_fork"):  # where processes can fork
+    os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -5,7 +5,7 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from urllib.parse import quote, quote_plus
@@ -63,33 +63,33 @@ class VendorKey:
 
 
 class Redactor:
-    """Replaces secrets, and their URL-encoded forms, wherever they stand in a text."""
+    """Replaces secrets, and their URL-encoded forms, wherever they stand in a text, in any case."""
 
     def __init__(self, *secrets: str) -> None:
-        forms = {
-            form
-            for secret in secrets
-            if len(secret) >= _SHORTEST_SECRET
-            for form in (secret, quote(secret), quote(secret, safe=""), quote_plus(secret))
-        }
-        self._forms = sorted(forms, key=len, reverse=True)
+        self._text = _any_of(secrets, _SHORTEST_SECRET)
+        # A secret of fewer than 8 characters may be a word of the vendor's text; in a body it
+        # stays, in a message it never does.
+        in_body = _any_of(secrets, _SHORTEST_IN_BODY)
+        self._body = re.compile(in_body.pattern.encode(), re.IGNORECASE) if in_body else None
 
     def __call__(self, text: str) -> str:
-        """Give `text` without the secrets."""
-        for form in self._forms:
-            text = text.replace(form, "[redacted]")
-        return text
+        """Give a message without the secrets."""
+        return self._text.sub("[redacted]", text) if self._text else text
 
     def body(self, body: bytes) -> bytes:
-        """Give a body without the secrets, for some vendors echo the key; short ones stay.
+        """Give a body without the secrets of 8 characters or more: some vendors echo the key."""
+        return self._body.sub(b"[redacted]", body) if self._body else body
 
-        A secret of fewer than 8 characters may be a word of the text; it is kept out of
-        messages only.
-        """
-        for form in self._forms:
-            if len(form) >= _SHORTEST_IN_BODY and form.encode() in body:
-                body = body.replace(form.encode(), b"[redacted]")
-        return body
+
+def _any_of(secrets: Iterable[str], shortest: int) -> re.Pattern[str] | None:
+    forms = {
+        re.escape(form)
+        for secret in secrets
+        if len(secret) >= shortest
+        for form in (secret, quote(secret), quote(secret, safe=""), quote_plus(secret))
+    }
+    longest_first = sorted(forms, key=len, reverse=True)
+    return re.compile("|".join(longest_first), re.IGNORECASE) if forms else None
 
 
 def missing_key(vendor: str, endpoint: str, key: VendorKey) -> NotEntitled | None:

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from curl_cffi import requests as curl_requests
+from curl_cffi.curl import CURL_WRITEFUNC_ERROR
 
 from market_pipeline.domain.errors import BadPayload, Unavailable, VendorError
 from market_pipeline.vendors.bodies import looks_like_html
@@ -21,7 +22,6 @@ from market_pipeline.vendors.yahoo_payloads import CHART, VENDOR, chart_has_bars
 
 _YAHOO_HOST = re.compile(r"(?:[a-z0-9-]+\.)*yahoo\.com")
 _CHART_PATH = "/v8/finance/chart/"
-_ABORT = -1  # any count but the chunk's own makes curl stop; this one is its named error
 _NO_REDACTION = Redactor()
 
 
@@ -104,7 +104,7 @@ class _CappedBody:
     def feed(self, chunk: bytes) -> int:
         if len(self.collected) + len(chunk) > self._limit:
             self.is_too_large = True
-            return _ABORT
+            return int(CURL_WRITEFUNC_ERROR)
         self.collected += chunk
         return len(chunk)
 

@@ -1,0 +1,1 @@
+"""The vendor clients, against recorded bodies, a misbehaving loopback server and the sandbox."""
