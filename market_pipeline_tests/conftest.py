@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from market_pipeline.settings import current_settings
+from market_pipeline.settings import forget_settings
 from market_pipeline.warehouse import Warehouse
 
 pytest_plugins = ["market_pipeline_tests.servers"]
@@ -42,9 +42,9 @@ def state_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     monkeypatch.setenv("MARKET_PIPELINE_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setenv("MARKET_PIPELINE_AUTOMATION", "off")
     monkeypatch.delenv("DAGSTER_HOME", raising=False)
-    current_settings.cache_clear()
+    forget_settings()
     yield tmp_path / "state"
-    current_settings.cache_clear()
+    forget_settings()
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 import dagster as dg
 import pandas as pd
@@ -18,13 +18,14 @@ from market_pipeline.assets.framework import Work
 from market_pipeline.domain.collection import UNKNOWN_SYMBOL, Gap
 from market_pipeline.domain.errors import NotEntitled, UnknownSymbol, VendorError
 from market_pipeline.domain.ports import (
+    Clock,
     CollectedBatch,
     Coverage,
     FetchLog,
     WriteCounts,
 )
 from market_pipeline.logs import bound
-from market_pipeline.warehouse import Warehouse
+from market_pipeline.warehouse import Warehouse, tables
 
 _PROGRESS_EVERY_S = 2.0
 _SHOWN_NAMES = 50
@@ -74,6 +75,7 @@ def collect(
     *,
     source: str,
     concurrency: int,
+    clock: Clock,
 ) -> Report:
     """Fetch every gap, at most `concurrency` at once, committing each batch as it arrives.
 
@@ -81,7 +83,7 @@ def collect(
     """
     report = Report(planned=len(gaps))
     shown_at = time.monotonic()
-    for done, fetched in enumerate(_fetched(gaps, fetch, concurrency), 1):
+    for done, fetched in enumerate(_fetched(gaps, fetch, concurrency, clock), 1):
         batch = _settled(work, table, fetched, source, report)
         report.counts += warehouse.commit_batch(table, batch)
         report.rejected += len(batch.rejected)
@@ -92,13 +94,16 @@ def collect(
 
 
 def _fetched(
-    gaps: Sequence[Gap], fetch: Callable[[Gap], CollectedBatch], concurrency: int
+    gaps: Sequence[Gap],
+    fetch: Callable[[Gap], CollectedBatch],
+    concurrency: int,
+    clock: Clock,
 ) -> Iterator[Fetched]:
     """Yield each gap with its batch or its error as they come, in no fixed order."""
     pool = ThreadPoolExecutor(max_workers=concurrency, thread_name_prefix="collect")
     try:
         futures: list[Future[Fetched]] = [
-            pool.submit(contextvars.copy_context().run, _timed, gap, fetch) for gap in gaps
+            pool.submit(contextvars.copy_context().run, _timed, gap, fetch, clock) for gap in gaps
         ]
         for future in as_completed(futures):
             yield future.result()
@@ -106,8 +111,8 @@ def _fetched(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _timed(gap: Gap, fetch: Callable[[Gap], CollectedBatch]) -> Fetched:
-    began, start = datetime.now(UTC), time.monotonic()
+def _timed(gap: Gap, fetch: Callable[[Gap], CollectedBatch], clock: Clock) -> Fetched:
+    began, start = clock(), time.monotonic()
     outcome: CollectedBatch | VendorError
     with bound(symbol=gap.subject):
         try:
@@ -123,7 +128,7 @@ def _settled(
     """Turn an outcome into what is committed: rows and log, or the log of a failure."""
     gap, outcome = fetched.gap, fetched.outcome
     error = outcome if isinstance(outcome, VendorError) else None
-    batch = CollectedBatch(pd.DataFrame()) if isinstance(outcome, VendorError) else outcome
+    batch = CollectedBatch(no_rows(table)) if isinstance(outcome, VendorError) else outcome
     if error is None:
         report.answered.append(gap.subject)
     elif isinstance(error, UnknownSymbol):
@@ -146,13 +151,18 @@ def _settled(
     return replace(batch, log=(entry,))
 
 
-def verdict(report: Report, minimum_coverage: float) -> None:
-    """Fail the asset where too few subjects were answered.
+def no_rows(table: str) -> pd.DataFrame:
+    """Give the frame of a batch that brought nothing."""
+    return pd.DataFrame(columns=tables.metadata.tables[table].columns.keys())
+
+
+def verdict(report: Report, wanted: int, minimum_coverage: float) -> None:
+    """Fail the asset where too few of the `wanted` subjects are answered, now or before.
 
     Symbols no vendor knows are reported, not counted: asking again would not find them. A vendor
     that refuses for want of a key or plan is not asked again; everything else is retried.
     """
-    asked = report.planned - len(report.unknown)
+    asked = wanted - len(report.unknown)
     if not report.failed or (asked - len(report.failed)) / asked >= minimum_coverage:
         return
     names = ", ".join(sorted(report.failed)[:10])

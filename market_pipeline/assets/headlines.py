@@ -1,5 +1,7 @@
 """Headlines: what Finviz shows on what is held and watched, and each of them once."""
 
+from dataclasses import replace
+
 import dagster as dg
 import pandas as pd
 
@@ -7,7 +9,7 @@ from market_pipeline.assets.conditions import FOLLOWS_ITS_INPUTS
 from market_pipeline.assets.framework import COLLECTION_RETRIES, Work, presented, working
 from market_pipeline.domain.books import STOCK
 from market_pipeline.domain.errors import VendorError
-from market_pipeline.domain.headlines import derive_headlines, raw_frame
+from market_pipeline.domain.headlines import derive_headlines, merge_raw, raw_frame
 from market_pipeline.domain.ports import Clock, CollectedBatch, FetchLog, HeadlineSource
 from market_pipeline.domain.sessions import TradingCalendar
 from market_pipeline.domain.universe import build_universe
@@ -42,8 +44,8 @@ def define_raw(days: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition:
         """
         with working(context) as work:
             symbols = _symbols_of_interest(warehouse, calendar, clock)
-            batch = _fetch(work, finviz, symbols, clock) if symbols else None
-            if batch is not None:
+            if symbols:
+                batch = _joined(warehouse, _fetch(work, finviz, symbols, clock))
                 counts = warehouse.commit_batch(RAW, batch)
                 work.report(
                     symbols=len(symbols), rows_inserted=counts.inserted,
@@ -108,3 +110,13 @@ def _fetch(work: Work, source: HeadlineSource, symbols: list[str], clock: Clock)
         rows=len(news.items), run_id=work.run_id,
     )  # fmt: skip
     return CollectedBatch(raw_frame(news.items, now), news.rejected, log=(log,))
+
+
+def _joined(warehouse: Warehouse, batch: CollectedBatch) -> CollectedBatch:
+    """Join fresh items with stored ones: an item keeps every symbol it was ever shown for."""
+    if batch.frame.empty:
+        return batch
+    days = batch.frame["published_date"]
+    stored = warehouse.read(RAW, first=days.min().date(), last=days.max().date())
+    stored = stored[stored["item_hash"].isin(batch.frame["item_hash"])]
+    return replace(batch, frame=merge_raw(stored, batch.frame))

@@ -53,11 +53,11 @@ def define(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition
             reports = [
                 collect(
                     work, warehouse, TABLE, gaps, fetch,
-                    source=polygon.name, concurrency=settings.vendor_concurrency,
+                    source=polygon.name, concurrency=settings.vendor_concurrency, clock=clock,
                 )
                 for gaps in (bars, chains)  # the chain comes last: its quotes win over bars
             ]  # fmt: skip
-            _report(work, warehouse, reports, settings.minimum_coverage)
+            _report(work, warehouse, reports, contracts["symbol"].nunique(), settings)
 
     return option_quotes
 
@@ -112,7 +112,7 @@ class _QuoteFetch:
 
 
 def _report(
-    work: Work, warehouse: Warehouse, reports: list[Report], minimum_coverage: float
+    work: Work, warehouse: Warehouse, reports: list[Report], wanted: int, settings: Settings
 ) -> None:
     """Report to Dagster; where the vendor refuses for want of a key or plan, say so and go on."""
     bars, chains = reports
@@ -126,4 +126,4 @@ def _report(
             work.log.warning("options_not_entitled", detail=refusals[0].detail)
             work.report(not_entitled=refusals[0].detail)
         else:
-            verdict(report, minimum_coverage)
+            verdict(report, max(wanted, report.planned), settings.minimum_coverage)

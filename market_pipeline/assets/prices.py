@@ -63,11 +63,11 @@ def define_bars(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefin
             fetch = _BarFetch(warehouse, yahoo, calendar, clock, covered, gaps)
             report = collect(
                 work, warehouse, BARS, gaps, fetch,
-                source=yahoo.name, concurrency=settings.vendor_concurrency,
+                source=yahoo.name, concurrency=settings.vendor_concurrency, clock=clock,
             )  # fmt: skip
             _report_rows(work, warehouse)
             work.report(**report.metadata())
-            verdict(report, settings.minimum_coverage)
+            verdict(report, len(wanted), settings.minimum_coverage)
 
     return equity_bars
 

@@ -240,12 +240,10 @@ class _Record:
         self._progress(f"{name} done, {changed} rows changed")
 
     def _take_failure(self, event: dg.DagsterEvent) -> None:
+        said = ""
         error = event.step_failure_data.error
-        deepest = error.cause if error and error.cause else error
-        said = deepest.message.strip() if deepest else "failed"
-        metadata = event.step_failure_data.user_failure_data
-        if metadata is not None and metadata.description:
-            said = metadata.description
+        while error is not None:  # the deepest cause says what happened, the rest who noticed
+            said, error = error.message.strip(), error.cause
         self.failures.append(f"{event.step_key}: {said}")
 
     def _take_check(self, event: dg.DagsterEvent) -> None:

@@ -4,6 +4,8 @@ Belongs here: names, types, defaults and the words that explain them (`.env.exam
 this file). Does not: clients, engines, anything that opens a connection.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
@@ -224,10 +226,32 @@ def _require_driver(url: SecretStr | None, name: str, allowed: tuple[str, ...]) 
         raise ValueError(f"{ENV_PREFIX}{name} must name its driver: {wanted}, not {scheme}://")
 
 
-@lru_cache(maxsize=1)
+_in_force: list[Settings] = []
+
+
 def current_settings() -> Settings:
-    """Read the configuration once for this process."""
+    """Give the configuration of this process: read once, unless others are in force."""
+    return _in_force[-1] if _in_force else _from_sources()
+
+
+@contextmanager
+def settings_in_force(settings: Settings) -> Iterator[None]:
+    """Let `settings` be the configuration of this process for a while."""
+    _in_force.append(settings)
+    try:
+        yield
+    finally:
+        _in_force.pop()
+
+
+@lru_cache(maxsize=1)
+def _from_sources() -> Settings:
     return Settings()
+
+
+def forget_settings() -> None:
+    """Read the sources anew at the next use: for tests that change the environment."""
+    _from_sources.cache_clear()
 
 
 def env_example() -> str:

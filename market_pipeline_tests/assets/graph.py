@@ -49,11 +49,16 @@ class Graph:
         only: Sequence[str] = (),
     ) -> dg.ExecuteInProcessResult:
         """Run a job over a range of dates; failures are in the result, not raised."""
-        return self.definitions().resolve_job_def(job).execute_in_process(
-            instance=self.instance,
-            tags=range_tags(date_key(first), date_key(last or first)),
-            asset_selection=[dg.AssetKey(name) for name in only] or None,
-            raise_on_error=False,
+        return (
+            self.definitions()
+            .resolve_job_def(job)
+            .execute_in_process(
+                instance=self.instance,
+                tags=range_tags(date_key(first), date_key(last or first)),
+                asset_selection=[dg.AssetKey(name) for name in only] or None,
+                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+                raise_on_error=False,
+            )
         )
 
 
