@@ -5,6 +5,7 @@
     |-- InputError                a person's input is wrong; says what, where and what to do
     |   |-- NotASession           a date on which the exchange did not trade
     |   `-- PortfolioFileError    a portfolio file with every problem found in it
+    |-- NothingStored             what was asked for has not been made yet; says how to make it
     `-- VendorError               the outside world did not deliver
         |-- NotEntitled           401/403: the key or its plan does not cover this; never retried
         |-- UnknownSymbol         the vendor does not know the symbol; never retried
@@ -45,6 +46,10 @@ class NotASession(InputError):
         super().__init__(
             f"{asked.isoformat()} is no trading session ({reason}); the nearest are {nearest}"
         )
+
+
+class NothingStored(MarketPipelineError):
+    """What was asked for has not been made yet; the message says how to make it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,94 @@
+"""What every command starts from: the settings, the logs, the clock, the common options."""
+
+import re
+import sys
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+from market_pipeline.domain.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from market_pipeline.settings import Settings
+
+_ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+class Format(StrEnum):
+    """How rows are printed: for people, for spreadsheets, for programs."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+
+
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """The options before the command."""
+
+    is_verbose: bool = False
+
+
+def parse_day(text: str) -> date:
+    """Read an ISO date, or refuse it as a wrong option."""
+    try:
+        if not _ISO_DATE.fullmatch(text):
+            raise ValueError("the form is wrong")
+        return date.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no date; write YYYY-MM-DD") from None
+
+
+FormatOption = Annotated[
+    Format, typer.Option("--format", "-f", help="table for people; csv and json in full.")
+]
+DayOption = Annotated[
+    Optional[date],  # noqa: UP045  # typer reads this form whatever the parser
+    typer.Option("--date", parser=parse_day, metavar="DATE", help="Default: the latest there is."),
+]
+
+
+def utc_now() -> datetime:
+    """Give the present instant."""
+    return datetime.now(UTC)
+
+
+def load_settings() -> "Settings":
+    """Read the configuration; raise ConfigurationError naming what is wrong with it."""
+    from pydantic import ValidationError
+
+    from market_pipeline.settings import ENV_PREFIX, current_settings
+
+    try:
+        return current_settings()
+    except ValidationError as error:
+        faults = [
+            f"{'.'.join(str(part) for part in fault['loc']).upper() or 'settings'}: {fault['msg']}"
+            for fault in error.errors(include_url=False, include_input=False, include_context=False)
+        ]
+        raise ConfigurationError(f"{ENV_PREFIX}{'; '.join(faults)}") from None
+    except ValueError as error:
+        raise ConfigurationError(f"the settings cannot be read: {error}") from None
+
+
+def begin(ctx: typer.Context, *, is_quiet: bool = True) -> "Settings":
+    """Read the settings and set logging up.
+
+    `is_quiet` keeps the log to warnings, for commands whose output is the answer; so does a
+    terminal, where progress takes the log's place. `--verbose` undoes both.
+    """
+    from market_pipeline.logs import configure_logs
+
+    settings = load_settings()
+    flags = ctx.find_root().obj or Flags()
+    levels = {}
+    if not flags.is_verbose and (is_quiet or sys.stderr.isatty()):
+        levels = {"log_level": max("WARNING", settings.log_level, key=_SEVERITIES.index)}
+    configure_logs(settings.model_copy(update=levels))
+    return settings
+
+
+_SEVERITIES = ("DEBUG", "INFO", "WARNING", "ERROR")

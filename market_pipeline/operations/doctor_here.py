@@ -1,0 +1,141 @@
+"""What runs here: warehouse, Dagster's storage, coordination, inbox, data kind, dates."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
+
+import sqlalchemy as sa
+
+from market_pipeline.domain.errors import ConfigurationError
+from market_pipeline.domain.ports import Clock, Coordination
+from market_pipeline.domain.sessions import NEW_YORK, TradingCalendar
+from market_pipeline.operations.findings import BROKEN, NOTE, OK, Finding, in_short
+from market_pipeline.operations.opening import UPGRADE, sqlite_file
+from market_pipeline.partitions import next_key_at
+from market_pipeline.settings import Settings
+from market_pipeline.warehouse import Warehouse
+
+AREA = "here"
+_CONNECT_TIMEOUT_S = 5
+
+
+def findings(settings: Settings, coordination: Coordination, clock: Clock) -> Iterator[Finding]:
+    """Look at everything that runs on this side of the network."""
+    yield from warehouse_findings(settings)
+    yield dagster_storage(settings)
+    yield redis(settings, coordination)
+    yield inbox(settings)
+    yield from dates(settings, clock())
+
+
+def warehouse_findings(settings: Settings) -> Iterator[Finding]:
+    """Look at the warehouse and at the kind of data it is dedicated to."""
+    try:
+        file = sqlite_file(settings.warehouse_url)
+        if file is not None and not file.is_file():
+            yield _here("warehouse", NOTE, f"not made yet; the first import makes {file}")
+            yield _here("data kind", OK, f"would be {settings.data_kind}")
+            return
+        warehouse = Warehouse.open(settings.warehouse_url)
+        ping_ms = warehouse.ping()
+        revision = warehouse.current_revision()
+        is_current = warehouse.is_current()
+        held = warehouse.meta_get("data_kind") if is_current else None
+    except ConfigurationError as error:
+        yield _here("warehouse", BROKEN, str(error))
+        return
+    except sa.exc.SQLAlchemyError as error:
+        yield _here("warehouse", BROKEN, f"does not answer: {_database_error(error)}")
+        return
+    told = f"{warehouse.display_url}, revision {revision or 'none'}, answers in {ping_ms:.1f} ms"
+    warehouse.dispose()
+    if not is_current:
+        # The graph brings a SQLite file up to date by itself, PostgreSQL it leaves alone.
+        state = NOTE if file is not None else BROKEN
+        yield _here("warehouse", state, f"{told}; `{UPGRADE}` brings it up to date")
+        return
+    yield _here("warehouse", OK, told)
+    yield _data_kind(settings, held)
+
+
+def _data_kind(settings: Settings, held: str | None) -> Finding:
+    if held is None:
+        return _here("data kind", OK, f"not decided yet; would be {settings.data_kind}")
+    if held == settings.data_kind:
+        return _here("data kind", OK, held)
+    return _here(
+        "data kind",
+        BROKEN,
+        f"the warehouse holds {held} data but the settings ask for {settings.data_kind}: "
+        "the two are never mixed",
+    )
+
+
+def dagster_storage(settings: Settings) -> Finding:
+    """Look at where Dagster keeps its own state."""
+    item = "Dagster storage"
+    if settings.dagster_database_url is None:
+        return _here(item, OK, f"SQLite files in {settings.state_dir}")
+    url = sa.make_url(settings.dagster_database_url.get_secret_value())
+    shown = url.set(query={}).render_as_string(hide_password=True)
+    engine = sa.create_engine(
+        url, hide_parameters=True, connect_args={"connect_timeout": _CONNECT_TIMEOUT_S}
+    )
+    try:
+        with engine.connect() as connection:
+            connection.execute(sa.select(1))
+    except sa.exc.SQLAlchemyError as error:
+        return _here(item, BROKEN, f"{shown} does not answer: {_database_error(error)}")
+    finally:
+        engine.dispose()
+    return _here(item, OK, f"PostgreSQL, {shown}")
+
+
+def redis(settings: Settings, coordination: Coordination) -> Finding:
+    """Look at where rates, breakers and locks are kept."""
+    item = "Redis"
+    if settings.redis_url is None:
+        return _here(item, OK, "not configured: rates, breakers and locks are in a local file")
+    parts = urlsplit(settings.redis_url.get_secret_value())
+    place = f"{parts.hostname}:{parts.port or 6379}"
+    coordination.get("doctor")
+    if coordination.kind == "redis":
+        return _here(item, OK, f"{place} answers")
+    return _here(item, BROKEN, f"{place} does not answer; a local file stands in meanwhile")
+
+
+def inbox(settings: Settings) -> Finding:
+    """Look at the folder watched for portfolio files."""
+    folder = settings.inbox
+    if not folder.is_dir():
+        return _here("inbox", OK, f"{folder} (made when first looked into)")
+    refused = len(list(folder.glob("*.problems.txt")))
+    told = f"{folder}, {len(list(folder.glob('*.csv')))} CSV files"
+    if refused:
+        return _here("inbox", NOTE, f"{told}, {refused} refused: see *.problems.txt there")
+    return _here("inbox", OK, told)
+
+
+def dates(settings: Settings, now: datetime) -> Iterator[Finding]:
+    """Say when the exchange opens next and when the next partition appears."""
+    calendar = TradingCalendar.xnys(settings.extra_closures)
+    session = calendar.session_on_or_after(now.astimezone(NEW_YORK).date())
+    if calendar.open_at(session) <= now:
+        session = calendar.next(session)
+    yield _here("next session opens", OK, f"{session}: {_both(calendar.open_at(session))}")
+    appears = next_key_at(calendar, now)
+    key = (appears.astimezone(UTC) - timedelta(days=1)).date()
+    yield _here("next partition", OK, f"{key} appears {_both(appears)}")
+
+
+def _both(instant: datetime) -> str:
+    new_york = instant.astimezone(NEW_YORK)
+    return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M} UTC, {new_york:%Y-%m-%d %H:%M} New York"
+
+
+def _database_error(error: sa.exc.SQLAlchemyError) -> str:
+    return in_short(getattr(error, "orig", None) or error)
+
+
+def _here(item: str, state: str, detail: str) -> Finding:
+    return Finding(AREA, item, state, detail)

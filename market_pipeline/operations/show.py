@@ -1,0 +1,208 @@
+"""Rows for a person: what is stored of a date, a symbol or a portfolio, or why there is nothing.
+
+Belongs here: finding the rows and the words for their absence. Does not: how values are written
+(`rendering`) or printed (`cli`). Never writes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+
+import pandas as pd
+
+from market_pipeline.domain.books import CASH
+from market_pipeline.domain.errors import InputError, NothingStored
+from market_pipeline.domain.ports import Clock
+from market_pipeline.domain.sessions import TradingCalendar
+from market_pipeline.domain.symbols import parse_occ, parse_symbol
+from market_pipeline.operations.views import FETCHES, QUARANTINE, SNAPSHOT, View, view_named
+from market_pipeline.warehouse import Warehouse
+
+_REASONS_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What was asked for; `day` None is the latest there is, `limit` 0 is no limit."""
+
+    view: str
+    day: date | None = None
+    symbols: tuple[str, ...] = ()
+    portfolio: str | None = None
+    limit: int | None = None
+    only_failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Rows with every column, those a person reads first, and what to say of them."""
+
+    view: str
+    day: date | None
+    frame: pd.DataFrame
+    for_people: tuple[str, ...]
+    hidden: int
+    data_kind: str | None
+
+    @property
+    def title(self) -> str:
+        """Name the rows and their day."""
+        return f"{self.view} of {self.day:%Y-%m-%d, %A}" if self.day else self.view
+
+
+def show(warehouse: Warehouse, calendar: TradingCalendar, clock: Clock, request: Request) -> Shown:
+    """Find the rows asked for.
+
+    Raises NotASession or InputError for a date, symbol or portfolio that cannot be, and
+    NothingStored, saying how to make them, where there are no rows.
+    """
+    view = view_named(request.view)
+    request = replace(request, symbols=canonical_symbols(request.symbols))
+    subjects = _subjects(warehouse, view, request)
+    day = _day(warehouse, calendar, view, request)
+    frame = _of_portfolio(warehouse, view, request, _read(warehouse, view, day, subjects, request))
+    if frame.empty:
+        raise NothingStored(_why_nothing(warehouse, calendar, clock(), view, request, day))
+    if view.newest:
+        frame = frame.sort_values(view.newest, ascending=False, kind="stable", ignore_index=True)
+    limit = view.default_limit if request.limit is None else request.limit
+    kept = frame.head(limit) if limit else frame
+    kind = warehouse.meta_get("data_kind")
+    return Shown(view.name, day, kept, view.for_people, len(frame) - len(kept), kind)
+
+
+def canonical_symbols(texts: Sequence[str]) -> tuple[str, ...]:
+    """Read symbols, of stocks and of options, as our tables write them; InputError names the bad.
+
+    Each stays once, in the order given.
+    """
+    return tuple(dict.fromkeys(canonical_symbol(text) for text in texts))
+
+
+def canonical_symbol(text: str) -> str:
+    """Read one symbol as our tables write it; raise InputError where it is none."""
+    contract = parse_occ(text)
+    if contract is not None:
+        return contract.occ
+    try:
+        return parse_symbol(text)
+    except ValueError as error:
+        raise InputError(f"{text[:40]!r} is no symbol: {error}") from None
+
+
+def _day(
+    warehouse: Warehouse, calendar: TradingCalendar, view: View, request: Request
+) -> date | None:
+    if request.day is not None and view.is_by_session:
+        return calendar.require_session(request.day)
+    if request.day is not None or view.date_column is None:
+        return request.day
+    bounds = warehouse.bounds(view.table)
+    if bounds is None:
+        raise NothingStored(
+            f"there are no {view.name} yet: `market-pipeline backfill --from DATE --to DATE` makes "
+            "them, and `market-pipeline demo` makes some from sandbox data"
+        )
+    return bounds[1]
+
+
+def _subjects(warehouse: Warehouse, view: View, request: Request) -> frozenset[str] | None:
+    """Give the symbols to keep, None for all; of a portfolio's rows the symbols asked for only."""
+    asked = frozenset(request.symbols)
+    if request.portfolio is None:
+        return asked or None
+    held = _held_symbols(warehouse, request.portfolio)
+    if view.is_of_portfolios:
+        return asked or None
+    return held & asked if asked else held
+
+
+def _held_symbols(warehouse: Warehouse, portfolio: str) -> frozenset[str]:
+    book = warehouse.book(portfolio)
+    if book is None:
+        known = ", ".join(book.portfolio_id for book in warehouse.books())
+        raise InputError(
+            f"there is no portfolio {portfolio[:64]!r}; there are {known}"
+            if known
+            else f"there is no portfolio {portfolio[:64]!r}, nor any other: "
+            "`market-pipeline portfolio import FILE` brings one"
+        )
+    positions = [position for position in book.positions if position.asset_class != CASH]
+    underlyings = {position.underlying for position in positions if position.underlying}
+    return frozenset({position.symbol for position in positions} | underlyings)
+
+
+def _read(
+    warehouse: Warehouse,
+    view: View,
+    day: date | None,
+    subjects: frozenset[str] | None,
+    request: Request,
+) -> pd.DataFrame:
+    where: dict[str, object] = {"is_success": False} if request.only_failed else {}
+    if view is QUARANTINE and day is not None:
+        where["row_date"] = day
+    symbols = None
+    if subjects is not None and view.subject == "symbol" and view is not SNAPSHOT:
+        symbols = sorted(subjects)
+    elif subjects is not None and view.subject == "subject":
+        where["subject"] = sorted(subjects)
+    on = day if view.date_column else None
+    frame = warehouse.read(view.table, first=on, last=on, symbols=symbols, where=where)
+    if view is FETCHES and day is not None:
+        frame = frame[frame["started_at"].dt.date == day]
+    if subjects is not None and view.lists_symbols:
+        named = [bool(subjects.intersection(text.split(","))) for text in frame[view.subject]]
+        frame = frame[named]
+    return frame.reset_index(drop=True)
+
+
+def _of_portfolio(
+    warehouse: Warehouse, view: View, request: Request, frame: pd.DataFrame
+) -> pd.DataFrame:
+    if not view.is_of_portfolios or frame.empty:
+        return frame
+    if request.portfolio is not None:
+        frame = frame[frame["portfolio_id"] == request.portfolio]
+    if view is SNAPSHOT and request.symbols:
+        day = frame["session_date"].max()
+        held = warehouse.read(
+            "portfolio_positions", first=day, last=day, symbols=list(request.symbols)
+        )
+        frame = frame[frame["portfolio_id"].isin(held["portfolio_id"])]
+    return frame.reset_index(drop=True)
+
+
+def _why_nothing(
+    warehouse: Warehouse,
+    calendar: TradingCalendar,
+    now: datetime,
+    view: View,
+    request: Request,
+    day: date | None,
+) -> str:
+    asked = " and ".join([*request.symbols, *([request.portfolio] if request.portfolio else [])])
+    of_what = f" of {asked}" if asked else ""
+    if day is None or not view.made_by:
+        on_day = f" on {day}" if day else ""
+        return f"there are no {view.name}{of_what}{on_day}"
+    if view.is_by_session and day > calendar.last_completed(now):
+        return f"there are no {view.name} of {day}: that session is not over yet"
+    if asked and not warehouse.read(view.table, first=day, last=day).empty:
+        reasons = _recorded_reasons(warehouse, view, request, day)
+        return f"there are no {view.name}{of_what} on {day}, though there are others{reasons}"
+    command = f"market-pipeline backfill --from {day} --to {day}"
+    if not view.is_by_session:
+        command += " --select finviz_headlines,headlines"
+    return f"there are no {view.name} of {day} yet: `{command}` makes them"
+
+
+def _recorded_reasons(warehouse: Warehouse, view: View, request: Request, day: date) -> str:
+    if request.symbols and view.is_by_session and not view.is_of_portfolios:
+        where = {"asset": view.made_by, "subject": list(request.symbols)}
+        notes = warehouse.read("enrichment_compute_log", first=day, last=day, where=where)
+        if not notes.empty:
+            told = notes["subject"] + ": " + notes["reason"]
+            return "; " + "; ".join(told.head(_REASONS_SHOWN))
+        return "; `market-pipeline watchlist add SYMBOL` brings a symbol into the next backfill"
+    return ""

@@ -1,0 +1,158 @@
+"""What can be shown: each view's table, its dates, and the columns a person reads first.
+
+CSV and JSON carry every column; the table only those named here. Imports nothing slow: the
+command line is built from this list.
+"""
+
+from dataclasses import dataclass
+
+from market_pipeline.domain.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One thing a person can look at: rows of `table`, told in one sentence.
+
+    `date_column` is the partition (None: rows have no one date); `is_by_session` whether its
+    dates are sessions; `subject` the column that names symbols, `lists_symbols` whether it holds
+    several, comma-joined. Newest first where `newest` names a column; `made_by` is the asset.
+    """
+
+    name: str
+    told: str
+    table: str
+    for_people: tuple[str, ...]
+    date_column: str | None = "session_date"
+    is_by_session: bool = True
+    subject: str = "symbol"
+    lists_symbols: bool = False
+    newest: str | None = None
+    made_by: str = ""
+    default_limit: int | None = None
+
+    @property
+    def is_of_portfolios(self) -> bool:
+        """Whether rows belong to portfolios rather than to symbols alone."""
+        return "portfolio_id" in self.for_people
+
+
+def _columns(names: str) -> tuple[str, ...]:
+    return tuple(names.split())
+
+
+UNIVERSE = View(
+    "universe",
+    "Show which symbols matter in a session, and why.",
+    "symbol_universe",
+    _columns("symbol asset_class underlying reasons priority"),
+    made_by="symbol_universe",
+)
+PRICES = View(
+    "prices",
+    "Show the prices of a session, with their flags and source.",
+    "market_data_cache",
+    _columns(
+        "symbol asset_class price_usd price_kind return_1d open high low adj_close volume "
+        "dividend_usd split_ratio flags source"
+    ),
+    made_by="market_data_cache",
+)
+FACTORS = View(
+    "factors",
+    "Show how much each symbol moves with each factor.",
+    "symbol_factor_exposures",
+    _columns(
+        "symbol factor beta std_error t_stat r_squared residual_volatility observations "
+        "window_first_date quality method"
+    ),
+    made_by="factor_exposures",
+)
+METRICS = View(
+    "metrics",
+    "Show returns, volatility, drawdown and betas of each symbol.",
+    "symbol_daily_metrics",
+    _columns(
+        "symbol price_usd return_1d_pct return_1w_pct return_1m_pct return_ytd_pct "
+        "volatility_21d_pct drawdown_63d_pct average_volume_21d beta_market beta_interest_rate "
+        "observations quality_score"
+    ),
+    made_by="symbol_daily_metrics",
+)
+HEADLINES = View(
+    "headlines",
+    "Show the headlines of a New York day, newest first.",
+    "headlines",
+    _columns("published_at symbols headline publisher source"),
+    date_column="published_date",
+    is_by_session=False,
+    subject="symbols",
+    lists_symbols=True,
+    newest="published_at",
+    made_by="headlines",
+)
+SNAPSHOT = View(
+    "snapshot",
+    "Show what each portfolio is worth; with --symbol, those that hold it.",
+    "portfolio_snapshots",
+    _columns(
+        "portfolio_id equity_usd market_value_usd cash_usd long_usd short_usd gross_usd net_usd "
+        "daily_pnl_usd daily_return_pct position_count stale_symbols unpriced_symbols"
+    ),
+    made_by="portfolio_snapshots",
+)
+POSITIONS = View(
+    "positions",
+    "Show each position's value, and where its price comes from.",
+    "portfolio_positions",
+    _columns(
+        "portfolio_id position_no symbol asset_class quantity price_usd price_date "
+        "market_value_usd daily_pnl_usd unrealised_pnl_usd status source"
+    ),
+    made_by="portfolio_snapshots",
+)
+NOTES = View(
+    "notes",
+    "Show what has no answer in a session, or a doubtful one, and why.",
+    "enrichment_compute_log",
+    _columns("asset subject outcome reason"),
+    subject="subject",
+)
+QUARANTINE = View(
+    "quarantine",
+    "Show rows refused or flagged, and by which rule; of every date unless one is named.",
+    "quarantine",
+    _columns("row_date asset symbol rule severity value detail source"),
+    date_column=None,
+    is_by_session=False,
+    newest="row_date",
+    default_limit=100,
+)
+FETCHES = View(
+    "fetches",
+    "Show what was asked of vendors and what came of it; --date is a UTC day.",
+    "enrichment_fetch_log",
+    _columns(
+        "started_at asset subject source is_success rows attempts response_ms error_kind "
+        "error_detail"
+    ),
+    date_column=None,
+    is_by_session=False,
+    subject="subject",
+    newest="started_at",
+    default_limit=100,
+)
+
+VIEWS = {
+    view.name: view
+    for view in (
+        UNIVERSE, PRICES, FACTORS, METRICS, HEADLINES, SNAPSHOT, POSITIONS, NOTES, QUARANTINE,
+        FETCHES,
+    )
+}  # fmt: skip
+
+
+def view_named(name: str) -> View:
+    """Give the view, or raise InputError naming those there are."""
+    if name not in VIEWS:
+        raise InputError(f"nothing is called {name}; there are {', '.join(VIEWS)}")
+    return VIEWS[name]

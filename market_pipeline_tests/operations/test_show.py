@@ -1,0 +1,163 @@
+"""Finding rows for a person, and the words where there are none."""
+
+from datetime import date, datetime
+from decimal import Decimal
+
+import pytest
+
+from market_pipeline.domain.books import Book, Position
+from market_pipeline.domain.errors import InputError, NotASession, NothingStored
+from market_pipeline.domain.ports import ComputeNote
+from market_pipeline.domain.sessions import TradingCalendar
+from market_pipeline.operations.show import Request, Shown, show
+from market_pipeline.operations.views import VIEWS
+from market_pipeline.warehouse import Warehouse
+from market_pipeline.warehouse.tables import metadata
+from market_pipeline_tests.operations import rows
+
+CALENDAR = TradingCalendar.xnys()
+FILLED = ("universe", "prices", "factors", "metrics", "headlines", "snapshot", "positions")
+
+
+def now() -> datetime:
+    """Give the tests' present: a Sunday."""
+    return rows.NOW
+
+
+def look(warehouse: Warehouse, view: str, **asked: object) -> Shown:
+    """Show a view of the filled warehouse."""
+    return show(warehouse, CALENDAR, now, Request(view, **asked))  # type: ignore[arg-type]  # as each test asks
+
+
+@pytest.fixture
+def filled(warehouse: Warehouse) -> Warehouse:
+    """Give a warehouse with a row or more of each view, and one book."""
+    rows.fill(warehouse)
+    option = Position(
+        2, "MSFT280121C00240000", "option", Decimal(1), Decimal(5), date(2026, 1, 5), 100,
+        underlying="MSFT", strike_usd=Decimal(240), expiration_date=date(2028, 1, 21),
+        option_type="call",
+    )  # fmt: skip
+    cash = Position(1, "AAPL", "cash", Decimal(5), Decimal(1), date(2026, 1, 5))
+    book = Book("growth", "Growth", rows.SESSION, "growth.csv", "0" * 64, (cash, option))
+    warehouse.import_book(book, rows.AT)
+    return warehouse
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_every_view_names_columns_its_table_has(name: str) -> None:
+    """A renamed column is noticed before a person sees the view fail."""
+    view = VIEWS[name]
+    columns = set(metadata.tables[view.table].columns.keys())
+    named = {view.date_column, view.subject, view.newest} - {None}
+    if name in ("snapshot",):
+        named -= {"symbol"}
+    assert {*view.for_people, *named} <= columns
+
+
+@pytest.mark.parametrize("name", FILLED)
+def test_without_a_date_the_latest_is_shown(filled: Warehouse, name: str) -> None:
+    """The default is the last date the table holds, and every column is there."""
+    shown = look(filled, name)
+    assert shown.day == rows.SESSION
+    assert list(shown.frame.columns) == list(metadata.tables[VIEWS[name].table].columns.keys())
+    assert len(shown.frame) > 0
+
+
+@pytest.mark.parametrize("name", [name for name in FILLED if name != "headlines"])
+def test_a_day_without_trading_names_the_nearest_sessions(filled: Warehouse, name: str) -> None:
+    """A Saturday is answered with Friday and Monday."""
+    with pytest.raises(NotASession, match="2026-11-20 and 2026-11-23"):
+        look(filled, name, day=rows.SATURDAY)
+
+
+def test_headlines_are_shown_for_any_day(filled: Warehouse) -> None:
+    """News keeps no market hours: a Saturday's are shown, newest first."""
+    news = rows.headlines(rows.SATURDAY)
+    filled.replace_range("headlines", news, rows.SATURDAY, rows.SATURDAY)
+    shown = look(filled, "headlines", day=rows.SATURDAY)
+    assert shown.frame["published_at"].is_monotonic_decreasing
+    assert len(shown.frame) == 3
+
+
+def test_a_session_without_rows_says_how_to_make_them(filled: Warehouse) -> None:
+    """The command to type stands in the message, dates filled in."""
+    with pytest.raises(
+        NothingStored, match="market-pipeline backfill --from 2026-11-19 --to 2026-11-19"
+    ):
+        look(filled, "prices", day=date(2026, 11, 19))
+
+
+def test_a_session_to_come_is_not_offered_as_a_backfill(filled: Warehouse) -> None:
+    """What has not happened cannot be made."""
+    with pytest.raises(NothingStored, match="not over yet"):
+        look(filled, "prices", day=date(2026, 11, 23))
+
+
+def test_a_table_without_rows_says_how_to_make_them(warehouse: Warehouse) -> None:
+    """The first look at a new warehouse names the commands that fill it."""
+    with pytest.raises(NothingStored, match=r"market-pipeline backfill .* `market-pipeline demo`"):
+        look(warehouse, "factors")
+
+
+def test_symbols_are_read_as_people_write_them(filled: Warehouse) -> None:
+    """Lower case and vendors' option forms find the rows of our own."""
+    shown = look(filled, "prices", symbols=("aapl", "O:AAPL280121C00240000"))
+    assert list(shown.frame["symbol"]) == ["AAPL", "AAPL280121C00240000"]
+
+
+def test_an_impossible_symbol_is_wrong_input(filled: Warehouse) -> None:
+    """What cannot be a symbol is named, and nothing is looked for."""
+    with pytest.raises(InputError, match=r"\[red\]x"):
+        look(filled, "prices", symbols=("[red]x",))
+
+
+def test_a_headline_of_several_symbols_is_found_under_each(filled: Warehouse) -> None:
+    """The list of symbols is searched by whole names."""
+    assert len(look(filled, "headlines", symbols=("AAPL",)).frame) == 2
+    with pytest.raises(NothingStored):
+        look(filled, "headlines", symbols=("AAP",))
+
+
+def test_a_symbol_without_an_answer_comes_with_the_recorded_reason(filled: Warehouse) -> None:
+    """Why a beta is missing was written down when it was; the person is told."""
+    note = ComputeNote(
+        "factor_exposures", rows.SESSION, "NEWCO", "insufficient_history", "only 7 of 30"
+    )
+    filled.replace_notes("factor_exposures", rows.SESSION, rows.SESSION, [note])
+    with pytest.raises(NothingStored, match="NEWCO: only 7 of 30"):
+        look(filled, "factors", symbols=("NEWCO",))
+    assert list(look(filled, "notes", day=rows.SESSION).frame["reason"]) == ["only 7 of 30"]
+
+
+def test_a_portfolio_narrows_symbols_to_what_it_holds(filled: Warehouse) -> None:
+    """Underlyings of its options count as held, cash does not."""
+    assert list(look(filled, "prices", portfolio="growth").frame["symbol"]) == ["MSFT"]
+    assert list(look(filled, "factors", portfolio="growth").frame["symbol"]) == ["MSFT"]
+
+
+def test_an_unknown_portfolio_is_named_with_those_there_are(filled: Warehouse) -> None:
+    """A typing mistake is answered with what could have been meant."""
+    with pytest.raises(InputError, match="no portfolio 'grwoth'; there are growth"):
+        look(filled, "snapshot", portfolio="grwoth")
+
+
+def test_a_snapshot_by_symbol_is_of_those_who_hold_it(filled: Warehouse) -> None:
+    """The symbol is looked for in the positions of the same session."""
+    assert list(look(filled, "snapshot", symbols=("AAPL",)).frame["portfolio_id"]) == ["growth"]
+    with pytest.raises(NothingStored):
+        look(filled, "snapshot", symbols=("TSLA",))
+
+
+def test_positions_narrow_by_portfolio_and_symbol(filled: Warehouse) -> None:
+    """Both filters hold at once."""
+    shown = look(filled, "positions", portfolio="growth", symbols=("ZZZ",))
+    assert list(shown.frame["status"]) == ["unpriced"]
+
+
+def test_a_limit_counts_what_it_hides(filled: Warehouse) -> None:
+    """A person is told that there is more, and 0 shows all."""
+    assert (len(look(filled, "prices", limit=1).frame), look(filled, "prices", limit=1).hidden) == (
+        1, 2,
+    )  # fmt: skip
+    assert look(filled, "prices", limit=0).hidden == 0
