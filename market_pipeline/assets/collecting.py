@@ -6,7 +6,7 @@ meaning, or how one request is retried (`vendors`).
 
 import contextvars
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -176,8 +176,3 @@ def verdict(report: Report, wanted: int, minimum_coverage: float) -> None:
         metadata={"failed_symbols": names},
         allow_retries=not is_final,
     )
-
-
-def by_priority(priorities: Mapping[str, int], subjects: Iterable[str]) -> list[str]:
-    """Order subjects: lowest priority number first, then by name."""
-    return sorted(subjects, key=lambda subject: (priorities.get(subject, 99), subject))

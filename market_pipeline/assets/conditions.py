@@ -8,10 +8,12 @@ from datetime import timedelta
 
 import dagster as dg
 
+from market_pipeline.assets.books import BOOKS_KEY
+
 LOOK_BACK = timedelta(days=10)
 """How far back a late or restated input is picked up."""
 
-FOLLOWS_ITS_INPUTS: dg.AutomationCondition = (
+FOLLOWS_ITS_INPUTS = (
     dg.AutomationCondition.in_latest_time_window(LOOK_BACK)
     & (
         dg.AutomationCondition.newly_missing() | dg.AutomationCondition.any_deps_updated()
@@ -19,9 +21,14 @@ FOLLOWS_ITS_INPUTS: dg.AutomationCondition = (
     & ~dg.AutomationCondition.any_deps_missing()
     & ~dg.AutomationCondition.any_deps_in_progress()
     & ~dg.AutomationCondition.in_progress()
+    & dg.AutomationCondition.all_deps_blocking_checks_passed()
 ).with_label("recent, all inputs there, and one of them new")
 """Materialize a recent partition once all inputs are there, and again when one changes.
 
 Unlike `eager`, it also takes a partition whose inputs were missing when it was first looked at.
-Inputs updated by the run that makes the asset as well do not ask for it twice.
+Inputs updated by the run that makes the asset as well do not ask for it twice, and an input whose
+blocking check failed last asks for nothing.
 """
+
+FOLLOWS_ITS_INPUTS_BUT_BOOKS = FOLLOWS_ITS_INPUTS.ignore(dg.AssetSelection.assets(BOOKS_KEY))
+"""The same, without waiting for books: they are imported when people have any, not made here."""

@@ -4,7 +4,7 @@ import dagster as dg
 import pandas as pd
 
 from market_pipeline.assets.conditions import FOLLOWS_ITS_INPUTS
-from market_pipeline.assets.framework import presented, working
+from market_pipeline.assets.framework import stored_asset, working
 from market_pipeline.domain.factors import DEFAULTS, exposures, returns_for_regression
 from market_pipeline.domain.sessions import TradingCalendar
 from market_pipeline.domain.universe import collectable
@@ -16,9 +16,11 @@ LONGEST_WINDOW = max(definition.window for definition in DEFAULTS)
 def define(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition:
     """Define `factor_exposures` over the trading sessions."""
 
-    @dg.asset(
-        **presented("symbol_factor_exposures", group="factors", kinds={"numpy", "sql"}),
-        partitions_def=partitions,
+    @stored_asset(
+        "symbol_factor_exposures",
+        group="factors",
+        kinds={"numpy", "sql"},
+        partitions=partitions,
         ins={"market_data_cache": dg.AssetIn(metadata={SESSIONS_BEFORE: LONGEST_WINDOW})},
         automation_condition=FOLLOWS_ITS_INPUTS,
     )

@@ -4,11 +4,11 @@ Belongs here: how an asset presents itself in the UI and binds its logs. Does no
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, cast
 
 import dagster as dg
 import pandas as pd
@@ -32,18 +32,33 @@ WHOLE_RANGE = dg.BackfillPolicy.single_run()
 """Five years are one run: every asset takes a range as it takes a day."""
 
 
-def presented(table: str, *, group: str, kinds: set[str], version: str = "1") -> dict[str, Any]:
-    """Give the arguments by which an asset shows owner, group, kinds, version and columns."""
-    return {
-        "group_name": group,
-        "kinds": kinds,
-        "owners": [OWNER],
-        "code_version": version,
-        "tags": {"market_pipeline/layer": "collected" if "api" in kinds else "derived"},
-        "metadata": {TABLE: table, "dagster/column_schema": column_schema(table)},
-        "io_manager_key": WAREHOUSE_IO,
-        "backfill_policy": WHOLE_RANGE,
-    }
+def stored_asset(
+    table: str,
+    *,
+    group: str,
+    kinds: set[str],
+    partitions: dg.TimeWindowPartitionsDefinition,
+    version: str = "1",
+    **options: Any,
+) -> Callable[[Callable[..., object]], dg.AssetsDefinition]:
+    """Make an asset whose rows stand in `table`, shown with owner, kinds, version and columns.
+
+    `options` go to `dagster.asset` as they are.
+    """
+    layer = "collected" if "api" in kinds else "derived"
+    decorator: Any = dg.asset(
+        partitions_def=partitions,
+        group_name=group,
+        kinds=kinds,
+        owners=[OWNER],
+        code_version=version,
+        tags={"market_pipeline/layer": layer},
+        metadata={TABLE: table, "dagster/column_schema": column_schema(table)},
+        io_manager_key=WAREHOUSE_IO,
+        backfill_policy=WHOLE_RANGE,
+        **options,
+    )
+    return cast(Callable[[Callable[..., object]], dg.AssetsDefinition], decorator)
 
 
 def column_schema(table: str) -> dg.TableSchema:

@@ -6,7 +6,7 @@ import dagster as dg
 import pandas as pd
 
 from market_pipeline.assets.conditions import FOLLOWS_ITS_INPUTS
-from market_pipeline.assets.framework import COLLECTION_RETRIES, Work, presented, working
+from market_pipeline.assets.framework import COLLECTION_RETRIES, Work, stored_asset, working
 from market_pipeline.domain.books import STOCK
 from market_pipeline.domain.errors import VendorError
 from market_pipeline.domain.headlines import derive_headlines, merge_raw, raw_frame
@@ -22,9 +22,11 @@ RAW, TABLE = "finviz_headlines", "headlines"
 def define_raw(days: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition:
     """Define `finviz_headlines` over the calendar days."""
 
-    @dg.asset(
-        **presented(RAW, group="news", kinds={"finviz", "api", "sql"}),
-        partitions_def=days,
+    @stored_asset(
+        RAW,
+        group="news",
+        kinds={"finviz", "api", "sql"},
+        partitions=days,
         deps=[dg.AssetDep("symbol_universe", partition_mapping=dg.LastPartitionMapping())],
         retry_policy=COLLECTION_RETRIES,
         pool="finviz",
@@ -62,9 +64,11 @@ def define_raw(days: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition:
 def define(days: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition:
     """Define `headlines` over the calendar days."""
 
-    @dg.asset(
-        **presented(TABLE, group="news", kinds={"pandas", "sql"}),
-        partitions_def=days,
+    @stored_asset(
+        TABLE,
+        group="news",
+        kinds={"pandas", "sql"},
+        partitions=days,
         automation_condition=FOLLOWS_ITS_INPUTS,
     )
     def headlines(

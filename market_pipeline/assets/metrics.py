@@ -4,7 +4,7 @@ import dagster as dg
 import pandas as pd
 
 from market_pipeline.assets.conditions import FOLLOWS_ITS_INPUTS
-from market_pipeline.assets.framework import presented, working
+from market_pipeline.assets.framework import stored_asset, working
 from market_pipeline.domain.metrics import SESSIONS_BEFORE as READS_BEFORE
 from market_pipeline.domain.metrics import daily_metrics
 from market_pipeline.domain.sessions import TradingCalendar
@@ -14,9 +14,11 @@ from market_pipeline.io_managers import SESSIONS_BEFORE, Derived
 def define(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition:
     """Define `symbol_daily_metrics` over the trading sessions."""
 
-    @dg.asset(
-        **presented("symbol_daily_metrics", group="factors", kinds={"pandas", "sql"}),
-        partitions_def=partitions,
+    @stored_asset(
+        "symbol_daily_metrics",
+        group="factors",
+        kinds={"pandas", "sql"},
+        partitions=partitions,
         ins={"market_data_cache": dg.AssetIn(metadata={SESSIONS_BEFORE: READS_BEFORE})},
         automation_condition=FOLLOWS_ITS_INPUTS,
     )

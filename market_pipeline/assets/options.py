@@ -7,7 +7,7 @@ import dagster as dg
 import pandas as pd
 
 from market_pipeline.assets.collecting import Report, collect, verdict
-from market_pipeline.assets.framework import COLLECTION_RETRIES, Work, presented, working
+from market_pipeline.assets.framework import COLLECTION_RETRIES, Work, stored_asset, working
 from market_pipeline.domain.books import OPTION
 from market_pipeline.domain.collection import Gap, answered_until, plan_gaps
 from market_pipeline.domain.errors import NotEntitled
@@ -23,9 +23,11 @@ _CHAIN = "chain:"
 def define(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition:
     """Define `option_quotes` over the trading sessions."""
 
-    @dg.asset(
-        **presented(TABLE, group="prices", kinds={"polygon", "api", "sql"}),
-        partitions_def=partitions,
+    @stored_asset(
+        TABLE,
+        group="prices",
+        kinds={"polygon", "api", "sql"},
+        partitions=partitions,
         retry_policy=COLLECTION_RETRIES,
         pool="polygon",
     )
@@ -63,10 +65,12 @@ def define(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition
 
 
 def _wanted(contracts: pd.DataFrame) -> dict[str, tuple[date, date]]:
-    spans = contracts.groupby("symbol")["session_date"].agg(["min", "max"])
+    spans = contracts.groupby("symbol", as_index=False).agg(
+        first=("session_date", "min"), last=("session_date", "max")
+    )
     return {
-        symbol: (spans.at[symbol, "min"].date(), spans.at[symbol, "max"].date())
-        for symbol in sorted(spans.index)
+        row["symbol"]: (row["first"].date(), row["last"].date())
+        for row in spans.sort_values("symbol").to_dict("records")
     }
 
 

@@ -10,9 +10,9 @@ from datetime import date
 import dagster as dg
 import pandas as pd
 
-from market_pipeline.assets.collecting import by_priority, collect, verdict
+from market_pipeline.assets.collecting import collect, verdict
 from market_pipeline.assets.conditions import FOLLOWS_ITS_INPUTS
-from market_pipeline.assets.framework import COLLECTION_RETRIES, Work, presented, working
+from market_pipeline.assets.framework import COLLECTION_RETRIES, Work, stored_asset, working
 from market_pipeline.domain.books import STOCK
 from market_pipeline.domain.collection import (
     HISTORY_SESSIONS,
@@ -35,9 +35,11 @@ BARS, MARKET_DATA = "equity_bars", "market_data_cache"
 def define_bars(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition:
     """Define `equity_bars` over the trading sessions."""
 
-    @dg.asset(
-        **presented(BARS, group="prices", kinds={"yahoo", "api", "sql"}),
-        partitions_def=partitions,
+    @stored_asset(
+        BARS,
+        group="prices",
+        kinds={"yahoo", "api", "sql"},
+        partitions=partitions,
         retry_policy=COLLECTION_RETRIES,
         pool="yahoo",
     )
@@ -77,9 +79,11 @@ def define_market_data(
 ) -> dg.AssetsDefinition:
     """Define `market_data_cache` over the trading sessions."""
 
-    @dg.asset(
-        **presented(MARKET_DATA, group="prices", kinds={"pandas", "sql"}),
-        partitions_def=partitions,
+    @stored_asset(
+        MARKET_DATA,
+        group="prices",
+        kinds={"pandas", "sql"},
+        partitions=partitions,
         deps=["equity_bars", "option_quotes"],
         automation_condition=FOLLOWS_ITS_INPUTS,
     )
@@ -122,15 +126,15 @@ def define_market_data(
 def _wanted(universe: pd.DataFrame, calendar: TradingCalendar) -> dict[str, tuple[date, date]]:
     """Give each stock's range of sessions: those it is in the universe, and a year before."""
     stocks = universe[universe["asset_class"] == STOCK]
-    spans = stocks.groupby("symbol").agg(
+    spans = stocks.groupby("symbol", as_index=False).agg(
         first=("session_date", "min"), last=("session_date", "max"), priority=("priority", "min")
     )
     return {
-        symbol: (
-            calendar.shift(spans.at[symbol, "first"].date(), -HISTORY_SESSIONS),
-            spans.at[symbol, "last"].date(),
+        row["symbol"]: (
+            calendar.shift(row["first"].date(), -HISTORY_SESSIONS),
+            row["last"].date(),
         )
-        for symbol in by_priority(spans["priority"].to_dict(), spans.index)
+        for row in spans.sort_values(["priority", "symbol"]).to_dict("records")
     }
 
 
@@ -224,4 +228,4 @@ def _stored_at_overlap(warehouse: Warehouse, gaps: list[Gap]) -> dict[str, tuple
     )  # fmt: skip
     days = rows["symbol"].map({symbol: pd.Timestamp(day) for symbol, day in overlaps.items()})
     kept = rows[rows["session_date"] == days]
-    return {row.symbol: (row.close, row.adj_close) for row in kept.itertuples(index=False)}
+    return {row["symbol"]: (row["close"], row["adj_close"]) for row in kept.to_dict("records")}

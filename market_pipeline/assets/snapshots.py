@@ -7,8 +7,8 @@ import dagster as dg
 import pandas as pd
 
 from market_pipeline.assets.books import BOOKS_KEY
-from market_pipeline.assets.conditions import FOLLOWS_ITS_INPUTS
-from market_pipeline.assets.framework import presented, working
+from market_pipeline.assets.conditions import FOLLOWS_ITS_INPUTS_BUT_BOOKS
+from market_pipeline.assets.framework import stored_asset, working
 from market_pipeline.domain.books import Book
 from market_pipeline.domain.sessions import TradingCalendar
 from market_pipeline.domain.snapshots import SESSIONS_BEFORE as SESSIONS_READ_BEFORE
@@ -20,12 +20,14 @@ from market_pipeline.warehouse import Warehouse
 def define(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition:
     """Define `portfolio_snapshots` over the trading sessions."""
 
-    @dg.asset(
-        **presented("portfolio_snapshots", group="portfolios", kinds={"python", "sql"}),
-        partitions_def=partitions,
+    @stored_asset(
+        "portfolio_snapshots",
+        group="portfolios",
+        kinds={"python", "sql"},
+        partitions=partitions,
         deps=[BOOKS_KEY, "factor_exposures", "symbol_daily_metrics"],
         ins={"market_data_cache": dg.AssetIn(metadata={SESSIONS_BEFORE: SESSIONS_READ_BEFORE})},
-        automation_condition=FOLLOWS_ITS_INPUTS.ignore(dg.AssetSelection.assets(BOOKS_KEY)),
+        automation_condition=FOLLOWS_ITS_INPUTS_BUT_BOOKS,
     )
     def portfolio_snapshots(
         context: dg.AssetExecutionContext,

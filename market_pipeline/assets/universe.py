@@ -3,7 +3,7 @@
 import dagster as dg
 
 from market_pipeline.assets.books import BOOKS_KEY
-from market_pipeline.assets.framework import presented, working
+from market_pipeline.assets.framework import stored_asset, working
 from market_pipeline.domain.factors import DEFAULTS
 from market_pipeline.domain.sessions import TradingCalendar
 from market_pipeline.domain.universe import build_universe
@@ -14,9 +14,11 @@ from market_pipeline.warehouse import Warehouse
 def define(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition:
     """Define `symbol_universe` over the trading sessions."""
 
-    @dg.asset(
-        **presented("symbol_universe", group="universe", kinds={"pandas", "sql"}),
-        partitions_def=partitions,
+    @stored_asset(
+        "symbol_universe",
+        group="universe",
+        kinds={"pandas", "sql"},
+        partitions=partitions,
         deps=[BOOKS_KEY],
     )
     def symbol_universe(

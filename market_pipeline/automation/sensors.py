@@ -4,6 +4,7 @@ import hashlib
 import json
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import structlog
@@ -48,7 +49,7 @@ def portfolio_inbox(
         settings: dg.ResourceParam[Settings],
         clock: dg.ResourceParam[Clock],
     ) -> dg.SensorResult:
-        seen = json.loads(context.cursor) if context.cursor else {"files": {}, "books": ""}
+        seen: dict[str, Any] = json.loads(context.cursor or '{"files": {}, "books": ""}')
         said = take_inbox(settings.inbox, seen["files"], warehouse, clock())
         digest = books_digest(warehouse)
         if digest == seen["books"]:

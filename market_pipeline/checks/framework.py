@@ -48,7 +48,7 @@ class Verdict:
 
     passed: bool
     description: str
-    evidence: Mapping[str, object] = field(default_factory=dict)
+    evidence: Mapping[str, str | int | float] = field(default_factory=dict)
 
 
 Judge = Callable[[Scope], Verdict]
@@ -90,7 +90,7 @@ def check(
             description=verdict.description,
             metadata={
                 "first": span[0].isoformat(), "last": span[1].isoformat(), **verdict.evidence
-            },  # type: ignore[dict-item]  # evidence holds plain values only
+            },
         )  # fmt: skip
 
     return _check

@@ -21,9 +21,9 @@ def _cover(scope: Scope) -> Verdict:
     priced = _pairs(scope.rows(CACHE, "session_date", "symbol"))
     expected = stocks[~stocks["symbol"].isin(unknown) & _is_listed(scope, stocks)]
     has_price = _pairs(expected).isin(priced)
-    share = has_price.groupby(expected["session_date"]).mean() if len(expected) else None
-    worst = float(share.min()) if share is not None else 1.0
-    thin = [] if share is None else share[share < scope.settings.minimum_coverage].index
+    share = has_price.groupby(expected["session_date"]).mean()
+    worst = float(share.min()) if len(share) else 1.0
+    thin = share[share < scope.settings.minimum_coverage].index
     said = f"at worst {worst:.1%} of a session's stocks have a price"
     if len(thin):
         said += f"; too few on {shown([day.date().isoformat() for day in thin])}"
@@ -46,7 +46,8 @@ def _is_listed(scope: Scope, stocks: pd.DataFrame) -> "pd.Series[bool]":
 
 
 def _pairs(frame: pd.DataFrame) -> "pd.Series[str]":
-    return frame["session_date"].dt.strftime("%Y-%m-%d ") + frame["symbol"]
+    days: pd.Series[str] = frame["session_date"].dt.strftime("%Y-%m-%d ")
+    return days + frame["symbol"]
 
 
 def _no_impossible(scope: Scope) -> Verdict:

@@ -34,25 +34,25 @@ def _add_up(scope: Scope) -> Verdict:
     """Test the identities within a session on exact numbers."""
     wrong = []
     parts = _position_sums(scope)
-    for row in scope.rows(ASSET).itertuples(index=False):
+    for row in scope.rows(ASSET).to_dict("records"):
         holds = (
-            row.equity_usd == row.market_value_usd + row.cash_usd
-            and row.long_usd - row.short_usd == row.net_usd == row.market_value_usd
-            and row.long_usd + row.short_usd == row.gross_usd
-            and parts.get((row.session_date, row.portfolio_id), Decimal(0)) == row.equity_usd
+            row["equity_usd"] == row["market_value_usd"] + row["cash_usd"]
+            and row["long_usd"] - row["short_usd"] == row["net_usd"] == row["market_value_usd"]
+            and row["long_usd"] + row["short_usd"] == row["gross_usd"]
+            and parts.get((row["session_date"], row["portfolio_id"]), 0) == row["equity_usd"]
         )
         if not holds:
-            wrong.append(f"{row.session_date:%Y-%m-%d} {row.portfolio_id}")
+            wrong.append(f"{row['session_date']:%Y-%m-%d} {row['portfolio_id']}")
     return Verdict(not wrong, f"{len(wrong)} snapshots do not add up", {"wrong": shown(wrong)})
 
 
 def _position_sums(scope: Scope) -> dict[tuple[pd.Timestamp, str], Decimal]:
     sums: dict[tuple[pd.Timestamp, str], Decimal] = {}
     columns = ("session_date", "portfolio_id", "market_value_usd")
-    for row in scope.rows(POSITIONS, *columns).itertuples(index=False):
-        if row.market_value_usd is not None:
-            key = (row.session_date, row.portfolio_id)
-            sums[key] = sums.get(key, Decimal(0)) + row.market_value_usd
+    for row in scope.rows(POSITIONS, *columns).to_dict("records"):
+        if row["market_value_usd"] is not None:
+            key = (row["session_date"], row["portfolio_id"])
+            sums[key] = sums.get(key, Decimal(0)) + row["market_value_usd"]
     return sums
 
 
@@ -69,12 +69,12 @@ def _roll_forward(scope: Scope) -> Verdict:
     imported = dict(zip(books["portfolio_id"], books["imported_at"].dt.date, strict=True))
     wrong, tested = [], 0
     for portfolio_id, book in rows.groupby("portfolio_id"):
-        steps = _steps(book, scope, is_new=imported.get(portfolio_id, scope.last) > before)
+        steps = _steps(book, scope, is_new=imported.get(str(portfolio_id), scope.last) > before)
         for previous, row in steps:
             tested += 1
-            moved = row.daily_pnl_usd + row.flows_usd + row.gap_usd
-            if row.equity_usd != previous.equity_usd + moved:
-                wrong.append(f"{row.session_date:%Y-%m-%d} {portfolio_id}")
+            moved = row["daily_pnl_usd"] + row["flows_usd"] + row["gap_usd"]
+            if row["equity_usd"] != previous["equity_usd"] + moved:
+                wrong.append(f"{row['session_date']:%Y-%m-%d} {portfolio_id}")
     return Verdict(
         not wrong, f"{tested} steps tested, {len(wrong)} do not reconcile", {"wrong": shown(wrong)}
     )
@@ -82,10 +82,11 @@ def _roll_forward(scope: Scope) -> Verdict:
 
 def _steps(book: pd.DataFrame, scope: Scope, *, is_new: bool) -> Iterator[tuple[Any, Any]]:
     """Yield the rows of neighbouring sessions in pairs."""
-    for previous, row in pairwise(book.sort_values("session_date").itertuples(index=False)):
-        is_next = scope.calendar.next(previous.session_date.date()) == row.session_date.date()
-        is_into_range = previous.session_date.date() < scope.first
-        if is_next and row.daily_pnl_usd is not None and not (is_into_range and is_new):
+    for previous, row in pairwise(book.sort_values("session_date").to_dict("records")):
+        before, day = previous["session_date"].date(), row["session_date"].date()
+        is_next = scope.calendar.next(before) == day
+        is_into_range = before < scope.first
+        if is_next and row["daily_pnl_usd"] is not None and not (is_into_range and is_new):
             yield previous, row
 
 

@@ -7,7 +7,7 @@ file, and the index of asset events. Tables, files and readers stay the stock on
 
 import time
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,7 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.pool import QueuePool
 
 if TYPE_CHECKING:
-    from dagster import EventLogEntry
+    from dagster import DagsterEventType, EventLogEntry
 
 _KEPT_ENGINES = 8
 _CHECKPOINT_EVERY_S = 0.5
@@ -97,35 +97,40 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
             connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
 
     def store_event_batch(self, events: Sequence["EventLogEntry"]) -> None:
-        """Store events of one run in two transactions where all are plain or asset events."""
-        is_simple = len({event.run_id for event in events}) == 1 and not any(
-            event.is_dagster_event and event.dagster_event_type in _NEEDS_ITS_OWN_WRITE
-            for event in events
-        )
-        if not is_simple:
+        """Store events of one run: its own file in one transaction, the index in few."""
+        if len({event.run_id for event in events}) != 1:
             for event in events:
                 self.store_event(event)
             return
         with self.run_connection(events[0].run_id) as connection:
             for event in events:
                 connection.execute(self.prepare_insert_event(event))
-        asset_events = [
-            event
-            for event in events
-            if event.is_dagster_event and event.dagster_event_type in ASSET_EVENTS
-        ]
+        asset_events = [event for event in events if _is_of(event, ASSET_EVENTS)]
         if asset_events:
             with self.index_connection() as connection:
                 self._index_asset_events(connection, asset_events)
+        for event in events:
+            if _is_of(event, ASSET_CHECK_EVENTS):
+                with self.index_connection() as connection:
+                    event_id = self._insert(connection, event)
+                self.store_asset_check_event(event, event_id)
+            elif _is_of(event, set(EVENT_TYPE_TO_PIPELINE_RUN_STATUS)):
+                with self.index_connection() as connection:
+                    self._insert(connection, event)
 
     def _index_asset_events(
         self, connection: Connection, events: Sequence["EventLogEntry"]
     ) -> None:
-        inserted = (connection.execute(self.prepare_insert_event(event)) for event in events)
-        ids = [row.inserted_primary_key[0] for row in inserted if row.inserted_primary_key]
+        ids = [self._insert(connection, event) for event in events]
         self._store_asset_event_tags(connection, events, ids)
         for event, event_id in zip(events, ids, strict=True):
             self._store_asset_event(connection, event, event_id)
+
+    def _insert(self, connection: Connection, event: "EventLogEntry") -> int:
+        key = connection.execute(self.prepare_insert_event(event)).inserted_primary_key
+        if key is None:
+            raise RuntimeError("SQLite gave no id for an event it stored")
+        return int(key[0])
 
     def wipe(self) -> None:
         """Delete everything, connections first."""
@@ -140,6 +145,8 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
         super().dispose()
 
 
-_NEEDS_ITS_OWN_WRITE = ASSET_CHECK_EVENTS | set(EVENT_TYPE_TO_PIPELINE_RUN_STATUS)
+def _is_of(event: "EventLogEntry", kinds: Set["DagsterEventType"]) -> bool:
+    return event.is_dagster_event and event.dagster_event_type in kinds
+
 
 __all__ = ["INDEX_SHARD_NAME", "PooledSqliteEventLogStorage", "pooled_engine"]

@@ -94,8 +94,7 @@ def run_backfill(
                 _run(defs, instance, "session_job", session_assets, first, last, progress)
             )
         if news_assets:
-            today = utc_now().astimezone(NEW_YORK).date()
-            until = min(last, today)
+            until = _news_until(calendar, last)
             outcomes.append(_run(defs, instance, "news_job", news_assets, first, until, progress))
     return BackfillResult(tuple(outcomes))
 
@@ -153,6 +152,13 @@ def _selected(defs: dg.Definitions, select: Sequence[str]) -> dict[dg.AssetKey, 
             f"no asset is called {', '.join(unknown)}; there are {', '.join(sorted(by_name))}"
         )
     return {by_name[name]: known[by_name[name]] for name in select}
+
+
+def _news_until(calendar: TradingCalendar, last: date) -> date:
+    """News goes on after a session: up to the latest one, it is collected until today."""
+    now = utc_now()
+    today = now.astimezone(NEW_YORK).date()
+    return today if last >= latest_session(calendar, now) else last
 
 
 def _check_sessions(calendar: TradingCalendar, settings: Settings, first: date, last: date) -> None:

@@ -1,0 +1,129 @@
+"""What the inbox sensor takes, refuses, and starts."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from market_pipeline.definitions import build_defs
+from market_pipeline.settings import current_settings
+from market_pipeline.warehouse import Warehouse
+from market_pipeline_tests.assets.graph import examples
+from market_pipeline_tests.fakes import FakeClock
+
+HEADER = "Symbol,Quantity,Entry Price Per Share,Entry Date\n"
+
+
+class Inbox:
+    """The sensor, its folder and its cursor."""
+
+    def __init__(self, warehouse: Warehouse) -> None:
+        self.warehouse = warehouse
+        self.folder = current_settings().inbox
+        self.folder.mkdir(parents=True)
+        self.clock = FakeClock(datetime(2026, 11, 21, 1, 0, tzinfo=UTC))
+        self.cursor: str | None = None
+
+    def tick(self) -> dg.SensorResult:
+        """Evaluate the sensor once more."""
+        sensor = build_defs().resolve_sensor_def("portfolio_inbox")
+        context = dg.build_sensor_context(
+            instance=dg.DagsterInstance.ephemeral(),
+            cursor=self.cursor,
+            resources={
+                "warehouse": self.warehouse,
+                "settings": current_settings(),
+                "clock": self.clock,
+            },
+        )
+        result = sensor(context)
+        assert isinstance(result, dg.SensorResult)
+        self.cursor = result.cursor
+        return result
+
+    def drop(self, name: str, rows: str) -> Path:
+        """Put a file of `rows` under the usual header into the folder."""
+        path = self.folder / name
+        path.write_text(HEADER + rows, encoding="utf-8")
+        return path
+
+
+@pytest.fixture
+def inbox(state_dir: Path, warehouse: Warehouse) -> Inbox:
+    """Give an empty inbox over an empty warehouse."""
+    box = Inbox(warehouse)
+    box.tick()
+    return box
+
+
+def test_a_dropped_file_is_imported_and_starts_the_last_session(inbox: Inbox) -> None:
+    """A new file becomes a book, and its symbols are processed by one run."""
+    inbox.drop("alpha.csv", "AAPL,10,150,2026-01-05\n")
+    result = inbox.tick()
+    assert [book.portfolio_id for book in inbox.warehouse.books()] == ["alpha"]
+    assert [request.partition_key for request in result.run_requests or []] == ["2026-11-20"]
+    assert [event.asset_key.to_user_string() for event in result.asset_events] == [
+        "portfolio_books"
+    ]
+
+
+def test_an_unchanged_folder_starts_nothing(inbox: Inbox) -> None:
+    """The same file is taken once."""
+    inbox.drop("alpha.csv", "AAPL,10,150,2026-01-05\n")
+    inbox.tick()
+    again = inbox.tick()
+    assert again.run_requests in (None, [])
+    assert "nothing new" in str(again.skip_reason)
+
+
+def test_a_corrected_file_replaces_its_book(inbox: Inbox) -> None:
+    """A changed file is read again, and its book is the new one as a whole."""
+    inbox.drop("alpha.csv", "AAPL,10,150,2026-01-05\n")
+    inbox.tick()
+    inbox.drop("alpha.csv", "AAPL,10,150,2026-01-05\nKO,25,60,2026-02-02\n")
+    result = inbox.tick()
+    (book,) = inbox.warehouse.books()
+    assert [position.symbol for position in book.positions] == ["AAPL", "KO"]
+    assert len(result.run_requests or []) == 1
+
+
+def test_a_refused_file_imports_nothing_and_says_why_beside_itself(inbox: Inbox) -> None:
+    """Every problem of a bad file stands in a file next to it; the others are taken."""
+    bad = inbox.drop("bad.csv", "AAPL,0,150,2026-01-05\nKO,5,60,2026-13-01\n")
+    inbox.drop("good.csv", "KO,5,60,2026-01-05\n")
+    inbox.tick()
+    assert [book.portfolio_id for book in inbox.warehouse.books()] == ["good"]
+    problems = bad.with_suffix(".problems.txt").read_text(encoding="utf-8")
+    assert "row 2" in problems
+    assert "row 3" in problems
+    assert "Quantity" in problems
+    assert "Entry Date" in problems
+
+
+def test_the_problems_go_away_with_the_correction(inbox: Inbox) -> None:
+    """A corrected file leaves no stale list of problems behind."""
+    bad = inbox.drop("bad.csv", "AAPL,0,150,2026-01-05\n")
+    inbox.tick()
+    inbox.drop("bad.csv", "AAPL,12,150,2026-01-05\n")
+    inbox.tick()
+    assert not bad.with_suffix(".problems.txt").exists()
+    assert [book.portfolio_id for book in inbox.warehouse.books()] == ["bad"]
+
+
+def test_a_watched_symbol_starts_the_graph_too(inbox: Inbox) -> None:
+    """Whatever changed the books or the watchlist, their symbols are processed."""
+    inbox.warehouse.watch(["MSFT"], inbox.clock())
+    assert len(inbox.tick().run_requests or []) == 1
+
+
+def test_the_example_portfolios_are_taken(inbox: Inbox) -> None:
+    """The files shown to people are valid."""
+    for path in examples().glob("*.csv"):
+        (inbox.folder / path.name).write_bytes(path.read_bytes())
+    inbox.tick()
+    assert len(inbox.warehouse.books()) == 3
+    assert set(json.loads(inbox.cursor or "{}")["files"]) == {
+        path.name for path in examples().glob("*.csv")
+    }

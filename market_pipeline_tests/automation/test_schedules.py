@@ -1,0 +1,88 @@
+"""When the clock starts what, and what it says when it does not."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from market_pipeline.definitions import build_defs
+from market_pipeline.domain.sessions import NEW_YORK
+
+
+def tick(state_dir: Path, name: str, at: datetime) -> dg.RunRequest | dg.SkipReason:
+    """Evaluate a schedule at an instant."""
+    defs = build_defs()
+    schedule = defs.resolve_schedule_def(name)
+    context = dg.build_schedule_context(
+        instance=dg.DagsterInstance.ephemeral(),
+        scheduled_execution_time=at,
+        repository_def=defs.get_repository_def(),
+    )
+    data = schedule.evaluate_tick(context)
+    if data.run_requests:
+        return data.run_requests[0]
+    assert data.skip_message is not None
+    return dg.SkipReason(data.skip_message)
+
+
+@pytest.mark.parametrize(
+    ("at", "key"),
+    [
+        (datetime(2026, 11, 21, 0, 10, tzinfo=UTC), "2026-11-20"),  # Friday's session
+        (datetime(2026, 11, 28, 0, 10, tzinfo=UTC), "2026-11-27"),  # a half day
+        (datetime(2026, 3, 10, 0, 10, tzinfo=UTC), "2026-03-09"),  # after daylight saving began
+    ],
+)
+def test_the_daily_graph_takes_the_session_that_ended(
+    state_dir: Path, at: datetime, key: str
+) -> None:
+    """Ten past midnight UTC the session of the evening is materialized."""
+    request = tick(state_dir, "daily_graph", at)
+    assert isinstance(request, dg.RunRequest)
+    assert request.partition_key == key
+
+
+@pytest.mark.parametrize(
+    ("at", "reason"),
+    [
+        (datetime(2026, 11, 22, 0, 10, tzinfo=UTC), "Saturday 2026-11-21 was no session"),
+        (datetime(2026, 11, 23, 0, 10, tzinfo=UTC), "Sunday 2026-11-22 was no session"),
+        (datetime(2026, 11, 27, 0, 10, tzinfo=UTC), "Thursday 2026-11-26 was no session"),
+    ],
+)
+def test_the_daily_graph_skips_closed_days_with_the_reason(
+    state_dir: Path, at: datetime, reason: str
+) -> None:
+    """Weekends and holidays are skipped, and the skip says which day and what comes next."""
+    skipped = tick(state_dir, "daily_graph", at)
+    assert isinstance(skipped, dg.SkipReason)
+    assert reason in (skipped.skip_message or "")
+    assert "next session's partition appears at" in (skipped.skip_message or "")
+
+
+def test_headlines_are_collected_for_yesterday_and_today_in_market_hours(state_dir: Path) -> None:
+    """Items of the evening before are first seen now, and belong to their own day."""
+    request = tick(
+        state_dir, "headline_collection", datetime(2026, 11, 20, 10, 5, tzinfo=NEW_YORK)
+    )
+    assert isinstance(request, dg.RunRequest)
+    assert request.tags["dagster/asset_partition_range_start"] == "2026-11-19"
+    assert request.tags["dagster/asset_partition_range_end"] == "2026-11-20"
+
+
+@pytest.mark.parametrize(
+    ("at", "reason"),
+    [
+        (datetime(2026, 11, 20, 9, 25, tzinfo=NEW_YORK), "outside market hours"),
+        (datetime(2026, 11, 27, 13, 0, tzinfo=NEW_YORK), "09:30 to 13:00, a half day"),
+        (datetime(2026, 11, 26, 10, 0, tzinfo=NEW_YORK), "2026-11-26 is no session"),
+    ],
+)
+def test_headlines_outside_market_hours_are_skipped_with_the_reason(
+    state_dir: Path, at: datetime, reason: str
+) -> None:
+    """Before the open, after a half day's close and on holidays the tick says why it rests."""
+    skipped = tick(state_dir, "headline_collection", at)
+    assert isinstance(skipped, dg.SkipReason)
+    assert reason in (skipped.skip_message or "")
