@@ -1,0 +1,167 @@
+"""The sandbox as one ASGI application: vendors by prefix, and the controls under `/_sandbox`.
+
+Belongs here: mounting, counting, choosing faults. Does not: any vendor's format.
+"""
+
+import re
+from collections import Counter
+
+from pydantic import TypeAdapter, ValidationError
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from market_pipeline.domain.ports import Clock
+from market_pipeline.sandbox.faults import Exchange, FaultBook, FaultSpec, misbehave
+from market_pipeline.sandbox.finviz import FinvizSite
+from market_pipeline.sandbox.market import Market
+from market_pipeline.sandbox.polygon import PolygonSite
+from market_pipeline.sandbox.yahoo import YahooSite
+
+_CONTROLS = "_sandbox"
+_KINDS = {
+    "yahoo": (
+        (r"/v8/finance/chart/", "chart"),
+        (r"/v1/test/getcrumb", "crumb"),
+        (r"/v10/finance/quoteSummary/", "quote_summary"),
+        (r"/?$", "cookie"),
+    ),
+    "polygon": (
+        (r"/v3/snapshot/options/[^/]+/", "contract_snapshot"),
+        (r"/v3/snapshot/options/", "chain"),
+        (r"/v3/reference/options/contracts", "contracts"),
+        (r"/v3/reference/tickers", "tickers"),
+        (r"/v2/aggs/", "aggregates"),
+        (r"/v1/open-close/", "open_close"),
+    ),
+    "finviz": ((r"/quote\.ashx", "quote_moved"), (r"/quote$", "quote")),
+    "finviz_elite": ((r"/news_export\.ashx", "news_export"),),
+}
+_SPECS = TypeAdapter(list[FaultSpec])
+
+
+def create_app(market: Market, clock: Clock) -> Starlette:
+    """Build the application that speaks for every vendor over one market.
+
+    `clock` says what "today" is for the pages that name it. The rules and counts live in the
+    application: a new one starts clean.
+    """
+    book, ledger = FaultBook(), RequestLedger()
+    finviz = FinvizSite(market, clock)
+    controls = _Controls(market, clock, book, ledger)
+    routes: list[BaseRoute] = [
+        Mount("/yahoo", routes=YahooSite(market).routes()),
+        Mount("/polygon", routes=PolygonSite(market).routes()),
+        Mount("/finviz_elite", routes=finviz.export_routes()),
+        Mount("/finviz", routes=finviz.page_routes()),
+        Mount(f"/{_CONTROLS}", routes=controls.routes()),
+    ]
+    return Starlette(routes=routes, middleware=[Middleware(_Turnstile, book=book, ledger=ledger)])
+
+
+class RequestLedger:
+    """Counts what vendors were asked, by vendor and kind of path; never what the query held."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[tuple[str, str]] = Counter()
+        self._spoilt = 0
+
+    def count(self, vendor: str, path: str) -> None:
+        """Count one request."""
+        kinds = (kind for pattern, kind in _KINDS[vendor] if re.match(pattern, path))
+        self._counts[vendor, next(kinds, "other")] += 1
+
+    def count_spoilt(self) -> None:
+        """Count one answer that a fault spoilt."""
+        self._spoilt += 1
+
+    def clear(self) -> None:
+        """Start again from zero."""
+        self._counts.clear()
+        self._spoilt = 0
+
+    def shown(self) -> dict[str, object]:
+        """Give the totals: `{total, spoilt, vendors: {vendor: {kind: count}}}`."""
+        vendors: dict[str, dict[str, int]] = {vendor: {} for vendor in _KINDS}
+        for (vendor, kind), count in sorted(self._counts.items()):
+            vendors[vendor][kind] = count
+        return {"total": self._counts.total(), "spoilt": self._spoilt, "vendors": vendors}
+
+
+class _Turnstile:
+    """Counts every vendor request and lets faults have their turn."""
+
+    def __init__(self, app: ASGIApp, book: FaultBook, ledger: RequestLedger) -> None:
+        self._app, self._book, self._ledger = app, book, ledger
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        vendor, _, rest = scope.get("path", "").removeprefix("/").partition("/")
+        if scope["type"] != "http" or vendor not in _KINDS:
+            await self._app(scope, receive, send)
+            return
+        self._ledger.count(vendor, f"/{rest}")
+        asked = f"/{rest}?{scope['query_string'].decode('latin-1')}"
+        fault = self._book.choose(vendor, asked)
+        if fault is None:
+            await self._app(scope, receive, send)
+            return
+        self._ledger.count_spoilt()
+        await misbehave(fault, Exchange(self._app, scope, receive, send, vendor))
+
+
+class _Controls:
+    """The sandbox's own endpoints: health, faults, request counts."""
+
+    def __init__(
+        self, market: Market, clock: Clock, book: FaultBook, ledger: RequestLedger
+    ) -> None:
+        self._market, self._clock, self._book, self._ledger = market, clock, book, ledger
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/health", self._health),
+            Route("/requests", self._requests, methods=["GET", "DELETE"]),
+            Route("/faults", self._faults, methods=["GET", "POST", "DELETE"]),
+            Route("/faults/{number:int}", self._one_fault, methods=["DELETE"]),
+        ]
+
+    async def _health(self, _request: Request) -> Response:
+        as_of = self._market.as_of()
+        return JSONResponse(
+            {
+                "status": "ok",
+                "is_sandbox": True,
+                "notice": "SANDBOX DATA: served locally, no vendor was asked",
+                "mode": self._market.mode,
+                "seed": self._market.seed,
+                "as_of": as_of.isoformat() if as_of else None,
+                "now": self._clock().isoformat(),
+                "symbols": len(self._market.listings()),
+            }
+        )
+
+    async def _requests(self, request: Request) -> Response:
+        if request.method == "DELETE":
+            self._ledger.clear()
+        return JSONResponse(self._ledger.shown())
+
+    async def _faults(self, request: Request) -> Response:
+        if request.method == "DELETE":
+            return JSONResponse({"removed": self._book.clear()})
+        if request.method == "POST":
+            sent = await request.body()
+            text = sent if sent.lstrip()[:1] == b"[" else b"[" + sent + b"]"
+            try:
+                specs = _SPECS.validate_json(text)
+            except ValidationError as problem:
+                errors = problem.errors(include_url=False, include_context=False)
+                return JSONResponse({"errors": errors}, 422)
+            return JSONResponse({"ids": self._book.add(specs)}, 201)
+        return JSONResponse({"faults": self._book.shown()})
+
+    async def _one_fault(self, request: Request) -> Response:
+        removed = self._book.clear(request.path_params["number"])
+        return JSONResponse({"removed": removed}, 200 if removed else 404)
