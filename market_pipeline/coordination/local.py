@@ -89,11 +89,12 @@ class LocalCoordination:
             return None
         with self._file.writing() as connection:
             row = connection.execute(
-                "SELECT owner, token FROM leases WHERE name = ?", (lease.name,)
+                "SELECT owner, token, expires_at FROM leases WHERE name = ?", (lease.name,)
             ).fetchone()
-            holder, last_token = row or (None, 0)
+            holder, last_token, held_until = row or (None, 0, 0.0)
             is_ours = holder == lease.owner and last_token == lease.token
-            if not is_ours and last_token >= lease.token:
+            is_free = holder is None or held_until <= now.timestamp()
+            if not is_ours and not (is_free and last_token < lease.token):
                 return None
             renewed = Lease(lease.name, lease.owner, lease.token, now + timedelta(seconds=ttl_s))
             _store_lease(connection, renewed)

@@ -166,8 +166,8 @@ def _client(url: str) -> Any:  # redis-py types every answer as "or awaitable": 
             protocol=2,  # no push messages: they may stretch the time-outs below
             socket_timeout=_TIMEOUT_S,
             socket_connect_timeout=_TIMEOUT_S,
-            # One new try at once, for a pooled connection that a restarted server had closed.
-            retry=Retry(NoBackoff(), 1, supported_errors=(redis.exceptions.ConnectionError,)),
+            # None: a pooled connection that the server closed is replaced when it is taken out.
+            retry=Retry(NoBackoff(), 0),
         )
     except ValueError:
         # The library's message may quote a piece of the password, so it is not chained.

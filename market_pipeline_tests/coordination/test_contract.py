@@ -123,25 +123,18 @@ class CoordinationContract:
         other.rate_bucket(f"{name}2", limit=1, per_s=30).acquire(0)
         other.close()
 
-    def test_the_queue_is_first_come_first_served(self, coordination: Coordination) -> None:
-        """Three who wait are served in the order in which they asked, one a window."""
-        bucket = coordination.rate_bucket("vendor", limit=1, per_s=0.2)
-        served: list[int] = []
-
-        def wait(number: int) -> None:
-            bucket.acquire(5)
-            served.append(number)
-
-        bucket.acquire(0)
-        threads = [threading.Thread(target=wait, args=(number,)) for number in range(3)]
-        for thread in threads:
-            thread.start()
-            time.sleep(0.03)
+    def test_the_queue_is_first_come_first_served(
+        self, coordination: Coordination, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Each who asks is told the slot after the last one's, and a newcomer cannot overtake."""
+        waits: list[float] = []
+        monkeypatch.setattr(time, "sleep", waits.append)
+        bucket = coordination.rate_bucket("vendor", limit=1, per_s=60)
+        for _ in range(4):
+            bucket.acquire(300)
         with pytest.raises(TimeoutError):
-            bucket.acquire(0.5)  # the three before it hold the next 0.6 s
-        for thread in threads:
-            thread.join(5)
-        assert served == [0, 1, 2]
+            bucket.acquire(200)
+        assert waits == [pytest.approx(60 * place, abs=15) for place in (1, 2, 3)]
 
     def test_threads_share_one_bucket_object(self, coordination: Coordination) -> None:
         """Eight threads on one bucket of five slots: five come through, three time out."""
@@ -403,6 +396,8 @@ class CoordinationContract:
         taken = lease_of(coordination, "job", "b")
         assert taken.token > foreign.token
         assert coordination.renew_lease(foreign, 20) is None
+        greater = replace(foreign, token=taken.token + 1000)
+        assert coordination.renew_lease(greater, 20) is None, "a live holder keeps its lock"
 
     def test_processes_exclude_each_other_and_tokens_are_never_reused(
         self, backend: Backend, tmp_path: Path
