@@ -1,0 +1,120 @@
+"""What the report reads of each table: one shape a table, its fields named like the columns.
+
+Belongs here: the shapes, and a frame's rows turned into them. Does not: which rows are read
+(`portfolio_view`), or how they look.
+"""
+
+from dataclasses import dataclass, fields
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, TypeVar
+
+import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotRow:
+    """A row of `portfolio_snapshots`."""
+
+    equity_usd: Decimal
+    market_value_usd: Decimal
+    cash_usd: Decimal
+    long_usd: Decimal
+    short_usd: Decimal
+    gross_usd: Decimal
+    net_usd: Decimal
+    daily_pnl_usd: Decimal | None
+    daily_return_pct: float | None
+    flows_usd: Decimal
+    gap_usd: Decimal
+    position_count: int
+    stale_count: int
+    unpriced_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class PositionRow:
+    """A row of `portfolio_positions`."""
+
+    position_no: int
+    symbol: str
+    asset_class: str
+    quantity: Decimal
+    multiplier: int
+    price_usd: Decimal | None
+    price_date: date | None
+    market_value_usd: Decimal | None
+    daily_pnl_usd: Decimal | None
+    unrealised_pnl_usd: Decimal | None
+    status: str
+    source: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ValuePoint:
+    """What the portfolio was worth in a session; `is_after_gap`: a session before it is missing."""
+
+    session_date: date
+    equity_usd: Decimal
+    daily_pnl_usd: Decimal | None
+    daily_return_pct: float | None
+    flows_usd: Decimal
+    gap_usd: Decimal
+    is_after_gap: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HeadlineRow:
+    """A row of `headlines` that names a symbol of the portfolio; `symbols` are all it names."""
+
+    published_at: datetime
+    headline: str
+    publisher: str
+    url: str
+    symbols: tuple[str, ...]
+    source: str
+    source_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class FindingRow:
+    """A row of `quarantine`: what was refused or doubted of a symbol in the session."""
+
+    asset: str
+    symbol: str
+    rule: str
+    severity: str
+    value: str
+    detail: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoteRow:
+    """A row of `enrichment_compute_log`: why a derived number is missing."""
+
+    asset: str
+    subject: str
+    outcome: str
+    reason: str
+
+
+_Row = TypeVar("_Row")
+
+
+def rows_of(frame: pd.DataFrame, shape: type[_Row]) -> tuple[_Row, ...]:
+    """Turn rows into `shape`, whose fields are named like the columns."""
+    names = [field.name for field in fields(shape)]  # type: ignore[arg-type]  # every shape above is a dataclass
+    rows = frame[names].itertuples(index=False, name=None)
+    return tuple(shape(*map(_value, row)) for row in rows)
+
+
+def _value(cell: Any) -> Any:
+    """Give a cell as Python holds it: None for missing, dates as dates."""
+    if isinstance(cell, tuple | str | Decimal):
+        return cell
+    if pd.isna(cell):
+        return None
+    if isinstance(cell, pd.Timestamp):
+        return cell.date() if cell.tzinfo is None else cell.to_pydatetime()
+    return cell

@@ -1,0 +1,223 @@
+"""Everything a person sees of one portfolio at the end of one session, gathered from the tables.
+
+The terminal, the HTML report and whatever comes later show this and ask for nothing more. Nothing
+published after the next opening bell is in it, so a past session looks as it did. Never writes.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pandas as pd
+
+from market_pipeline.domain.books import CASH, PRIVATE, Book
+from market_pipeline.domain.errors import InputError, NothingStored
+from market_pipeline.domain.factors import ASSET as FACTORS
+from market_pipeline.domain.headlines import SANDBOX_SUFFIX
+from market_pipeline.domain.lots import STALE, UNPRICED
+from market_pipeline.domain.portfolio_exposure import (
+    FactorExposure,
+    portfolio_exposures,
+    underlying_of,
+)
+from market_pipeline.domain.sessions import TradingCalendar
+from market_pipeline.operations.portfolio_rows import (
+    FindingRow,
+    HeadlineRow,
+    NoteRow,
+    PositionRow,
+    SnapshotRow,
+    ValuePoint,
+    rows_of,
+)
+from market_pipeline.warehouse import Warehouse
+
+HEADLINE_DAYS = 30
+"""How many days back headlines are looked for."""
+
+LIVE, SANDBOX = "live", "sandbox"
+
+
+@dataclass(frozen=True, slots=True)
+class PortfolioView:
+    """One portfolio at the end of `session`.
+
+    Positions stand largest value first, those without one last; `history` rises to the session;
+    `headlines` are newest first. `data_kind` is live or sandbox, `sources` who gave the prices.
+    """
+
+    portfolio_id: str
+    name: str
+    session: date
+    data_kind: str
+    book_as_of_date: date
+    book_file: str
+    sources: tuple[str, ...]
+    snapshot: SnapshotRow
+    positions: tuple[PositionRow, ...]
+    history: tuple[ValuePoint, ...]
+    exposures: tuple[FactorExposure, ...]
+    headlines: tuple[HeadlineRow, ...]
+    findings: tuple[FindingRow, ...]
+    notes: tuple[NoteRow, ...]
+
+    @property
+    def is_sandbox(self) -> bool:
+        """Whether any of it is made up."""
+        return self.data_kind == SANDBOX
+
+    @property
+    def stale(self) -> tuple[PositionRow, ...]:
+        """Positions valued at an earlier session's price."""
+        return tuple(each for each in self.positions if each.status == STALE)
+
+    @property
+    def unpriced(self) -> tuple[PositionRow, ...]:
+        """Positions that no price could be found for, and that count nowhere."""
+        return tuple(each for each in self.positions if each.status == UNPRICED)
+
+
+def portfolio_view(
+    warehouse: Warehouse,
+    portfolio_id: str,
+    session: date,
+    *,
+    history_sessions: int = 252,
+    headline_limit: int = 20,
+) -> PortfolioView:
+    """Gather what the tables say of a portfolio at the end of `session`.
+
+    Raises InputError for a portfolio that is not there (NotASession for a date that is none),
+    NothingStored where the session has no snapshot of it.
+    """
+    book = _book(warehouse, portfolio_id)
+    calendar = TradingCalendar.xnys()
+    calendar.require_session(session)
+    history = _history(warehouse, calendar, portfolio_id, session, history_sessions)
+    snapshot = _snapshot(warehouse, portfolio_id, session)
+    held = warehouse.read(
+        "portfolio_positions", first=session, last=session, where={"portfolio_id": portfolio_id}
+    )
+    listed = held.loc[~held["asset_class"].isin([CASH, PRIVATE]), "symbol"]
+    symbols = sorted({*listed, *map(underlying_of, listed)})
+    headlines = _headlines(warehouse, calendar, session, symbols, headline_limit)
+    sources = tuple(sorted(set(held["source"].dropna())))
+    return PortfolioView(
+        portfolio_id=portfolio_id,
+        name=book.name,
+        session=session,
+        data_kind=_data_kind(warehouse, [*sources, *(each.source for each in headlines)]),
+        book_as_of_date=book.as_of_date,
+        book_file=book.source_file,
+        sources=sources,
+        snapshot=snapshot,
+        positions=_positions(held),
+        history=history,
+        exposures=_exposures(warehouse, session, held, symbols, snapshot.equity_usd),
+        headlines=headlines,
+        findings=_findings(warehouse, session, symbols),
+        notes=_notes(warehouse, session, symbols),
+    )
+
+
+def _book(warehouse: Warehouse, portfolio_id: str) -> Book:
+    book = warehouse.book(portfolio_id)
+    if book is None:
+        known = ", ".join(each.portfolio_id for each in warehouse.books()) or "none"
+        raise InputError(f"there is no portfolio {portfolio_id[:64]!r}; there are: {known}")
+    return book
+
+
+def _snapshot(warehouse: Warehouse, portfolio_id: str, session: date) -> SnapshotRow:
+    where = {"portfolio_id": portfolio_id}
+    frame = warehouse.read("portfolio_snapshots", first=session, last=session, where=where)
+    if frame.empty:
+        raise NothingStored(
+            f"there is no snapshot of {portfolio_id} in the session of {session} yet: "
+            f"`market-pipeline backfill --from {session} --to {session}` makes it"
+        )
+    return rows_of(frame, SnapshotRow)[0]
+
+
+def _positions(held: pd.DataFrame) -> tuple[PositionRow, ...]:
+    rows = rows_of(held, PositionRow)
+    return tuple(sorted(rows, key=_largest_first))
+
+
+def _largest_first(row: PositionRow) -> tuple[Decimal, int]:
+    return -abs(row.market_value_usd or Decimal(0)), row.position_no
+
+
+def _history(
+    warehouse: Warehouse, calendar: TradingCalendar, portfolio_id: str, session: date, count: int
+) -> tuple[ValuePoint, ...]:
+    frame = warehouse.read(
+        "portfolio_snapshots",
+        first=calendar.shift(session, 1 - count) if count > 1 else session,
+        last=session,
+        where={"portfolio_id": portfolio_id},
+    )
+    days = [day.date() for day in frame["session_date"]]
+    after_gap = [
+        at > 0 and calendar.previous(day) > days[at - 1]  # an unforeseen closure looks like a gap
+        for at, day in enumerate(days)
+    ]
+    return rows_of(frame.assign(is_after_gap=pd.Series(after_gap, dtype=object)), ValuePoint)
+
+
+def _exposures(
+    warehouse: Warehouse,
+    session: date,
+    held: pd.DataFrame,
+    symbols: list[str],
+    equity_usd: Decimal,
+) -> tuple[FactorExposure, ...]:
+    betas = warehouse.read("symbol_factor_exposures", first=session, last=session, symbols=symbols)
+    prices = warehouse.read("market_data_cache", first=session, last=session, symbols=symbols)
+    return portfolio_exposures(held, betas, prices, float(equity_usd))
+
+
+def _headlines(
+    warehouse: Warehouse,
+    calendar: TradingCalendar,
+    session: date,
+    symbols: Collection[str],
+    limit: int,
+) -> tuple[HeadlineRow, ...]:
+    """Give the newest headlines on `symbols` published before the next session opened."""
+    following = calendar.next(session)
+    frame = warehouse.read(
+        "headlines", first=session - timedelta(days=HEADLINE_DAYS), last=following
+    )
+    frame["symbols"] = [tuple(text.split(",")) for text in frame["symbols"]]
+    concerned = [not set(symbols).isdisjoint(named) for named in frame["symbols"]]
+    is_known = frame["published_at"] < pd.Timestamp(calendar.open_at(following))
+    frame = frame[is_known & pd.Series(concerned, index=frame.index, dtype=bool)]
+    newest = frame.sort_values(
+        ["published_at", "headline_hash"], ascending=[False, True], kind="stable"
+    )
+    return rows_of(newest.head(limit), HeadlineRow)
+
+
+def _findings(warehouse: Warehouse, session: date, symbols: list[str]) -> tuple[FindingRow, ...]:
+    frame = warehouse.read("quarantine", first=session, last=session, symbols=symbols)
+    return rows_of(frame.sort_values(["symbol", "asset", "rule", "value"]), FindingRow)
+
+
+def _notes(warehouse: Warehouse, session: date, symbols: list[str]) -> tuple[NoteRow, ...]:
+    """Give notes on `symbols` (`AAPL`, `AAPL:market`), and those on a factor as a whole."""
+    rows = rows_of(warehouse.read("enrichment_compute_log", first=session, last=session), NoteRow)
+    return tuple(
+        row
+        for row in rows
+        if row.subject.partition(":")[0] in symbols
+        or (row.asset == FACTORS and ":" not in row.subject)
+    )
+
+
+def _data_kind(warehouse: Warehouse, sources: list[str]) -> str:
+    """Say what the warehouse is dedicated to; a sandbox row anywhere outweighs that."""
+    if any(source.endswith(SANDBOX_SUFFIX) for source in sources):
+        return SANDBOX
+    return warehouse.meta_get("data_kind") or LIVE

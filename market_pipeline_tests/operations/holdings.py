@@ -1,0 +1,160 @@
+"""A small warehouse to look at: one book over a few sessions, with whatever a test puts into it."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pandas as pd
+
+from market_pipeline.domain.books import Book, Position
+from market_pipeline.domain.ports import ComputeNote
+from market_pipeline.domain.quarantine import FINDING_COLUMNS
+from market_pipeline.domain.sessions import TradingCalendar
+from market_pipeline.warehouse import Warehouse
+from market_pipeline_tests.warehouse.rows import held
+
+CALENDAR = TradingCalendar.xnys()
+SESSION = date(2026, 11, 20)
+AT = datetime(2026, 11, 21, 1, 0, tzinfo=UTC)
+
+SCRIPT = "<script>alert(1)</script>"
+BREAKOUT = '"><img src=x onerror=alert(1)>'
+ESCAPES = "\x1b[31mred\x1b[0m\u202egnihsihp"
+RICH_MARKUP = "[bold red]loud[/] [link=https://evil.example]x[/link]"
+
+
+def store_book(
+    warehouse: Warehouse, portfolio_id: str = "p", name: str = "Plain book", lots: int = 1
+) -> None:
+    """Store a book of that name; what it holds in a session is told by `store_positions`."""
+    positions = tuple(
+        Position(number, "AAPL", "stock", Decimal(1), Decimal(100), date(2026, 1, 5))
+        for number in range(1, lots + 1)
+    )
+    warehouse.import_book(
+        Book(portfolio_id, name, date(2026, 11, 2), f"{portfolio_id[:8]}.csv", "0" * 64, positions),
+        AT,
+    )
+
+
+def store_snapshot(
+    warehouse: Warehouse,
+    equity: str = "1000",
+    day: date = SESSION,
+    portfolio_id: str = "p",
+    **changes: object,
+) -> None:
+    """Store one snapshot; what is not given is zero."""
+    zero = Decimal(0)
+    row: dict[str, object] = {
+        "session_date": day, "portfolio_id": portfolio_id, "market_value_usd": zero,
+        "cash_usd": zero, "equity_usd": Decimal(equity), "long_usd": zero, "short_usd": zero,
+        "gross_usd": zero, "net_usd": zero, "daily_pnl_usd": None, "flows_usd": zero,
+        "gap_usd": zero, "daily_return_pct": None, "position_count": 0, "stale_count": 0,
+        "unpriced_count": 0, "stale_symbols": "", "unpriced_symbols": "",
+    }  # fmt: skip
+    warehouse.merge("portfolio_snapshots", pd.DataFrame([row | changes], dtype=object))
+
+
+def position(number: int, symbol: str, value: str | None, **changes: object) -> dict[str, object]:
+    """Describe a `portfolio_positions` row of one unit, priced by `yahoo` in the session."""
+    exact = None if value is None else Decimal(value)
+    row: dict[str, object] = {
+        "session_date": SESSION, "position_no": number, "symbol": symbol,
+        "quantity": Decimal(1), "price_usd": exact, "price_date": SESSION,
+        "market_value_usd": exact, "status": "priced", "source": "yahoo",
+    }  # fmt: skip
+    return row | changes
+
+
+def store_positions(warehouse: Warehouse, rows: Sequence[dict[str, object]]) -> None:
+    """Store rows made by `position`."""
+    warehouse.merge("portfolio_positions", held(rows))
+
+
+def store_betas(
+    warehouse: Warehouse, betas: Sequence[tuple[str, str, float]], day: date = SESSION
+) -> None:
+    """Store betas as (symbol, factor, beta)."""
+    frame = pd.DataFrame(betas, columns=["symbol", "factor", "beta"]).assign(
+        session_date=day, std_error=0.1, t_stat=1.0, r_squared=0.5, residual_volatility=0.01,
+        observations=90, window_first_date=date(2026, 7, 1), quality="full_history", method="ols",
+    )  # fmt: skip
+    warehouse.merge("symbol_factor_exposures", frame)
+
+
+def store_prices(
+    warehouse: Warehouse, rows: Sequence[tuple[str, float, float | None]], day: date = SESSION
+) -> None:
+    """Store prices as (symbol, price, delta)."""
+    frame = pd.DataFrame(rows, columns=["symbol", "price_usd", "delta"])
+    frame["delta"] = frame["delta"].astype("float64")
+    for name in ("open", "high", "low", "adj_close", "volume", "return_1d"):
+        frame[name] = float("nan")
+    frame = frame.assign(
+        session_date=day, asset_class="stock", price_kind="close", dividend_usd=0.0,
+        split_ratio=0.0, multiplier=1, flags=None, source="yahoo", fetched_at=pd.Timestamp(AT),
+    )  # fmt: skip
+    warehouse.merge("market_data_cache", frame)
+
+
+def store_headlines(
+    warehouse: Warehouse, items: Sequence[tuple[datetime, str, str]], **changes: object
+) -> None:
+    """Store headlines as (published at, comma-joined symbols, text)."""
+    rows = []
+    for number, (at, symbols, text) in enumerate(items):
+        day = at.astimezone(UTC).date()
+        row: dict[str, object] = {
+            "published_date": day, "headline_hash": f"{number:032d}", "headline": text,
+            "normalized_headline": "x", "publisher": "Wire", "url": "https://example.com/1",
+            "symbols": symbols, "published_at": pd.Timestamp(at),
+            "first_seen_at": pd.Timestamp(AT), "session_date": day, "source": "finviz_export",
+            "source_count": 1,
+        }  # fmt: skip
+        rows.append(row | changes)
+    warehouse.merge("headlines", pd.DataFrame(rows))
+
+
+def store_finding(warehouse: Warehouse, symbol: str, detail: str, day: date = SESSION) -> None:
+    """Store a quarantine finding of `market_data_cache`."""
+    asset, rule = "market_data_cache", "high_below_low"
+    row = (asset, day, symbol, rule, "rejected", "high=1", detail, "yahoo")
+    frame = pd.DataFrame([row], columns=list(FINDING_COLUMNS))
+    warehouse.replace_quarantine("market_data_cache", day, day, frame, AT)
+
+
+def store_notes(warehouse: Warehouse, notes: Sequence[tuple[str, str]]) -> None:
+    """Store notes of `factor_exposures` as (subject, reason)."""
+    asset = "factor_exposures"
+    rows = [ComputeNote(asset, SESSION, subject, "skipped", reason) for subject, reason in notes]
+    warehouse.replace_notes(asset, SESSION, SESSION, rows)
+
+
+def store_hostile(warehouse: Warehouse) -> None:
+    """Store a portfolio in which every text of others tries something."""
+    store_book(warehouse, name=f"{SCRIPT} {BREAKOUT} {ESCAPES} {RICH_MARKUP}")
+    store_snapshot(warehouse, equity="1000.50", position_count=3, stale_count=1, unpriced_count=1)
+    store_positions(
+        warehouse,
+        [
+            position(1, "AAPL", "900", source=BREAKOUT),
+            position(2, BREAKOUT, "100.50", asset_class="private", status="manual", source="book"),
+            position(3, "MSFT", "10", status="stale", price_date=date(2026, 11, 18)),
+            position(4, "GONE", None, status="unpriced", price_date=None, source=None),
+        ],
+    )
+    store_betas(warehouse, [("AAPL", "market", 1.2), ("AAPL", SCRIPT, -0.4)])
+    noon = datetime(2026, 11, 20, 17, 0, tzinfo=UTC)
+    store_headlines(
+        warehouse,
+        [(noon, "AAPL,EVIL", f"{SCRIPT} {BREAKOUT} {ESCAPES} {RICH_MARKUP}")],
+        publisher=BREAKOUT, url="javascript:alert(1)", source=SCRIPT,
+    )  # fmt: skip
+    store_headlines(
+        warehouse,
+        [(datetime(2026, 11, 19, 17, 0, tzinfo=UTC), "MSFT", "A link that breaks out")],
+        url='https://example.com/?q="onmouseover="alert(1)',
+    )
+    store_finding(warehouse, "AAPL", f"{SCRIPT} {ESCAPES}")
+    store_notes(warehouse, [("AAPL:market", f"{BREAKOUT} {RICH_MARKUP}")])

@@ -1,0 +1,339 @@
+"""Reports stand alone: nothing loads, nothing hostile comes alive, equal data is equal bytes."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from market_pipeline.operations.portfolio_view import portfolio_view
+from market_pipeline.operations.report import file_name, write_report, write_reports
+from market_pipeline.warehouse import Warehouse
+from market_pipeline_tests.operations.holdings import (
+    BREAKOUT,
+    SCRIPT,
+    SESSION,
+    position,
+    store_book,
+    store_headlines,
+    store_hostile,
+    store_positions,
+    store_snapshot,
+)
+
+_LOADS = {
+    "src",
+    "srcset",
+    "href",
+    "data",
+    "action",
+    "formaction",
+    "poster",
+    "background",
+    "xlink:href",
+}
+_VOID = {"meta", "link", "img"}
+
+
+@dataclass
+class Page(HTMLParser):
+    """A parsed page: its tags with their attributes, its text, and whether it nests properly."""
+
+    html: str
+    tags: list[tuple[str, dict[str, str | None]]] = field(default_factory=list)
+    words: list[str] = field(default_factory=list)
+    unclosed: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        super().__init__()
+        self.feed(self.html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in _VOID:
+            self.unclosed.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.unclosed.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+    def named(self, tag: str) -> list[dict[str, str | None]]:
+        """Give the attributes of every such tag."""
+        return [attributes for name, attributes in self.tags if name == tag]
+
+    @property
+    def text(self) -> str:
+        """All text on one line."""
+        return " ".join(" ".join(self.words).split())
+
+    @property
+    def addresses(self) -> list[tuple[str, str]]:
+        """Everything that could be loaded or followed, as (tag, address)."""
+        return [
+            (tag, value or "")
+            for tag, attributes in self.tags
+            for name, value in attributes.items()
+            if name in _LOADS
+        ]
+
+
+def read(path: Path) -> Page:
+    """Parse a written page."""
+    return Page(path.read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def hostile(warehouse: Warehouse, tmp_path: Path) -> Path:
+    """Write the reports of a portfolio whose every text tries something; give its page."""
+    store_hostile(warehouse)
+    _, page = write_reports(warehouse, SESSION, tmp_path / "reports")
+    return page
+
+
+def test_nothing_hostile_becomes_markup(hostile: Path) -> None:
+    """Tags in names, headlines, sources, factors and notes are shown as text, and do nothing."""
+    page = read(hostile)
+    names = {tag for tag, _ in page.tags}
+    assert names.isdisjoint({"script", "img", "iframe", "object", "embed", "form", "base"})
+    assert not [a for _, attributes in page.tags for a in attributes if a.startswith("on")]
+    assert page.unclosed == []
+    assert page.text.count(SCRIPT) >= 5
+    assert page.text.count(BREAKOUT) >= 5
+    # No control character, no direction override, in text or attributes.
+    assert page.html.replace("\n", "").isprintable()
+
+
+def test_only_web_addresses_of_headlines_become_links(hostile: Path) -> None:
+    """`javascript:` stays text; a quote in an address does not end its attribute."""
+    links = [link for link in read(hostile).named("a") if link["href"] != "index.html"]
+    assert [link["href"] for link in links] == ['https://example.com/?q="onmouseover="alert(1)']
+    assert [link["rel"] for link in links] == ["noopener noreferrer nofollow"]
+
+
+def test_a_page_loads_nothing_and_forbids_loading(hostile: Path) -> None:
+    """Its own index, an empty icon and headline links are all the addresses there are."""
+    for path in (hostile, hostile.with_name("index.html")):
+        page = read(path)
+        assert {tag for tag, _ in page.addresses} <= {"a", "link"}
+        assert [href for tag, href in page.addresses if tag == "link"] == ["data:,"]
+        assert "url(" not in page.html
+        assert "@import" not in page.html
+        (policy,) = [m["content"] for m in page.named("meta") if m.get("http-equiv")]
+        assert policy is not None
+        assert policy.startswith("default-src 'none'; style-src 'unsafe-inline'; img-src data:")
+
+
+def test_the_same_data_gives_the_same_bytes(warehouse: Warehouse, tmp_path: Path) -> None:
+    """A second run changes no byte of any file, and leaves no other file behind."""
+    store_hostile(warehouse)
+    first = {path.name: path.read_bytes() for path in write_reports(warehouse, SESSION, tmp_path)}
+    second = {path.name: path.read_bytes() for path in write_reports(warehouse, SESSION, tmp_path)}
+    assert first == second
+    assert {path.name for path in tmp_path.glob("*.html")} == set(first) == {"index.html", "p.html"}
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_what_is_stale_missing_or_in_doubt_is_called_out(hostile: Path) -> None:
+    """Stale and unpriced positions, quarantine and notes each have their line."""
+    text = read(hostile).text
+    assert "Stale, missing or in doubt" in text
+    assert "GONE has no price: 1 held, counted nowhere." in text
+    assert "MSFT is valued at its price of 2026-11-18" in text
+    assert "AAPL high below low, rejected (market_data_cache, yahoo):" in text
+    assert "AAPL:market skipped (factor_exposures):" in text
+
+
+def test_numbers_say_of_which_session_and_from_where(warehouse: Warehouse, tmp_path: Path) -> None:
+    """Money is exact to the cent and grouped, with session and source beside it."""
+    store_book(warehouse)
+    store_snapshot(warehouse, "1234567.89", daily_pnl_usd=Decimal("-1234.5"), daily_return_pct=-0.1)
+    store_positions(warehouse, [position(1, "AAPL", "1234567.89", source="yahoo:sandbox")])
+    page = read(write_report(portfolio_view(warehouse, "p", SESSION), tmp_path / "one.html"))
+    assert "$1,234,567.89" in page.text
+    assert "\N{MINUS SIGN}$1,234.50" in page.text
+    assert "Session 2026-11-20 · from portfolio_snapshots · prices: yahoo:sandbox" in page.text
+    assert "index.html" not in [href for _, href in page.addresses]
+    assert "Stale, missing or in doubt" not in page.text
+
+
+def test_sandbox_data_carries_a_banner_and_live_data_none(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
+    """On the report and on the index, and only where it is true."""
+    store_book(warehouse)
+    store_snapshot(warehouse)
+    for path in write_reports(warehouse, SESSION, tmp_path):
+        assert "SANDBOX DATA" not in read(path).text
+    warehouse.claim_data_kind("sandbox")
+    for path in write_reports(warehouse, SESSION, tmp_path):
+        assert "SANDBOX DATA" in read(path).text
+
+
+def test_the_line_is_drawn_with_words_for_those_who_cannot_see_it(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
+    """Each drawing is an image with a title, a description, and labels on both axes."""
+    store_book(warehouse)
+    for day, equity in ((18, "1000"), (19, "1100"), (20, "1050")):
+        store_snapshot(warehouse, equity, date(2026, 11, day))
+    page = read(write_reports(warehouse, SESSION, tmp_path)[1])
+    drawings = [svg for svg in page.named("svg") if svg.get("role") == "img"]
+    ids = {attributes.get("id") for _, attributes in page.tags}
+    assert len(drawings) == 2
+    for drawing in drawings:
+        assert set((drawing["aria-labelledby"] or "").split()) <= ids
+    assert "from $1,000.00 on 2026-11-18 to $1,050.00 on 2026-11-20" in page.text
+    assert "$1,100" in page.text
+
+
+def test_an_empty_portfolio_has_a_report_that_says_so(warehouse: Warehouse, tmp_path: Path) -> None:
+    """No positions, no line, no exposures, no headlines: each in words."""
+    store_book(warehouse, lots=0)
+    store_snapshot(warehouse, "0")
+    page = read(write_reports(warehouse, SESSION, tmp_path)[1])
+    for words in (
+        "It holds nothing in this session.", "One session is no line yet",
+        "None: no beta of anything it holds", "None found in the last 30 days.",
+    ):  # fmt: skip
+        assert words in page.text
+    assert page.unclosed == []
+
+
+def test_three_hundred_positions_are_all_there_largest_first(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
+    """Every position has its row, in one table."""
+    store_book(warehouse)
+    store_snapshot(warehouse, "45150")
+    rows = [position(n, f"SY{n:03d}", str(n)) for n in range(1, 301)]
+    store_positions(warehouse, rows)
+    page = read(write_reports(warehouse, SESSION, tmp_path)[1])
+    symbols = [word for word in page.words if word.startswith("SY") and len(word) == 5]
+    assert symbols == [f"SY{n:03d}" for n in range(300, 0, -1)]
+
+
+def test_a_portfolio_without_a_snapshot_is_named_in_the_index(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
+    """The others get their reports all the same."""
+    store_book(warehouse, "a", "Has one")
+    store_book(warehouse, "b", "Has none")
+    store_snapshot(warehouse, portfolio_id="a")
+    paths = write_reports(warehouse, SESSION, tmp_path)
+    assert [path.name for path in paths] == ["index.html", "a.html"]
+    index = read(paths[0])
+    assert "Has none" in index.text
+    assert "there is no snapshot of b in the session of 2026-11-20 yet" in index.text
+    assert [href for tag, href in index.addresses if tag == "a"] == ["a.html"]
+
+
+@pytest.mark.parametrize(
+    "portfolio_id", ["../../etc/passwd", "index", "Long", "a/b", "..", "", "CON ", "a" * 65, "é"]
+)
+def test_a_file_stays_in_its_folder_and_collides_with_none(portfolio_id: str) -> None:
+    """An id that is no plain lower-case name gets a hash, which tells it from every other."""
+    name = file_name(portfolio_id)
+    assert Path(name).name == name
+    assert name.endswith(".html")
+    assert name.isascii()
+    assert name == name.lower()
+    assert name not in {"index.html", file_name("long"), file_name("a-b"), file_name("portfolio")}
+
+
+def test_a_plain_id_names_its_file() -> None:
+    """Most ids are file names already."""
+    assert file_name("long_short-2") == "long_short-2.html"
+
+
+def test_a_write_that_fails_leaves_the_old_report(
+    warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody meets half a file, and no litter stays behind."""
+    store_book(warehouse)
+    store_snapshot(warehouse)
+    folder = tmp_path / "reports"
+    path = write_report(portfolio_view(warehouse, "p", SESSION), folder / "p.html")
+    before = path.read_bytes()
+
+    def full(_handle: int) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    store_snapshot(warehouse, "2000")
+    with pytest.raises(OSError, match="no space left"):
+        write_report(portfolio_view(warehouse, "p", SESSION), path)
+    assert path.read_bytes() == before
+    assert [entry.name for entry in folder.iterdir()] == ["p.html"]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Give a headless Chromium, or skip where there is none."""
+    executable = shutil.which("chromium") or shutil.which("chromium-browser")
+    if executable is None:
+        pytest.skip("no chromium on this machine")
+    from playwright.sync_api import sync_playwright
+
+    flags = [
+        "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run",
+        "--disable-component-update", "--disable-sync",
+    ]  # fmt: skip
+    with sync_playwright() as play:
+        opened = play.chromium.launch(executable_path=executable, args=flags)
+        yield opened
+        opened.close()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_browser_shows_it_without_request_complaint_or_sideways_scrolling(
+    browser: Any, warehouse: Warehouse, tmp_path: Path, width: int, scheme: str
+) -> None:
+    """Hostile text and 300 positions, on a screen and a phone: no request, no script, no error."""
+    store_hostile(warehouse)
+    store_snapshot(warehouse, "990", date(2026, 11, 19))
+    store_positions(warehouse, [position(n, f"SY{n}", "123456789.01") for n in range(10, 310)])
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    page = context.new_page()
+    requests: list[str] = []
+    complaints: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("dialog", lambda dialog: complaints.append(dialog.message))
+    paths = write_reports(warehouse, SESSION, tmp_path / "reports")
+    for path in paths:
+        page.goto(path.as_uri())
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    shown = page.locator("svg[role=img]:visible")
+    assert shown.count() == 1
+    background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert (background == "rgb(14, 17, 22)") == (scheme == "dark")
+    context.close()
+    # Chromium reports the data: icon as a request; it never leaves the page.
+    assert {url for url in requests if not url.startswith("data:")} == {p.as_uri() for p in paths}
+    assert complaints == []
+
+
+def test_headlines_show_source_and_new_york_time(warehouse: Warehouse, tmp_path: Path) -> None:
+    """17:00 UTC on a November day is noon in New York."""
+    store_book(warehouse)
+    store_snapshot(warehouse)
+    store_positions(warehouse, [position(1, "AAPL", "1")])
+    noon = datetime(2026, 11, 20, 17, 0, tzinfo=UTC)
+    store_headlines(warehouse, [(noon, "AAPL,MSFT", "Plain news")], source_count=2)
+    page = read(write_reports(warehouse, SESSION, tmp_path)[1])
+    assert "Fri 2026-11-20 12:00 Wire AAPL, MSFT via finviz_export and 1 more" in page.text
+    assert page.named("time") == [{"datetime": "2026-11-20T17:00:00Z"}]
