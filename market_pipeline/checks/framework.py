@@ -21,6 +21,9 @@ _RANGE_START, _RANGE_END = (
     "dagster/asset_partition_range_end",
 )
 _PARTITION = "dagster/partition"
+SEVERITY = "market_pipeline/severity"
+"""Check metadata: how grave it is when the claim does not hold."""
+
 _SHOWN = 20
 
 
@@ -71,7 +74,13 @@ def check(
     """
     judged = table or asset
 
-    @dg.asset_check(asset=asset, name=name, blocking=blocking, description=description)
+    @dg.asset_check(
+        asset=asset,
+        name=name,
+        blocking=blocking,
+        description=description,
+        metadata={SEVERITY: severity.value},
+    )
     def _check(
         context: dg.AssetCheckExecutionContext,
         warehouse: dg.ResourceParam[Warehouse],
