@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any, cast
 
 import dagster as dg
@@ -85,12 +85,11 @@ def _type_name(column: "sa.Column[Any]") -> str:
 
 @dataclass(frozen=True)
 class Work:
-    """One execution of an asset: its range of dates, its run, its start and its log."""
+    """One execution of an asset: its range of dates, its run and its log."""
 
     context: dg.AssetExecutionContext
     first: date
     last: date
-    started_at: datetime
     log: structlog.typing.FilteringBoundLogger
 
     @property
@@ -121,5 +120,5 @@ def working(context: dg.AssetExecutionContext) -> Iterator[Work]:
     began = time.monotonic()
     with bound(run=context.run_id, asset=asset, partition=span):
         log.info("asset_started")
-        yield Work(context, first, last, datetime.now(UTC), log)
+        yield Work(context, first, last, log)
         log.info("asset_finished", seconds=round(time.monotonic() - began, 3))
