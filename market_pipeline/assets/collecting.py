@@ -14,8 +14,8 @@ from datetime import datetime
 import dagster as dg
 import pandas as pd
 
-from market_pipeline.assets.framework import Work
-from market_pipeline.domain.collection import UNKNOWN_SYMBOL, Gap
+from market_pipeline.assets.framework import COLLECTION_RETRIES, Work
+from market_pipeline.domain.collection import UNKNOWN_SYMBOL, Gap, tolerated_missing
 from market_pipeline.domain.errors import NotEntitled, UnknownSymbol, VendorError
 from market_pipeline.domain.ports import (
     Clock,
@@ -156,14 +156,20 @@ def no_rows(table: str) -> pd.DataFrame:
     return pd.DataFrame(columns=tables.metadata.tables[table].columns.keys())
 
 
-def verdict(report: Report, wanted: int, minimum_coverage: float) -> None:
+def verdict(work: Work, report: Report, wanted: int, minimum_coverage: float) -> None:
     """Fail the asset where too few of the `wanted` subjects are answered, now or before.
 
-    Symbols no vendor knows are reported, not counted: asking again would not find them. A vendor
-    that refuses for want of a key or plan is not asked again; everything else is retried.
+    Symbols no vendor knows are reported, not counted: asking again would not find them. Below the
+    share asked for the step is tried again; on the last try `tolerated_missing` decides. A vendor
+    that refuses for want of a key or plan is not asked again.
     """
-    asked = wanted - len(report.unknown)
-    if not report.failed or (asked - len(report.failed)) / asked >= minimum_coverage:
+    asked, failed = wanted - len(report.unknown), len(report.failed)
+    is_last_try = work.context.retry_number >= COLLECTION_RETRIES.max_retries
+    is_enough = asked - failed >= minimum_coverage * asked
+    if not failed or is_enough:
+        return
+    if is_last_try and failed <= tolerated_missing(asked, minimum_coverage):
+        work.log.warning("going_on_without", symbols=sorted(report.failed))
         return
     names = ", ".join(sorted(report.failed)[:10])
     example = next(iter(report.failed.values()))

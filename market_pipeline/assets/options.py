@@ -130,4 +130,4 @@ def _report(
             work.log.warning("options_not_entitled", detail=refusals[0].detail)
             work.report(not_entitled=refusals[0].detail)
         else:
-            verdict(report, max(wanted, report.planned), settings.minimum_coverage)
+            verdict(work, report, max(wanted, report.planned), settings.minimum_coverage)

@@ -69,7 +69,7 @@ def define_bars(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefin
             )  # fmt: skip
             _report_rows(work, warehouse)
             work.report(**report.metadata())
-            verdict(report, len(wanted), settings.minimum_coverage)
+            verdict(work, report, len(wanted), settings.minimum_coverage)
 
     return equity_bars
 

@@ -4,6 +4,7 @@ One request covers a subject's whole range. A range known to be answered is neve
 save the last days, where a vendor may still be late. Pure: dates in, plan out.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -100,3 +101,13 @@ def is_restated(stored: Iterable[float], fresh: Iterable[float]) -> bool:
         for before, now in zip(stored, fresh, strict=True)
         if before == before and now == now  # NaN is unequal to itself  # noqa: PLR0124
     )
+
+
+def tolerated_missing(expected: int, minimum_coverage: float) -> int:
+    """Give how many of `expected` symbols may lack an answer without stopping the rest.
+
+    The share beyond `minimum_coverage`; one in any case where there are several, for one failing
+    symbol of a small book must not hide the prices of the others.
+    """
+    share = math.floor(expected * (1 - minimum_coverage) + 1e-9)
+    return max(share, 1 if expected > 1 else 0)

@@ -99,6 +99,15 @@ def test_a_vendor_that_stays_down_fails_the_step_by_name(graph: Graph) -> None:
     assert set(graph.warehouse.read("equity_bars")["symbol"]) == {"SPY", "TLT"}
 
 
+def test_one_symbol_that_stays_down_does_not_hide_the_others(graph: Graph) -> None:
+    """After its retries a single failing symbol of a small book is named, and the rest valued."""
+    graph.prices.fails["KO"] = [Unavailable("fake", "chart", "HTTP 503")] * 9
+    assert graph.run(FRIDAY).success
+    snapshot = graph.warehouse.read("portfolio_snapshots").iloc[0]
+    assert snapshot["unpriced_symbols"] == "KO"
+    assert snapshot["long_usd"] > 0
+
+
 def test_a_restated_history_replaces_the_stored_one(graph: Graph) -> None:
     """After a split the vendor's whole past is halved: stored bars follow, and so do prices."""
     assert graph.run(MONDAY).success
