@@ -81,13 +81,16 @@ def begin(ctx: typer.Context, *, is_quiet: bool = True) -> "Settings":
     terminal, where progress takes the log's place. `--verbose` undoes both.
     """
     from market_pipeline.logs import configure_logs
+    from market_pipeline.settings import settings_in_force
 
     settings = load_settings()
     flags = ctx.find_root().obj or Flags()
-    levels = {}
     if not flags.is_verbose and (is_quiet or sys.stderr.isatty()):
-        levels = {"log_level": max("WARNING", settings.log_level, key=_SEVERITIES.index)}
-    configure_logs(settings.model_copy(update=levels))
+        level = max("WARNING", settings.log_level, key=_SEVERITIES.index)
+        settings = settings.model_copy(update={"log_level": level})
+        # In force, for what runs below sets logging up again for itself.
+        ctx.find_root().with_resource(settings_in_force(settings))
+    configure_logs(settings)
     return settings
 
 

@@ -42,7 +42,9 @@ def print_rows(
         return
     if is_sandbox:
         remark(SANDBOX_BANNER)
-    sys.stdout.write(to_csv(frame) if form is Format.csv else to_json(frame))
+    text = to_csv(frame) if form is Format.csv else to_json(frame)
+    # By lines: unbuffered, one long write to a closed pipe is cut short without an error.
+    sys.stdout.writelines(text.splitlines(keepends=True))
 
 
 def say(text: str, form: Format = Format.table) -> None:

@@ -1,6 +1,6 @@
 """`market-pipeline sandbox serve`: the vendors' own formats on this machine, offline."""
 
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
@@ -39,7 +39,11 @@ def serve(
     ] = None,
     as_of: Annotated[
         Optional[date],  # noqa: UP045  # typer reads this form whatever the parser
-        typer.Option(parser=parse_day, metavar="DATE", help="The day the sandbox takes for today."),
+        typer.Option(
+            parser=parse_day,
+            metavar="DATE",
+            help="Its today; in a replay, a day with option quotes.",
+        ),
     ] = None,
 ) -> None:
     """Serve the sandbox on 127.0.0.1 until interrupted."""
@@ -72,7 +76,7 @@ def _clock(as_of: date | None) -> "Clock":
     """Give the present, or the end of `as_of` in New York, where time then stands still."""
     if as_of is None:
         return utc_now
-    frozen = datetime.combine(as_of, time(23, 59), tzinfo=NEW_YORK).astimezone(utc_now().tzinfo)
+    frozen = datetime.combine(as_of, time(23, 59), tzinfo=NEW_YORK).astimezone(UTC)
     return lambda: frozen
 
 

@@ -74,5 +74,7 @@ def _show(ctx: typer.Context, form: Format, *, symbols: list[str] | None, **aske
     print_rows(
         found.frame, form, title=found.title, columns=found.for_people, data_kind=found.data_kind
     )
+    if found.frame.empty:
+        remark(f"there are no {VIEWS[found.view].rows} to show")
     if found.hidden:
         remark(f"{len(found.frame)} rows shown, {found.hidden} more: --limit 0 shows all")

@@ -61,7 +61,7 @@ def show(warehouse: Warehouse, calendar: TradingCalendar, clock: Clock, request:
     subjects = _subjects(warehouse, view, request)
     day = _day(warehouse, calendar, view, request)
     frame = _of_portfolio(warehouse, view, request, _read(warehouse, view, day, subjects, request))
-    if frame.empty:
+    if frame.empty and view.made_by:
         raise NothingStored(_why_nothing(warehouse, calendar, clock(), view, request, day))
     if view.newest:
         frame = frame.sort_values(view.newest, ascending=False, kind="stable", ignore_index=True)
@@ -98,12 +98,12 @@ def _day(
     if request.day is not None or view.date_column is None:
         return request.day
     bounds = warehouse.bounds(view.table)
-    if bounds is None:
+    if bounds is None and view.made_by:
         raise NothingStored(
-            f"there are no {view.name} yet: `market-pipeline backfill --from DATE --to DATE` makes "
+            f"there are no {view.rows} yet: `market-pipeline backfill --from DATE --to DATE` makes "
             "them, and `market-pipeline demo` makes some from sandbox data"
         )
-    return bounds[1]
+    return bounds[1] if bounds else None
 
 
 def _subjects(warehouse: Warehouse, view: View, request: Request) -> frozenset[str] | None:
@@ -183,18 +183,17 @@ def _why_nothing(
 ) -> str:
     asked = " and ".join([*request.symbols, *([request.portfolio] if request.portfolio else [])])
     of_what = f" of {asked}" if asked else ""
-    if day is None or not view.made_by:
-        on_day = f" on {day}" if day else ""
-        return f"there are no {view.name}{of_what}{on_day}"
+    if day is None:
+        return f"there are no {view.rows}{of_what}"
     if view.is_by_session and day > calendar.last_completed(now):
-        return f"there are no {view.name} of {day}: that session is not over yet"
+        return f"there are no {view.rows} of {day}: that session is not over yet"
     if asked and not warehouse.read(view.table, first=day, last=day).empty:
         reasons = _recorded_reasons(warehouse, view, request, day)
-        return f"there are no {view.name}{of_what} on {day}, though there are others{reasons}"
+        return f"there are no {view.rows}{of_what} on {day}, though there are others{reasons}"
     command = f"market-pipeline backfill --from {day} --to {day}"
     if not view.is_by_session:
         command += " --select finviz_headlines,headlines"
-    return f"there are no {view.name} of {day} yet: `{command}` makes them"
+    return f"there are no {view.rows} of {day} yet: `{command}` makes them"
 
 
 def _recorded_reasons(warehouse: Warehouse, view: View, request: Request, day: date) -> str:

@@ -11,14 +11,16 @@ from market_pipeline.domain.errors import InputError
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One thing a person can look at: rows of `table`, told in one sentence.
+    """One thing a person can look at: rows of `table`, told in one sentence, called `rows`.
 
     `date_column` is the partition (None: rows have no one date); `is_by_session` whether its
     dates are sessions; `subject` the column that names symbols, `lists_symbols` whether it holds
-    several, comma-joined. Newest first where `newest` names a column; `made_by` is the asset.
+    several, comma-joined. Newest first where `newest` names a column. `made_by` is the asset that
+    owes rows to every date; where there is none, no rows are an answer too.
     """
 
     name: str
+    rows: str
     told: str
     table: str
     for_people: tuple[str, ...]
@@ -42,6 +44,7 @@ def _columns(names: str) -> tuple[str, ...]:
 
 UNIVERSE = View(
     "universe",
+    "symbols",
     "Show which symbols matter in a session, and why.",
     "symbol_universe",
     _columns("symbol asset_class underlying reasons priority"),
@@ -49,16 +52,18 @@ UNIVERSE = View(
 )
 PRICES = View(
     "prices",
+    "prices",
     "Show the prices of a session, with their flags and source.",
     "market_data_cache",
     _columns(
-        "symbol asset_class price_usd price_kind return_1d open high low adj_close volume "
-        "dividend_usd split_ratio flags source"
+        "symbol asset_class price_usd price_kind return_1d open high low adj_close volume flags "
+        "source"
     ),
     made_by="market_data_cache",
 )
 FACTORS = View(
     "factors",
+    "factor exposures",
     "Show how much each symbol moves with each factor.",
     "symbol_factor_exposures",
     _columns(
@@ -68,6 +73,7 @@ FACTORS = View(
     made_by="factor_exposures",
 )
 METRICS = View(
+    "metrics",
     "metrics",
     "Show returns, volatility, drawdown and betas of each symbol.",
     "symbol_daily_metrics",
@@ -79,6 +85,7 @@ METRICS = View(
     made_by="symbol_daily_metrics",
 )
 HEADLINES = View(
+    "headlines",
     "headlines",
     "Show the headlines of a New York day, newest first.",
     "headlines",
@@ -92,6 +99,7 @@ HEADLINES = View(
 )
 SNAPSHOT = View(
     "snapshot",
+    "snapshots",
     "Show what each portfolio is worth; with --symbol, those that hold it.",
     "portfolio_snapshots",
     _columns(
@@ -102,6 +110,7 @@ SNAPSHOT = View(
 )
 POSITIONS = View(
     "positions",
+    "valued positions",
     "Show each position's value, and where its price comes from.",
     "portfolio_positions",
     _columns(
@@ -112,6 +121,7 @@ POSITIONS = View(
 )
 NOTES = View(
     "notes",
+    "notes",
     "Show what has no answer in a session, or a doubtful one, and why.",
     "enrichment_compute_log",
     _columns("asset subject outcome reason"),
@@ -119,6 +129,7 @@ NOTES = View(
 )
 QUARANTINE = View(
     "quarantine",
+    "quarantined rows",
     "Show rows refused or flagged, and by which rule; of every date unless one is named.",
     "quarantine",
     _columns("row_date asset symbol rule severity value detail source"),
@@ -128,6 +139,7 @@ QUARANTINE = View(
     default_limit=100,
 )
 FETCHES = View(
+    "fetches",
     "fetches",
     "Show what was asked of vendors and what came of it; --date is a UTC day.",
     "enrichment_fetch_log",

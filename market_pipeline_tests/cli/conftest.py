@@ -1,0 +1,37 @@
+"""The command line as a test types it, over a state folder of its own."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+from typer.testing import CliRunner, Result
+
+from market_pipeline.cli.application import app
+from market_pipeline.warehouse import Warehouse
+from market_pipeline_tests.operations import rows
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(state_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
+    """Give a function that runs a command in this process; no `.env` is in reach."""
+    assert state_dir
+    monkeypatch.chdir(tmp_path)
+
+    def invoke(*arguments: str, typed: str | bytes | None = None) -> Result:
+        return CliRunner().invoke(app, list(arguments), input=typed)
+
+    yield invoke
+    structlog.reset_defaults()  # a command leaves its logs on a stream that is closed by now
+
+
+@pytest.fixture
+def stored(state_dir: Path) -> Iterator[Warehouse]:
+    """Give the warehouse of the state folder, with rows of every view."""
+    warehouse = Warehouse.open(f"sqlite:///{state_dir / 'warehouse.db'}")
+    warehouse.upgrade()
+    rows.fill(warehouse)
+    yield warehouse
+    warehouse.dispose()

@@ -1,0 +1,155 @@
+"""`market-pipeline portfolio` and `watchlist`: all or nothing of a file, and the rest of a list."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from market_pipeline.settings import current_settings
+from market_pipeline.warehouse import Warehouse
+from market_pipeline_tests.cli.conftest import Run
+
+HEADER = "Symbol,Quantity,Entry Price Per Share,Entry Date\n"
+GOOD = HEADER + "AAPL,100,150.25,2025-05-19\nMSFT,20,400,2025-05-19\n"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Give a portfolio file of two positions."""
+    path = tmp_path / "growth.csv"
+    path.write_text(GOOD)
+    return path
+
+
+def opened() -> Warehouse:
+    """Open the warehouse the commands write to."""
+    return Warehouse.open(current_settings().warehouse_url)
+
+
+def test_a_file_is_imported_once(run: Run, file: Path) -> None:
+    """The first import stores it, the second says that nothing changes."""
+    first = run("portfolio", "import", str(file))
+    assert first.exit_code == 0
+    assert "growth: 2 positions imported; 2 added" in first.stdout
+    assert "unchanged" in run("portfolio", "import", str(file)).stdout
+    book = opened().book("growth")
+    assert book is not None
+    assert [position.symbol for position in book.positions] == ["AAPL", "MSFT"]
+    listed = json.loads(run("portfolio", "list", "--format", "json").stdout)
+    assert [(row["portfolio_id"], row["positions"]) for row in listed] == [("growth", 2)]
+
+
+def test_a_name_may_be_given(run: Run, file: Path) -> None:
+    """`--portfolio` wins over the file's name."""
+    assert run("portfolio", "import", str(file), "--portfolio", "core").exit_code == 0
+    assert [book.portfolio_id for book in opened().books()] == ["core"]
+
+
+def test_an_import_dedicates_the_warehouse_to_nothing(run: Run, file: Path) -> None:
+    """Books are neither live nor sandbox data: either may follow."""
+    run("portfolio", "import", str(file))
+    run("watchlist", "add", "AAPL")
+    assert opened().meta_get("data_kind") is None
+
+
+def test_a_dry_run_writes_nothing(run: Run, file: Path, state_dir: Path) -> None:
+    """Before the first import not even the warehouse is made."""
+    shown = run("portfolio", "import", str(file), "--dry-run")
+    assert shown.exit_code == 0
+    assert "nothing was written" in shown.stdout
+    assert not state_dir.exists()
+
+
+def test_a_dry_run_tells_what_would_change(run: Run, file: Path) -> None:
+    """Added, removed and changed positions against the stored book, which stays as it is."""
+    run("portfolio", "import", str(file))
+    before = opened().book("growth")
+    file.write_text(GOOD.replace("AAPL,100", "AAPL,120").replace("MSFT", "NVDA"))
+    shown = run("portfolio", "import", str(file), "--dry-run", "--format", "json")
+    changes = {(row["change"], row["symbol"]): row["detail"] for row in json.loads(shown.stdout)}
+    assert changes == {
+        ("changed", "AAPL"): "quantity 100 -> 120",
+        ("added", "NVDA"): "",
+        ("removed", "MSFT"): "",
+    }
+    assert opened().book("growth") == before
+
+
+def test_a_refused_file_exits_1_with_every_problem(run: Run, file: Path) -> None:
+    """Row, column, value and what was expected; the stored book stays."""
+    run("portfolio", "import", str(file))
+    file.write_text(HEADER + "=1+1,0,150,2025-13-01\n[red]x,1,1,2025-05-19\n")
+    shown = run("portfolio", "import", str(file), "--format", "json")
+    assert shown.exit_code == 1
+    problems = json.loads(shown.stdout)
+    assert {(row["row"], row["column"]) for row in problems} >= {
+        (2, "Symbol"), (2, "Quantity"), (2, "Entry Date"), (3, "Symbol"),
+    }  # fmt: skip
+    assert all(row["expected"] for row in problems)
+    assert "nothing was imported" in shown.stderr
+    book = opened().book("growth")
+    assert book is not None
+    assert len(book.positions) == 2
+
+
+def test_problems_are_printed_as_text(run: Run, file: Path) -> None:
+    """A symbol that reads as markup is shown, and a control character is not obeyed."""
+    file.write_text(HEADER + "[red]x,1,1,2025-05-19\nA\x1b[31m,1,1,2025-05-19\n")
+    shown = run("portfolio", "import", str(file))
+    assert shown.exit_code == 1
+    assert "[red]x" in shown.stdout
+    assert "\x1b" not in shown.output
+    assert "\\x1b[31m" in shown.stdout
+
+
+@pytest.mark.parametrize("arguments", [("nowhere.csv",), (".",), ("growth.csv", "-p", "No Way")])
+def test_what_cannot_be_meant_exits_2(run: Run, file: Path, arguments: tuple[str, ...]) -> None:
+    """A missing file, a folder, an impossible id."""
+    assert file.exists()
+    shown = run("portfolio", "import", *arguments)
+    assert shown.exit_code == 2
+    assert "Traceback" not in shown.stderr
+
+
+def test_good_symbols_are_added_and_bad_ones_fail_the_command(run: Run) -> None:
+    """The valid ones are watched, the others named, and the code is 1."""
+    shown = run("watchlist", "add", "AAPL", "brk-b", "[red]x", "=cmd")
+    assert shown.exit_code == 1
+    assert "[red]x" in shown.stderr
+    assert "=cmd" in shown.stderr
+    assert opened().watchlist() == ["AAPL", "BRK.B"]
+
+
+def test_the_watchlist_is_read_from_standard_input(run: Run) -> None:
+    """A long list is piped in, one symbol a line."""
+    shown = run("watchlist", "add", "-", typed="AAPL\n# mine\n\nmsft\r\n")
+    assert shown.exit_code == 0
+    assert "2 symbols added" in shown.stdout
+    listed = json.loads(run("watchlist", "list", "--format", "json").stdout)
+    assert [row["symbol"] for row in listed] == ["AAPL", "MSFT"]
+
+
+def test_bytes_that_are_no_text_are_refused_by_name(run: Run) -> None:
+    """A binary file on standard input adds nothing and shows no control character."""
+    shown = run("watchlist", "add", "-", typed=b"\x1b[31m\xff\x00\nAAPL\n")
+    assert shown.exit_code == 1
+    assert "\x1b" not in shown.output
+    assert opened().watchlist() == ["AAPL"]
+
+
+def test_removal_exits_1_for_what_was_not_there(run: Run) -> None:
+    """The rest is removed all the same."""
+    run("watchlist", "add", "AAPL", "MSFT")
+    shown = run("watchlist", "remove", "AAPL", "APPL")
+    assert shown.exit_code == 1
+    assert "APPL: is not on the watchlist" in shown.stderr
+    assert run("watchlist", "remove", "MSFT").exit_code == 0
+    assert opened().watchlist() == []
+
+
+def test_an_empty_watchlist_is_an_empty_list(run: Run) -> None:
+    """Nothing watched is an answer, not a failure."""
+    run("watchlist", "add", "AAPL")
+    run("watchlist", "remove", "AAPL")
+    shown = run("watchlist", "list", "--format", "json")
+    assert (shown.exit_code, json.loads(shown.stdout)) == (0, [])
