@@ -89,7 +89,7 @@ def collect(
         report.rejected += len(batch.rejected)
         if time.monotonic() - shown_at > _PROGRESS_EVERY_S:
             shown_at = time.monotonic()
-            work.log.info("collection_progress", done=done, of=len(gaps), source=source)
+            work.tell(f"{table}: {done} of {len(gaps)} subjects from {source}")
     return report
 
 

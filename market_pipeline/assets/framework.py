@@ -97,6 +97,11 @@ class Work:
         """Id of the Dagster run."""
         return str(self.context.run_id)
 
+    def tell(self, message: str) -> None:
+        """Tell a waiting person how far the work is: in the log, in the run's events, in the UI."""
+        self.log.info("progress", message=message)
+        self.context.log.info(message)
+
     def report_rows(self, frame: pd.DataFrame, date_column: str = "session_date") -> None:
         """Report the row count of each partition key to Dagster."""
         per_day = frame[date_column].dt.strftime("%Y-%m-%d").value_counts()

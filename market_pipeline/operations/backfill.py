@@ -188,7 +188,10 @@ def _run(
     """Run one job over a range of partitions and gather what it did."""
     job = defs.resolve_job_def(job_name)
     run_id = str(uuid.uuid4())
-    record = _Record(progress)
+    names = sorted(key.to_user_string() for key in assets)
+    span = date_key(first) if first == last else f"{date_key(first)} to {date_key(last)}"
+    progress(f"{job_name}, {span}: {len(names)} assets (run {run_id[:8]})")
+    record = _Record(progress, names)
     instance.add_event_listener(run_id, record)
     is_whole = set(assets) >= set(job.asset_layer.executable_asset_keys)
     result = job.execute_in_process(
@@ -200,6 +203,7 @@ def _run(
         run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         raise_on_error=False,
     )
+    progress(record.checks_summary())
     return RunOutcome(
         job_name, run_id, first, last, result.success, tuple(record.assets), record.rows_changed,
         tuple(record.failures), tuple(record.warnings),
@@ -209,8 +213,10 @@ def _run(
 class _Record:
     """Listens to a run's events: tells of each step, keeps what changed and what went wrong."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: Progress, assets: Sequence[str]) -> None:
         self._progress = progress
+        self._names = frozenset(assets)
+        self._checks = {True: 0, False: 0}
         self.assets: dict[str, None] = {}
         self.rows_changed = 0
         self.failures: list[str] = []
@@ -221,8 +227,8 @@ class _Record:
         """Take one event."""
         event = entry.dagster_event
         if event is None:
-            return
-        if event.is_step_start and event.step_key and "_is_" not in event.step_key:
+            self._progress(f"  {entry.user_message}")
+        elif event.is_step_start and event.step_key in self._names:
             self._progress(f"{event.step_key} ...")
         elif event.is_step_materialization:
             self._take_materialization(event)
@@ -232,6 +238,11 @@ class _Record:
             self._progress(f"{event.step_key}: not complete yet, trying again")
         elif event.event_type_value == "ASSET_CHECK_EVALUATION":
             self._take_check(event)
+
+    def checks_summary(self) -> str:
+        """Say how many checks held."""
+        held, not_held = self._checks[True], self._checks[False]
+        return f"{held} checks passed" + (f", {not_held} did not" if not_held else "")
 
     def _take_materialization(self, event: dg.DagsterEvent) -> None:
         name = event.asset_key.to_user_string() if event.asset_key else ""
@@ -243,7 +254,7 @@ class _Record:
         metadata = event.step_materialization_data.materialization.metadata
         changed = sum(_number(metadata.get(key)) for key in _CHANGES)
         self.rows_changed += changed
-        self._progress(f"{name} done, {changed} rows changed")
+        self._progress(f"{name} done, {changed:,} rows changed")
 
     def _take_failure(self, event: dg.DagsterEvent) -> None:
         said = ""
@@ -254,6 +265,7 @@ class _Record:
 
     def _take_check(self, event: dg.DagsterEvent) -> None:
         evaluation = event.asset_check_evaluation_data
+        self._checks[evaluation.passed] += 1
         if evaluation.passed:
             return
         said = f"{evaluation.asset_key.to_user_string()}.{evaluation.check_name}: "

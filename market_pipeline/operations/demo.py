@@ -26,6 +26,7 @@ from market_pipeline.settings import Settings, current_settings, project_root, s
 from market_pipeline.warehouse import Warehouse
 
 DEMO_FOLDER = "demo"
+SANDBOX_PORT = 8765
 EXAMPLES = Path("examples") / "portfolios"
 
 DATA_TABLES = (
@@ -87,9 +88,7 @@ def _demo_settings(base: Settings, sandbox_url: str) -> Settings:
     )
 
 
-def _run(
-    console: Console, settings: Settings, files: Sequence[Path], sessions: int
-) -> DemoResult:
+def _run(console: Console, settings: Settings, files: Sequence[Path], sessions: int) -> DemoResult:
     calendar = TradingCalendar.xnys(settings.extra_closures)
     last = latest_session(calendar, utc_now())
     first = calendar.shift(last, 1 - sessions) if sessions > 1 else last
@@ -160,18 +159,25 @@ def _say_what_next(
     state = _shown(settings.state_dir)
     console.print("\n[bold]Reports[/]")
     for path in reports:
-        console.print(f"  {_shown(path)}", markup=False)
-    console.print("\n[bold]Next[/]")
-    for line in (
-        f"export MARKET_PIPELINE_STATE_DIR={state}          # look at the demo's data",
-        "market-pipeline show snapshot",
-        "market-pipeline show factors --symbol AAPL",
-        f"market-pipeline show headlines --date {session} --format json",
-        "make dev                                        # the graph, on http://127.0.0.1:3000",
-        "unset MARKET_PIPELINE_STATE_DIR; market-pipeline doctor   # then go on with real vendors",
-    ):
-        console.print(f"  {line}", markup=False, highlight=False)
+        _type(console, _shown(path))
+    console.print("\n[bold]Next[/], looking at the demo's data:")
+    _type(console, "source .venv/bin/activate")
+    _type(console, f"export MARKET_PIPELINE_STATE_DIR={state}")
+    _type(console, "market-pipeline show snapshot")
+    _type(console, "market-pipeline show factors --symbol AAPL")
+    _type(console, f"market-pipeline show headlines --date {session} --format json")
+    _type(console, f"market-pipeline sandbox serve --port {SANDBOX_PORT} &")
+    _type(console, f"MARKET_PIPELINE_SANDBOX_URL=http://127.0.0.1:{SANDBOX_PORT} make dev")
+    console.print("and with your own books and real vendors:")
+    _type(console, "unset MARKET_PIPELINE_STATE_DIR")
+    _type(console, "market-pipeline doctor")
+    _type(console, "market-pipeline portfolio import my_portfolio.csv")
     sandbox_banner(console)
+
+
+def _type(console: Console, command: str) -> None:
+    """Print something to be typed: whole, whatever the width of the terminal."""
+    console.print(f"  {command}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _shown(path: Path) -> str:

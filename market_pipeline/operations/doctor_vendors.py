@@ -124,7 +124,9 @@ def _judged(found: Finding, answer: str | Exception) -> Finding:
     detail = answer.detail if isinstance(answer, VendorError) else in_short(answer)
     answers_but_refuses = isinstance(answer, NotEntitled | Blocked)
     reachable = "yes, refuses" if answers_but_refuses else "no"
-    return replace(found, state=BROKEN, reachable=reachable, detail=detail)
+    # A machine without a network is no fault: only what a person set up can be broken.
+    is_set_up = found.key != "not needed"
+    return replace(found, state=BROKEN if is_set_up else NOTE, reachable=reachable, detail=detail)
 
 
 def _ask(asked: Sequence[Vendor], patience_s: float) -> dict[str, str | Exception]:
