@@ -54,8 +54,33 @@ class _RedactingFilter(logging.Filter):
         self._redaction = redaction
 
     def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args = self._redaction.text(record.getMessage()), None
+        record.msg, record.args = self._redaction.text(_message_of(record)), None
+        if record.exc_info:
+            trace = logging.Formatter().formatException(record.exc_info)
+            record.exc_info, record.exc_text = None, self._redaction.text(trace)
         return True
+
+
+def _message_of(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage()
+    except (TypeError, ValueError):  # a library's slip in a log line stops no work
+        return f"{record.msg} {record.args}"
+
+
+_CONTROL = {
+    code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if code not in (9, 10)
+}
+
+
+def _printable(
+    _logger: Any, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """Show control characters instead of sending them to a terminal: vendors' text is hostile."""
+    return {
+        key: value.translate(_CONTROL) if isinstance(value, str) else value
+        for key, value in event.items()
+    }
 
 
 def configure_logs(settings: Settings) -> None:
@@ -64,11 +89,10 @@ def configure_logs(settings: Settings) -> None:
     is_console = settings.log_format == "console" or (
         settings.log_format == "auto" and sys.stderr.isatty()
     )
-    renderer: Any = (
-        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
-        if is_console
-        else structlog.processors.JSONRenderer()
-    )
+    rendering: list[Any] = [structlog.processors.JSONRenderer()]
+    if is_console:
+        plain = structlog.dev.plain_traceback
+        rendering = [_printable, structlog.dev.ConsoleRenderer(exception_formatter=plain)]
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -76,7 +100,9 @@ def configure_logs(settings: Settings) -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
             structlog.processors.format_exc_info,
             redaction,
-            renderer,
+            *rendering,
+            # Objects become text only when rendered, so the line is looked through once more.
+            lambda _logger, _method, line: redaction.text(line),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(settings.log_level),
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
@@ -85,8 +111,9 @@ def configure_logs(settings: Settings) -> None:
     for name in NOISY_LOGGERS:
         logging.getLogger(name).setLevel(logging.WARNING)
     for handler in logging.getLogger().handlers:
-        if not any(isinstance(known, _RedactingFilter) for known in handler.filters):
-            handler.addFilter(_RedactingFilter(redaction))
+        for known in [f for f in handler.filters if isinstance(f, _RedactingFilter)]:
+            handler.removeFilter(known)
+        handler.addFilter(_RedactingFilter(redaction))
 
 
 @contextmanager

@@ -4,12 +4,14 @@ Belongs here: names, types, defaults and the words that explain them (`.env.exam
 this file). Does not: clients, engines, anything that opens a connection.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import (
@@ -22,6 +24,7 @@ from pydantic_settings import (
 
 ENV_PREFIX = "MARKET_PIPELINE_"
 TOML_FILE = "market_pipeline.toml"
+_DRIVER = re.compile(r"[a-z0-9]+(\+[a-z0-9]+)?")
 
 
 def project_root() -> Path:
@@ -212,18 +215,22 @@ class Settings(BaseSettings):
 def _secret_parts(value: str, *, is_url: bool) -> set[str]:
     if not is_url:
         return {value} if value else set()
-    credentials = value.partition("://")[2].rpartition("@")[0]
-    password = credentials.partition(":")[2]
-    return {password} if password else set()
+    parts = urlsplit(value)
+    written = {parts.netloc.rpartition("@")[0].partition(":")[2]}
+    # libpq takes a password in the query as well.
+    written |= {text for name, text in parse_qsl(parts.query) if "password" in name}
+    return {form for text in written for form in (text, unquote(text)) if form}
 
 
 def _require_driver(url: SecretStr | None, name: str, allowed: tuple[str, ...]) -> None:
     if url is None:
         return
-    scheme = url.get_secret_value().partition("://")[0]
-    if scheme not in allowed:
+    scheme, separator, _ = url.get_secret_value().partition("://")
+    if scheme not in allowed or not separator:
         wanted = " or ".join(f"{driver}://" for driver in allowed)
-        raise ValueError(f"{ENV_PREFIX}{name} must name its driver: {wanted}, not {scheme}://")
+        # Text that is no URL is not repeated: it may be a password in the wrong place.
+        said = f", not {scheme}://" if separator and _DRIVER.fullmatch(scheme) else ""
+        raise ValueError(f"{ENV_PREFIX}{name} must name its driver: {wanted}{said}")
 
 
 _in_force: list[Settings] = []

@@ -113,6 +113,30 @@ def test_a_redis_that_does_not_answer_costs_less_than_a_second(tmp_path: Path) -
         assert time.monotonic() - started < 0.4, "while degraded nobody waits for Redis"
 
 
+def test_while_one_caller_tries_redis_again_the_others_do_not_wait(tmp_path: Path) -> None:
+    """Of six threads that ask when the retry is due, one waits for the silent server."""
+    together = threading.Barrier(6)
+
+    def get(_: int) -> float:
+        together.wait(5)
+        started = time.monotonic()
+        coordination.get("key")
+        return time.monotonic() - started
+
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        coordination = FailoverCoordination(
+            RedisCoordination(f"redis://127.0.0.1:{silent.getsockname()[1]}/0", now),
+            LocalCoordination(tmp_path / "local.sqlite3", now),
+            retry_after_s=1,
+        )
+        coordination.get("key")
+        time.sleep(1)
+        with ThreadPoolExecutor(6) as pool:
+            waits = list(pool.map(get, range(6)))
+    coordination.close()
+    assert sum(wait > 0.3 for wait in waits) == 1
+
+
 def test_a_call_to_a_vendor_survives_redis_going_down_under_it(
     coordination: FailoverCoordination, private_redis: PrivateRedis
 ) -> None:

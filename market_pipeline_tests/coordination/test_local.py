@@ -96,7 +96,8 @@ def test_a_process_forked_while_a_thread_writes_shares_the_file(local_backend: B
     thread = threading.Thread(target=write_slowly)
     thread.start()
     assert writing.wait(5)
-    child = multiprocessing.get_context("fork").Process(target=_note, args=(file, "child"))
+    fork = multiprocessing.get_context("fork")
+    child = fork.Process(target=_note, args=(file, "child"), daemon=True)  # ended with the tests
     child.start()
     child.join(15)
     thread.join(5)

@@ -90,8 +90,8 @@ def finding_of(
         (Throttled("fake", "probe", "429"), "note", "yes"),
         (NotEntitled("fake", "probe", "refuses the key"), "broken", "yes, refuses"),
         (Blocked("fake", "probe", "captcha"), "broken", "yes, refuses"),
-        (Unavailable("fake", "probe", "time-out"), "broken", "no"),
-        (ValueError("a bug"), "broken", "no"),
+        (Unavailable("fake", "probe", "time-out"), "note", "no"),
+        (ValueError("a bug"), "note", "no"),
     ],
 )
 def test_a_vendor_is_judged_by_what_it_answers(
@@ -101,7 +101,7 @@ def test_a_vendor_is_judged_by_what_it_answers(
     settings: Settings,
     coordination: LocalCoordination,
 ) -> None:
-    """Refusing and not answering are faults; asking to wait is not."""
+    """Refusing is a fault; asking to wait, and a machine without a network, are not."""
     client = FakeClient(answer)
     found = finding_of(client, settings, coordination)
     assert (found.state, found.reachable) == (state, reachable)
@@ -115,8 +115,17 @@ def test_a_vendor_that_hangs_is_given_up(
     client = SilentClient()
     found = finding_of(client, settings, coordination)
     client.let_go.set()
-    assert (found.state, found.reachable) == ("broken", "no")
+    assert (found.state, found.reachable) == ("note", "no")
     assert "no answer within 0.3 s" in found.detail
+
+
+def test_a_vendor_someone_set_up_must_answer(
+    settings: Settings, coordination: LocalCoordination
+) -> None:
+    """Silence is a fault where a key or a sandbox was configured."""
+    sandboxed = settings.model_copy(update={"sandbox_url": "http://127.0.0.1:1"})
+    found = finding_of(FakeClient(Unavailable("fake", "probe", "refused")), sandboxed, coordination)
+    assert (found.state, found.reachable) == ("broken", "no")
 
 
 def test_a_missing_key_is_a_note_and_nothing_is_asked(
