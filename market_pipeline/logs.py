@@ -69,7 +69,7 @@ def _message_of(record: logging.LogRecord) -> str:
 
 
 _CONTROL = {
-    code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if code not in (9, 10)
+    code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n"
 }
 
 
@@ -102,7 +102,7 @@ def configure_logs(settings: Settings) -> None:
             redaction,
             *rendering,
             # Objects become text only when rendered, so the line is looked through once more.
-            lambda _logger, _method, line: redaction.text(line),
+            lambda _logger, _method, line: redaction.text(str(line)),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(settings.log_level),
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
