@@ -125,8 +125,9 @@ def _judged(found: Finding, answer: str | Exception) -> Finding:
     answers_but_refuses = isinstance(answer, NotEntitled | Blocked)
     reachable = "yes, refuses" if answers_but_refuses else "no"
     # A machine without a network is no fault: only what a person set up can be broken.
-    is_set_up = found.key != "not needed"
-    return replace(found, state=BROKEN if is_set_up else NOTE, reachable=reachable, detail=detail)
+    is_broken = answers_but_refuses or found.key != "not needed"
+    state = BROKEN if is_broken else NOTE
+    return replace(found, state=state, reachable=reachable, detail=detail)
 
 
 def _ask(asked: Sequence[Vendor], patience_s: float) -> dict[str, str | Exception]:
