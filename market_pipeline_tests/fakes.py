@@ -122,9 +122,7 @@ def _option_frame(rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
     frame = pd.DataFrame(list(rows), columns=list(OPTION_COLUMNS))
     dates = ("session_date", "expiration_date")
     numbers = OPTION_COLUMNS[7:18]
-    return frame.astype(
-        {name: "datetime64[s]" for name in dates} | dict.fromkeys(numbers, "float64")
-    )
+    return frame.astype(dict.fromkeys(dates, "datetime64[s]") | dict.fromkeys(numbers, "float64"))
 
 
 @dataclass

@@ -45,7 +45,7 @@ def test_late_prices_are_followed_by_everything_below(graph: Graph) -> None:  # 
     below = {
         "market_data_cache", "factor_exposures", "symbol_daily_metrics", "portfolio_snapshots",
     }  # fmt: skip
-    assert asked == dict.fromkeys(below, {FRIDAY.isoformat()})
+    assert asked == {key: {FRIDAY.isoformat()} for key in below}
 
 
 @pytest.mark.parametrize("passed", [False, True])

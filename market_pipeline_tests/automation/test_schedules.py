@@ -63,9 +63,7 @@ def test_the_daily_graph_skips_closed_days_with_the_reason(
 
 def test_headlines_are_collected_for_yesterday_and_today_in_market_hours(state_dir: Path) -> None:
     """Items of the evening before are first seen now, and belong to their own day."""
-    request = tick(
-        state_dir, "headline_collection", datetime(2026, 11, 20, 10, 5, tzinfo=NEW_YORK)
-    )
+    request = tick(state_dir, "headline_collection", datetime(2026, 11, 20, 10, 5, tzinfo=NEW_YORK))
     assert isinstance(request, dg.RunRequest)
     assert request.tags["dagster/asset_partition_range_start"] == "2026-11-19"
     assert request.tags["dagster/asset_partition_range_end"] == "2026-11-20"
