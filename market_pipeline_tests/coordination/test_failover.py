@@ -117,23 +117,24 @@ def test_while_one_caller_tries_redis_again_the_others_do_not_wait(tmp_path: Pat
     """Of six threads that ask when the retry is due, one waits for the silent server."""
     together = threading.Barrier(6)
 
-    def get(_: int) -> float:
-        together.wait(5)
-        started = time.monotonic()
-        coordination.get("key")
-        return time.monotonic() - started
-
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        coordination = FailoverCoordination(
+        following = FailoverCoordination(
             RedisCoordination(f"redis://127.0.0.1:{silent.getsockname()[1]}/0", now),
             LocalCoordination(tmp_path / "local.sqlite3", now),
             retry_after_s=1,
         )
-        coordination.get("key")
+        following.get("key")
         time.sleep(1)
+
+        def get(_: int) -> float:
+            together.wait(5)
+            started = time.monotonic()
+            following.get("key")
+            return time.monotonic() - started
+
         with ThreadPoolExecutor(6) as pool:
             waits = list(pool.map(get, range(6)))
-    coordination.close()
+    following.close()
     assert sum(wait > 0.3 for wait in waits) == 1
 
 

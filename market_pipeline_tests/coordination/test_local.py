@@ -114,6 +114,31 @@ def _note(file: StateFile, note: str) -> None:
         connection.execute("INSERT INTO notes VALUES (?)", (note,))
 
 
+def test_a_writer_reads_what_the_writer_before_it_wrote(tmp_path: Path) -> None:
+    """The second connection's transaction begins after the first ended, reads included."""
+    schema = "CREATE TABLE IF NOT EXISTS notes (note TEXT)"
+    first, second = (StateFile(tmp_path / "c.sqlite3", schema) for _ in range(2))
+    seen: list[int] = []
+
+    def count_and_write() -> None:
+        with second.writing() as connection:
+            seen.extend(connection.execute("SELECT count(*) FROM notes").fetchone())
+            connection.execute("INSERT INTO notes VALUES ('second')")
+
+    _note(second, "zeroth")
+    thread = threading.Thread(target=count_and_write)
+    with first.writing() as connection:
+        connection.execute("INSERT INTO notes VALUES ('first')")
+        thread.start()
+        thread.join(0.2)
+    thread.join(5)
+    with first.reading() as connection:
+        assert connection.execute("SELECT count(*) FROM notes").fetchone() == (3,)
+    first.close()
+    second.close()
+    assert seen == [2]
+
+
 def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
     """An error inside a write rolls it back and gives the lock up."""
     file = StateFile(tmp_path / "c.sqlite3", "CREATE TABLE IF NOT EXISTS notes (note TEXT)")
