@@ -64,6 +64,8 @@ def build_defs(
             sensors.automation_conditions(event_status),
         ],
         resources={**resources_of(settings), **(resources or {})},
+        # A process a step costs seconds each; the jobs and what people pick in the UI do without.
+        executor=dg.in_process_executor,
     )
 
 
