@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 STATE_DIR ?= .state
 
 export DAGSTER_HOME := $(CURDIR)
+# Dagster writes the events of a range of partitions in batches instead of one by one.
+export DAGSTER_EVENT_BATCH_SIZE ?= 100
 
 .PHONY: help demo test check dev bench lock clean install install-dev test-soak
 

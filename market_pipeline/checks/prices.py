@@ -45,7 +45,8 @@ def _is_listed(scope: Scope, stocks: pd.DataFrame) -> "pd.Series[bool]":
         BARS, last=scope.last, symbols=sorted(set(stocks["symbol"])),
         columns=["session_date", "symbol"],
     )  # fmt: skip
-    first_bar = stocks["symbol"].map(bars.groupby("symbol")["session_date"].min())
+    known = bars.groupby("symbol")["session_date"].min()
+    first_bar = pd.to_datetime(stocks["symbol"].map(known.to_dict()))
     return first_bar.isna() | (first_bar <= stocks["session_date"])
 
 
