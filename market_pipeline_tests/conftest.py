@@ -41,6 +41,8 @@ def state_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
         monkeypatch.delenv(name)
     monkeypatch.setenv("MARKET_PIPELINE_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setenv("MARKET_PIPELINE_AUTOMATION", "off")
+    # Dagster lists every partition of an asset again and again: a short list makes quick tests.
+    monkeypatch.setenv("MARKET_PIPELINE_FIRST_SESSION", "2026-01-02")
     monkeypatch.delenv("DAGSTER_HOME", raising=False)
     forget_settings()
     yield tmp_path / "state"

@@ -6,11 +6,9 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 SESSION_GROUPS = ("universe", "prices", "factors", "portfolios")
 NEWS_GROUPS = ("news",)
 
-RUN_TAGS = {
-    "dagster/max_runtime": str(6 * 60 * 60),
-    # A run whose worker died starts again and picks up where it stopped: see dagster.yaml.
-    "dagster/max_retries": "2",
-}
+RUN_TAGS = {"dagster/max_runtime": str(6 * 60 * 60)}
+"""A run that hangs is ended. How often a run whose worker died starts again stands in dagster.yaml,
+how often a step tries again in assets/framework.py."""
 
 SESSION_ASSETS = dg.AssetSelection.groups(*SESSION_GROUPS)
 NEWS_ASSETS = dg.AssetSelection.groups(*NEWS_GROUPS)

@@ -14,6 +14,8 @@ from market_pipeline_tests.warehouse.rows import AT, bars, covered, day, fetched
 SYMBOLS = ("AAPL", "MSFT", "TLT")
 ROWS = 150
 KILLS = {"sqlite": 20, "postgresql": 5}
+MOMENT_S = {"sqlite": 0.06, "postgresql": 0.4}
+"""How long a process may go on after its first round: a round or a few of them."""
 
 
 def round_of(symbol: str, number: int) -> CollectedBatch:
@@ -64,7 +66,7 @@ def test_a_killed_process_leaves_whole_batches(url: str) -> None:
     reached = []
     for _ in range(kills):
         process = start(collect_without_end, url)
-        time.sleep(generator.uniform(0, 0.06))
+        time.sleep(generator.uniform(0, MOMENT_S[warehouse.dialect]))
         process.kill()
         process.join(PATIENCE_S)
         assert process.exitcode == -9, "the process ended by itself"
