@@ -8,6 +8,7 @@ from market_pipeline.assets.framework import stored_asset, working
 from market_pipeline.domain.metrics import SESSIONS_BEFORE as READS_BEFORE
 from market_pipeline.domain.metrics import daily_metrics
 from market_pipeline.domain.sessions import TradingCalendar
+from market_pipeline.domain.universe import within
 from market_pipeline.io_managers import SESSIONS_BEFORE, Derived
 
 
@@ -24,6 +25,7 @@ def define(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition
     )
     def symbol_daily_metrics(
         context: dg.AssetExecutionContext,
+        symbol_universe: pd.DataFrame,
         market_data_cache: pd.DataFrame,
         factor_exposures: pd.DataFrame,
         calendar: dg.ResourceParam[TradingCalendar],
@@ -42,6 +44,8 @@ def define(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition
                 first=work.first,
                 last=work.last,
             )
+            # A symbol's history reaches back to before it was in the universe; its metrics do not.
+            frame = within(frame, symbol_universe)
             work.report_rows(frame)
             return Derived(frame)
 

@@ -12,7 +12,7 @@ from market_pipeline.assets.framework import stored_asset, working
 from market_pipeline.domain.books import Book
 from market_pipeline.domain.sessions import TradingCalendar
 from market_pipeline.domain.snapshots import SESSIONS_BEFORE as SESSIONS_READ_BEFORE
-from market_pipeline.domain.snapshots import snapshot_range
+from market_pipeline.domain.snapshots import Snapshots, snapshot_range
 from market_pipeline.io_managers import SESSIONS_BEFORE, Derived
 from market_pipeline.warehouse import Warehouse
 
@@ -42,20 +42,34 @@ def define(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition
         position without a price is named, never silently zero.
         """
         with working(context) as work:
-            books = warehouse.books()
-            begin = calendar.shift(work.first, -SESSIONS_READ_BEFORE)
-            result = snapshot_range(
-                books,
-                market_data_cache,
-                _splits_since(books, warehouse),
-                sessions=calendar.sessions(begin, work.last),
-                first=work.first,
-                last=work.last,
-            )
+            result = value_books(warehouse, calendar, market_data_cache, work.first, work.last)
             work.report_rows(result.portfolios)
             return Derived(result.portfolios, alongside={"portfolio_positions": result.positions})
 
     return portfolio_snapshots
+
+
+def value_books(
+    warehouse: Warehouse,
+    calendar: TradingCalendar,
+    market_data: pd.DataFrame,
+    first: date,
+    last: date,
+) -> Snapshots:
+    """Value the books as they stand in each session from `first` to `last`.
+
+    `market_data`: `market_data_cache` rows from `SESSIONS_READ_BEFORE` sessions before `first` on.
+    """
+    books = warehouse.books()
+    begin = calendar.shift(first, -SESSIONS_READ_BEFORE)
+    return snapshot_range(
+        books,
+        market_data,
+        _splits_since(books, warehouse),
+        sessions=calendar.sessions(begin, last),
+        first=first,
+        last=last,
+    )
 
 
 def _splits_since(books: Sequence[Book], warehouse: Warehouse) -> pd.DataFrame:

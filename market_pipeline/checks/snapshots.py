@@ -1,6 +1,7 @@
 """Do the snapshots add up, exactly, and is every position accounted for?"""
 
 from collections.abc import Iterator
+from datetime import date
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any
@@ -8,8 +9,10 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
+from market_pipeline.assets.snapshots import value_books
 from market_pipeline.checks.framework import Scope, Verdict, check, shown
 from market_pipeline.checks.generic import keys_are_unique
+from market_pipeline.domain.snapshots import SESSIONS_BEFORE
 
 ASSET, POSITIONS = "portfolio_snapshots", "portfolio_positions"
 
@@ -59,34 +62,55 @@ def _position_sums(scope: Scope) -> dict[tuple[pd.Timestamp, str], Decimal]:
 def _roll_forward(scope: Scope) -> Verdict:
     """Test equity(t) = equity(t-1) + P&L + flows + gap between neighbouring sessions.
 
-    The step into the range is left out for a book imported since: the snapshot before the range
-    still tells of the book as it was.
+    The step into the range is left out, and named, where the snapshot before it was made from a
+    book or from prices that are no longer those: imported anew, restated, or delivered late.
     """
     before = scope.calendar.previous(scope.first)
     columns = "session_date", "portfolio_id", "equity_usd", "daily_pnl_usd", "flows_usd", "gap_usd"
     rows = scope.warehouse.read(ASSET, first=before, last=scope.last, columns=columns)
-    books = scope.warehouse.read("portfolios", columns=["portfolio_id", "imported_at"])
-    imported = dict(zip(books["portfolio_id"], books["imported_at"].dt.date, strict=True))
+    outdated = _outdated(scope, before)
     wrong, tested = [], 0
     for portfolio_id, book in rows.groupby("portfolio_id"):
-        steps = _steps(book, scope, is_new=imported.get(str(portfolio_id), scope.last) > before)
-        for previous, row in steps:
+        for previous, row in _steps(book, scope, is_outdated=portfolio_id in outdated):
             tested += 1
             moved = row["daily_pnl_usd"] + row["flows_usd"] + row["gap_usd"]
             if row["equity_usd"] != previous["equity_usd"] + moved:
                 wrong.append(f"{row['session_date']:%Y-%m-%d} {portfolio_id}")
-    return Verdict(
-        not wrong, f"{tested} steps tested, {len(wrong)} do not reconcile", {"wrong": shown(wrong)}
+    said = f"{tested} steps tested, {len(wrong)} do not reconcile"
+    if outdated:
+        said += f"; {before} is outdated for {shown(sorted(outdated))}: make it anew"
+    return Verdict(not wrong, said, {"wrong": shown(wrong), "outdated": shown(sorted(outdated))})
+
+
+def _outdated(scope: Scope, day: date) -> set[str]:
+    """Name the portfolios whose stored positions of `day` are not what would be stored now."""
+    stored = _inputs(scope.warehouse.read(POSITIONS, first=day, last=day))
+    if not stored:
+        return set()
+    prices = scope.warehouse.read(
+        "market_data_cache", first=scope.calendar.shift(day, -SESSIONS_BEFORE), last=day
     )
+    present = _inputs(value_books(scope.warehouse, scope.calendar, prices, day, day).positions)
+    return {name for name, rows in stored.items() if present.get(name) != rows}
 
 
-def _steps(book: pd.DataFrame, scope: Scope, *, is_new: bool) -> Iterator[tuple[Any, Any]]:
+def _inputs(positions: pd.DataFrame) -> dict[str, set[tuple[object, ...]]]:
+    """Give what each portfolio's value was made from: lots, quantities, prices and their dates."""
+    columns = ["position_no", "symbol", "quantity", "price_usd", "price_date"]
+    found: dict[str, set[tuple[object, ...]]] = {}
+    for row in positions.to_dict("records"):
+        values = tuple(None if pd.isna(row[name]) else row[name] for name in columns)
+        found.setdefault(row["portfolio_id"], set()).add(values)
+    return found
+
+
+def _steps(book: pd.DataFrame, scope: Scope, *, is_outdated: bool) -> Iterator[tuple[Any, Any]]:
     """Yield the rows of neighbouring sessions in pairs."""
     for previous, row in pairwise(book.sort_values("session_date").to_dict("records")):
         before, day = previous["session_date"].date(), row["session_date"].date()
         is_next = scope.calendar.next(before) == day
         is_into_range = before < scope.first
-        if is_next and row["daily_pnl_usd"] is not None and not (is_into_range and is_new):
+        if is_next and row["daily_pnl_usd"] is not None and not (is_into_range and is_outdated):
             yield previous, row
 
 

@@ -67,6 +67,13 @@ def collectable(universe: pd.DataFrame) -> pd.DataFrame:
     return universe[universe["asset_class"] != PRIVATE].reset_index(drop=True)
 
 
+def within(frame: pd.DataFrame, universe: pd.DataFrame) -> pd.DataFrame:
+    """Keep the rows of `frame` whose symbol is in the universe of their session."""
+    key = ["session_date", "symbol"]
+    is_in = pd.MultiIndex.from_frame(frame[key]).isin(pd.MultiIndex.from_frame(universe[key]))
+    return frame[is_in].reset_index(drop=True)
+
+
 def _of_position(position: Position) -> Iterator[_Interest]:
     if position.asset_class == CASH:
         return
