@@ -7,16 +7,20 @@ file, and the index of asset events. Tables, files and readers stay the stock on
 
 import time
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
+from dagster._core.definitions.asset_checks.asset_check_evaluation import (
+    AssetCheckEvaluationPlanned,
+)
 from dagster._core.events import (
     ASSET_CHECK_EVENTS,
     ASSET_EVENTS,
     EVENT_TYPE_TO_PIPELINE_RUN_STATUS,
 )
+from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import (
     INDEX_SHARD_NAME,
     SqliteEventLogStorage,
@@ -28,6 +32,7 @@ from sqlalchemy.pool import QueuePool
 if TYPE_CHECKING:
     from dagster import DagsterEventType, EventLogEntry
 
+_INDEXED = ASSET_EVENTS | ASSET_CHECK_EVENTS | set(EVENT_TYPE_TO_PIPELINE_RUN_STATUS)
 _KEPT_ENGINES = 8
 _CHECKPOINT_EVERY_S = 0.5
 
@@ -60,6 +65,7 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
         self._engines: OrderedDict[str, Engine] = OrderedDict()
         self._checkpointed_at: dict[str, float] = {}
         self._known_tables: set[str] = set()
+        self._has_asset_columns = False
         super().__init__(base_dir)
 
     def has_table(self, table_name: str) -> bool:
@@ -98,39 +104,51 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
 
     def store_event_batch(self, events: Sequence["EventLogEntry"]) -> None:
         """Store events of one run: its own file in one transaction, the index in few."""
-        if len({event.run_id for event in events}) != 1:
+        run_ids = {event.run_id for event in events}
+        if len(run_ids) != 1:
             for event in events:
                 self.store_event(event)
             return
-        with self.run_connection(events[0].run_id) as connection:
-            for event in events:
-                connection.execute(self.prepare_insert_event(event))
-        asset_events = [event for event in events if _is_of(event, ASSET_EVENTS)]
-        if asset_events:
-            with self.index_connection() as connection:
-                self._index_asset_events(connection, asset_events)
-        for event in events:
+        # Written once and stored twice: turning an event into text costs more than storing it.
+        rows = [self._event_to_row(event) for event in events]
+        with self.run_connection(run_ids.pop()) as connection:
+            connection.execute(SqlEventLogStorageTable.insert(), rows)
+        indexed = [at for at, event in enumerate(events) if _is_of(event, _INDEXED)]
+        if not indexed:
+            return
+        with self.index_connection() as connection:
+            ids = _insert(connection, [rows[at] for at in indexed])
+            numbered = [(events[at], event_id) for at, event_id in zip(indexed, ids, strict=True)]
+            self._index_assets(
+                connection, [pair for pair in numbered if _is_of(pair[0], ASSET_EVENTS)]
+            )
+        for event, event_id in numbered:
             if _is_of(event, ASSET_CHECK_EVENTS):
-                with self.index_connection() as connection:
-                    event_id = self._insert(connection, event)
                 self.store_asset_check_event(event, event_id)
-            elif _is_of(event, set(EVENT_TYPE_TO_PIPELINE_RUN_STATUS)):
-                with self.index_connection() as connection:
-                    self._insert(connection, event)
 
-    def _index_asset_events(
-        self, connection: Connection, events: Sequence["EventLogEntry"]
+    def _index_assets(
+        self, connection: Connection, numbered: Sequence[tuple["EventLogEntry", int]]
     ) -> None:
-        ids = [self._insert(connection, event) for event in events]
+        if not numbered:
+            return
+        events, ids = zip(*numbered, strict=True)
         self._store_asset_event_tags(connection, events, ids)
-        for event, event_id in zip(events, ids, strict=True):
-            self._store_asset_event(connection, event, event_id)
+        # An asset's row keeps its latest event of each kind: the ones before would be overwritten.
+        latest = {
+            (event.dagster_event.asset_key, event.dagster_event.event_type_value): at
+            for at, event in enumerate(events)
+        }
+        for at in sorted(latest.values()):
+            self._store_asset_event(connection, events[at], ids[at])
 
-    def _insert(self, connection: Connection, event: "EventLogEntry") -> int:
-        key = connection.execute(self.prepare_insert_event(event)).inserted_primary_key
-        if key is None:
-            raise RuntimeError("SQLite gave no id for an event it stored")
-        return int(key[0])
+    def _has_asset_key_index_cols_on_connection(self, conn: Connection) -> bool:
+        if not self._has_asset_columns:
+            self._has_asset_columns = super()._has_asset_key_index_cols_on_connection(conn)
+        return self._has_asset_columns
+
+    def store_asset_check_event(self, event: "EventLogEntry", event_id: int | None) -> None:
+        """Store a check's plan or verdict in the table of checks; see `whole_range`."""
+        super().store_asset_check_event(whole_range(event), event_id)
 
     def wipe(self) -> None:
         """Delete everything, connections first."""
@@ -143,6 +161,29 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
             while self._engines:
                 self._engines.popitem()[1].dispose()
         super().dispose()
+
+
+def whole_range(event: "EventLogEntry") -> "EventLogEntry":
+    """Take the partitions from the plan of a check; anything else stays as it is.
+
+    A check judges a range as one and reports no partition. Dagster would note the plan once a
+    partition, 14 kB each with all holidays in it, and no verdict ever settles those notes.
+    """
+    inner = event.dagster_event
+    planned = inner.event_specific_data if inner is not None else None
+    if inner is None or not isinstance(planned, AssetCheckEvaluationPlanned):
+        return event
+    whole = AssetCheckEvaluationPlanned(
+        asset_key=planned.asset_key, check_name=planned.check_name, partitions_subset=None
+    )
+    return event._replace(dagster_event=inner._replace(event_specific_data=whole))
+
+
+def _insert(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Insert into the index; give the ids in the order of `rows`."""
+    table = SqlEventLogStorageTable
+    statement = table.insert().returning(table.c.id, sort_by_parameter_order=True)
+    return [int(row[0]) for row in connection.execute(statement, rows)]
 
 
 def _is_of(event: "EventLogEntry", kinds: Set["DagsterEventType"]) -> bool:

@@ -82,9 +82,9 @@ class StateStorage(DagsterStorage, ConfigurableClass):
         url = current_settings().dagster_database_url
         if url is None:
             return PooledSqliteStorage.from_local(str(dagster_dir()), inst_data=inst_data)
-        from dagster_postgres.storage import DagsterPostgresStorage
+        from market_pipeline.instance.postgres import RangePostgresStorage
 
-        return DagsterPostgresStorage(url.get_secret_value(), inst_data=inst_data)
+        return RangePostgresStorage(url.get_secret_value(), inst_data=inst_data)
 
 
 class StateArtifacts(LocalArtifactStorage):
