@@ -5,7 +5,6 @@ shows in the Dagster UI like any other.
 """
 
 import os
-import socket
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,17 +13,16 @@ from datetime import date
 from pathlib import Path
 
 import dagster as dg
-import psutil
 
 from market_pipeline.automation.jobs import NEWS_GROUPS, SESSION_GROUPS, range_tags
 from market_pipeline.definitions import build_defs
 from market_pipeline.domain.errors import InputError
 from market_pipeline.domain.sessions import NEW_YORK, TradingCalendar
+from market_pipeline.operations.dead_runs import PROCESS_TAG, bury_dead_runs, process_mark
 from market_pipeline.partitions import date_key, latest_session
 from market_pipeline.resources import utc_now
 from market_pipeline.settings import Settings, current_settings, project_root
 
-PROCESS_TAG = "market_pipeline/process"
 EVENT_BATCH = "100"
 
 Progress = Callable[[str], None]
@@ -108,38 +106,6 @@ def dagster_instance() -> Iterator[dg.DagsterInstance]:
         yield instance
 
 
-def bury_dead_runs(instance: dg.DagsterInstance, progress: Progress = lambda line: None) -> int:
-    """Mark runs that this command started, and that died with their process, as failed.
-
-    Only runs of this machine whose process is gone are touched. Gives how many.
-    """
-    alive = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING])
-    dead = [
-        run
-        for run in instance.get_runs(alive)
-        if PROCESS_TAG in run.tags and not _is_running(run.tags[PROCESS_TAG])
-    ]
-    for run in dead:
-        instance.report_run_failed(run, "the process that ran it is gone")
-        progress(f"run {run.run_id[:8]} had died with its process: marked as failed")
-    return len(dead)
-
-
-def _process_mark() -> str:
-    own = psutil.Process()
-    return f"{socket.gethostname()}|{own.pid}|{own.create_time():.2f}"
-
-
-def _is_running(mark: str) -> bool:
-    host, pid, created = mark.rsplit("|", 2)
-    if host != socket.gethostname():
-        return True
-    try:
-        return f"{psutil.Process(int(pid)).create_time():.2f}" == created
-    except psutil.NoSuchProcess:
-        return False
-
-
 def _selected(defs: dg.Definitions, select: Sequence[str]) -> dict[dg.AssetKey, str]:
     graph = defs.resolve_asset_graph()
     known = {key: graph.get(key).group_name for key in graph.materializable_asset_keys}
@@ -199,7 +165,7 @@ def _run(
         run_id=run_id,
         # The whole job is asked for as such: naming its assets would leave its checks out.
         asset_selection=None if is_whole else list(assets),
-        tags={**range_tags(date_key(first), date_key(last)), PROCESS_TAG: _process_mark()},
+        tags={**range_tags(date_key(first), date_key(last)), PROCESS_TAG: process_mark()},
         run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         raise_on_error=False,
     )
