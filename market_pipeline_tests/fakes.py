@@ -93,13 +93,13 @@ class FakeOptions:
         if self.fails:
             raise self.fails[0]
         rows = [self._row(contract, day, "daily_bar") for day in CALENDAR.sessions(first, last)]
-        return FetchedFrame(_option_frame(rows))
+        return FetchedFrame(option_frame(rows))
 
     def chain(self, underlying: str, session: date) -> FetchedFrame:
         self.asked.append(f"chain:{underlying}")
         if self.fails:
             raise self.fails[0]
-        return FetchedFrame(_option_frame([]))
+        return FetchedFrame(option_frame([]))
 
     def _row(self, contract: str, session: date, kind: str) -> dict[str, object]:
         terms = parse_occ(contract)
@@ -118,7 +118,8 @@ class FakeOptions:
         }
 
 
-def _option_frame(rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
+def option_frame(rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
+    """Build a frame of `OPTION_COLUMNS`; what the rows leave out is missing."""
     frame = pd.DataFrame(list(rows), columns=list(OPTION_COLUMNS))
     dates = ("session_date", "expiration_date")
     numbers = OPTION_COLUMNS[7:18]

@@ -10,7 +10,13 @@ from market_pipeline.assets.framework import COLLECTION_RETRIES, Work, stored_as
 from market_pipeline.domain.books import STOCK
 from market_pipeline.domain.errors import VendorError
 from market_pipeline.domain.headlines import derive_headlines, merge_raw, raw_frame
-from market_pipeline.domain.ports import Clock, CollectedBatch, FetchLog, HeadlineSource
+from market_pipeline.domain.ports import (
+    Clock,
+    CollectedBatch,
+    FetchedNews,
+    FetchLog,
+    HeadlineSource,
+)
 from market_pipeline.domain.sessions import TradingCalendar
 from market_pipeline.domain.universe import build_universe
 from market_pipeline.io_managers import Derived
@@ -47,7 +53,7 @@ def define_raw(days: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition:
         with working(context) as work:
             symbols = _symbols_of_interest(warehouse, calendar, clock)
             if symbols:
-                batch = _joined(warehouse, _fetch(work, finviz, symbols, clock))
+                batch = _joined(warehouse, _fetch(work, warehouse, finviz, symbols, clock))
                 counts = warehouse.commit_batch(RAW, batch)
                 work.report(
                     symbols=len(symbols), rows_inserted=counts.inserted,
@@ -99,21 +105,30 @@ def _symbols_of_interest(
     return sorted(universe.loc[universe["asset_class"] == STOCK, "symbol"])
 
 
-def _fetch(work: Work, source: HeadlineSource, symbols: list[str], clock: Clock) -> CollectedBatch:
+def _fetch(
+    work: Work, warehouse: Warehouse, source: HeadlineSource, symbols: list[str], clock: Clock
+) -> CollectedBatch:
     """Collect once; a failure leaves its row in the fetch log and is raised for the retry."""
     began = clock()
+    error: VendorError | None = None
+    news = FetchedNews(())
     try:
         news = source.headlines(symbols)
-    except VendorError as error:
-        work.log.warning("fetch_failed", vendor=error.vendor, kind=error.kind, detail=error.detail)
-        raise
+    except VendorError as raised:
+        error = raised
     now = clock()
     log = FetchLog(
         asset=RAW, subject=f"{len(symbols)} symbols", source=source.name, started_at=began,
-        response_ms=(now - began).total_seconds() * 1000, is_success=True,
-        rows=len(news.items), run_id=work.run_id,
+        response_ms=(now - began).total_seconds() * 1000, is_success=error is None,
+        rows=len(news.items), error_kind=error.kind if error else None,
+        error_detail=error.detail[:500] if error else None, run_id=work.run_id,
     )  # fmt: skip
-    return CollectedBatch(raw_frame(news.items, now), news.rejected, log=(log,))
+    batch = CollectedBatch(raw_frame(news.items, now), news.rejected, log=(log,))
+    if error is not None:
+        warehouse.commit_batch(RAW, batch)
+        work.log.warning("fetch_failed", vendor=error.vendor, kind=error.kind, detail=error.detail)
+        raise error
+    return batch
 
 
 def _joined(warehouse: Warehouse, batch: CollectedBatch) -> CollectedBatch:

@@ -1,7 +1,7 @@
 """Option quotes: what Polygon says of the contracts in the universe."""
 
-from collections.abc import Mapping
-from datetime import date
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 
 import dagster as dg
 import pandas as pd
@@ -11,13 +11,14 @@ from market_pipeline.assets.framework import COLLECTION_RETRIES, Work, stored_as
 from market_pipeline.domain.books import OPTION
 from market_pipeline.domain.collection import Gap, answered_until, plan_gaps
 from market_pipeline.domain.errors import NotEntitled
-from market_pipeline.domain.ports import Clock, CollectedBatch, Coverage, FetchedFrame, OptionSource
+from market_pipeline.domain.ports import Clock, CollectedBatch, Coverage, OptionSource, Rejected
 from market_pipeline.domain.sessions import TradingCalendar
 from market_pipeline.settings import Settings
 from market_pipeline.warehouse import Warehouse
 
 TABLE = "option_quotes"
 _CHAIN = "chain:"
+_KEY = ["session_date", "symbol"]
 
 
 def define(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition:
@@ -43,15 +44,17 @@ def define(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition
         """Quotes of every option contract of the universe, as Polygon tells them.
 
         Grain: one row a session and contract (compact OCC symbol). Source: Polygon; the past by
-        daily bars of each contract, the latest session by the chain, with quote and greeks. Fresh:
-        hours after the close. Without a key nothing is fetched, and positions stay unpriced.
+        daily bars of each contract, the latest session by the chain, with quote and greeks (not
+        while the market is open). Fresh: hours after the close. Without a key nothing is fetched,
+        and positions stay unpriced.
         """
         with working(context) as work:
             contracts = symbol_universe[symbol_universe["asset_class"] == OPTION]
             covered = warehouse.coverage(TABLE)
             bars = plan_gaps(_wanted(contracts), covered, clock())
-            chains = _chains(contracts, covered, calendar.last_completed(clock()))
-            fetch = _QuoteFetch(polygon, calendar, clock, set(contracts["symbol"]))
+            chains = _chains(contracts, covered, calendar, clock())
+            quoted = _quoted(warehouse, bars)
+            fetch = _QuoteFetch(polygon, calendar, clock, set(contracts["symbol"]), quoted)
             reports = [
                 collect(
                     work, warehouse, TABLE, gaps, fetch,
@@ -74,45 +77,79 @@ def _wanted(contracts: pd.DataFrame) -> dict[str, tuple[date, date]]:
     }
 
 
-def _chains(contracts: pd.DataFrame, covered: Mapping[str, Coverage], latest: date) -> list[Gap]:
-    """List the underlyings whose present chain tells of the latest completed session."""
+def _chains(
+    contracts: pd.DataFrame,
+    covered: Mapping[str, Coverage],
+    calendar: TradingCalendar,
+    now: datetime,
+) -> list[Gap]:
+    """List the underlyings whose present chain tells of the latest completed session.
+
+    None while the market is open: quotes of today's noon are not yesterday's close. A gap begins
+    where the subject is known from, so that its coverage stays one range.
+    """
+    if calendar.is_open(now):
+        return []
+    latest = calendar.last_completed(now)
     current = contracts[contracts["session_date"] == pd.Timestamp(latest)]
-    return [
-        Gap(subject, latest, latest)
-        for subject in sorted(_CHAIN + name for name in set(current["underlying"]))
-        if subject not in covered or covered[subject].last_date < latest
-    ]
+    gaps = []
+    for subject in sorted(_CHAIN + name for name in set(current["underlying"])):
+        known = covered.get(subject)
+        if known is None:
+            gaps.append(Gap(subject, latest, latest))
+        elif known.last_date < latest:
+            gaps.append(Gap(subject, known.last_date, latest))
+    return gaps
+
+
+def _quoted(warehouse: Warehouse, gaps: Sequence[Gap]) -> pd.DataFrame:
+    """Read the sessions and contracts of `gaps` that a chain has told of already."""
+    return warehouse.read(
+        TABLE,
+        first=min((gap.first for gap in gaps), default=date.max),
+        symbols=[gap.subject for gap in gaps],
+        columns=_KEY,
+        where={"quote_kind": "snapshot"},
+    )
 
 
 class _QuoteFetch:
-    """Fetches a contract's daily bars, or an underlying's chain, narrowed to our contracts."""
+    """Fetches a contract's daily bars, or an underlying's chain, narrowed to our contracts.
+
+    A bar never replaces a quote of the chain (`quoted`): it knows a last trade only.
+    """
 
     def __init__(
-        self, source: OptionSource, calendar: TradingCalendar, clock: Clock, contracts: set[str]
+        self,
+        source: OptionSource,
+        calendar: TradingCalendar,
+        clock: Clock,
+        contracts: set[str],
+        quoted: pd.DataFrame,
     ) -> None:
         self._source, self._calendar, self._clock = source, calendar, clock
-        self._contracts = contracts
+        self._contracts, self._quoted = contracts, pd.MultiIndex.from_frame(quoted)
 
     def __call__(self, gap: Gap) -> CollectedBatch:
         if gap.subject.startswith(_CHAIN):
-            fetched = self._source.chain(gap.subject.removeprefix(_CHAIN), gap.first)
-            kept = fetched.frame[fetched.frame["symbol"].isin(self._contracts)]
-            return self._batch(gap, FetchedFrame(kept, fetched.rejected), gap.last)
+            fetched = self._source.chain(gap.subject.removeprefix(_CHAIN), gap.last)
+            is_ours = fetched.frame["symbol"].isin(self._contracts)
+            return self._batch(gap, fetched.frame[is_ours], fetched.rejected, gap.last)
         fetched = self._source.daily_bars(gap.subject, gap.first, gap.last)
         delivered = [day.date() for day in fetched.frame["session_date"]]
         until = answered_until(delivered, gap, self._calendar, self._clock())
-        return self._batch(gap, fetched, until)
+        is_quoted = pd.MultiIndex.from_frame(fetched.frame[_KEY]).isin(self._quoted)
+        return self._batch(gap, fetched.frame[~is_quoted], fetched.rejected, until)
 
-    def _batch(self, gap: Gap, fetched: FetchedFrame, until: date | None) -> CollectedBatch:
+    def _batch(
+        self, gap: Gap, frame: pd.DataFrame, rejected: tuple[Rejected, ...], until: date | None
+    ) -> CollectedBatch:
         now, name = self._clock(), self._source.name
-        frame = fetched.frame.assign(source=name, fetched_at=pd.Timestamp(now))
-        first = until if gap.subject.startswith(_CHAIN) else gap.first
-        coverage = (
-            (Coverage(TABLE, gap.subject, first, until, name, now),)
-            if first is not None and until is not None
-            else ()
+        frame = frame.assign(source=name, fetched_at=pd.Timestamp(now))
+        known = (
+            () if until is None else (Coverage(TABLE, gap.subject, gap.first, until, name, now),)
         )
-        return CollectedBatch(frame, fetched.rejected, coverage)
+        return CollectedBatch(frame, rejected, known)
 
 
 def _report(

@@ -15,8 +15,6 @@ from market_pipeline.settings import current_settings
 from market_pipeline.warehouse import Warehouse
 from market_pipeline_tests.fakes import FakeClock, FakeHeadlines, FakeOptions, FakePrices
 
-FIRST_SESSION = date(2026, 6, 1)
-
 
 @dataclass
 class Graph:
@@ -30,12 +28,9 @@ class Graph:
     instance: dg.DagsterInstance = field(default_factory=dg.DagsterInstance.ephemeral)
 
     def definitions(self) -> dg.Definitions:
-        """Build the definitions with the fakes in place.
-
-        Partitions start late: Dagster lists all of them for every check of a run.
-        """
+        """Build the definitions with the fakes in place."""
         return build_defs(
-            current_settings().model_copy(update={"first_session": FIRST_SESSION}),
+            current_settings(),
             resources={
                 "warehouse": plain(self.warehouse),
                 "yahoo": plain(self.prices),

@@ -1,0 +1,220 @@
+"""What is asked of the option vendor, and which of its two answers a quote is kept from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from market_pipeline.domain.books import Position
+from market_pipeline.domain.errors import NotEntitled, Unavailable
+from market_pipeline.domain.ports import FetchedFrame, Rejected
+from market_pipeline.domain.symbols import parse_occ
+from market_pipeline.warehouse import Warehouse
+from market_pipeline_tests.assets.conftest import bars_of, book_of, stock
+from market_pipeline_tests.assets.graph import Graph, failed_steps
+from market_pipeline_tests.fakes import FakeOptions, option_frame
+
+MONDAY, TUESDAY, WEDNESDAY, THURSDAY, FRIDAY = (date(2026, 11, day) for day in range(16, 21))
+IMPORTED = datetime(2026, 10, 30, 22, tzinfo=UTC)
+CALL, PUT = "AAPL280121C00300000", "KO270115P00060000"
+COLLECTED = ("symbol_universe", "option_quotes")
+
+
+def evening(day: date) -> datetime:
+    """Give an instant after the close of `day` and before anything else happens."""
+    return datetime(day.year, day.month, day.day, 23, 30, tzinfo=UTC)
+
+
+def option(number: int, occ: str, quantity: int = 1) -> Position:
+    """Make a lot of an option held since before every test's range."""
+    terms = parse_occ(occ)
+    assert terms is not None
+    return Position(
+        position_no=number, symbol=occ, asset_class="option", quantity=Decimal(quantity),
+        entry_price_usd=Decimal("4.20"), entry_date=date(2026, 4, 20), multiplier=100,
+        underlying=terms.underlying, strike_usd=terms.strike_usd,
+        expiration_date=terms.expiration_date, option_type=terms.option_type,
+    )  # fmt: skip
+
+
+@dataclass
+class QuotedOptions(FakeOptions):
+    """A source whose chain quotes some contracts: bid and ask around a price of their own."""
+
+    quoted: Mapping[str, float] = field(default_factory=dict)
+    rejects: tuple[Rejected, ...] = ()
+    chain_fails: list[Exception] = field(default_factory=list)
+
+    def chain(self, underlying: str, session: date) -> FetchedFrame:
+        self.asked.append(f"chain:{underlying}")
+        if self.chain_fails:
+            raise self.chain_fails.pop(0)
+        rows = [
+            {
+                **self._row(contract, session, "snapshot"),
+                "bid": price - 0.5, "ask": price + 0.5, "delta": 0.4,
+            }
+            for contract, price in self.quoted.items()
+            if contract.startswith(underlying)
+        ]  # fmt: skip
+        return FetchedFrame(option_frame(rows), self.rejects)
+
+
+@pytest.fixture
+def graph(state_dir: Path, warehouse: Warehouse) -> Graph:
+    """Give the graph over a book of a call and a put, on Friday evening."""
+    assert state_dir
+    warehouse.import_book(
+        book_of(stock(1, "AAPL"), option(2, CALL, 2), option(3, PUT, -3)), IMPORTED
+    )
+    options = QuotedOptions(quoted={CALL: 8.0, PUT: 2.0, "AAPL280121C00999000": 0.25})
+    made = Graph(warehouse, bars_of("AAPL", "KO", "SPY", "TLT"), options=options)
+    made.clock.now = evening(FRIDAY)
+    return made
+
+
+def quotes(graph: Graph) -> dict[tuple[date, str], str]:
+    """Give the kind of each stored quote by session and contract."""
+    rows = graph.warehouse.read("option_quotes")
+    return {
+        (day.date(), symbol): kind
+        for day, symbol, kind in zip(
+            rows["session_date"], rows["symbol"], rows["quote_kind"], strict=True
+        )
+    }
+
+
+def test_the_latest_session_is_quoted_by_the_chain_and_the_past_by_bars(graph: Graph) -> None:
+    """Bars are asked once a contract, chains once an underlying; the chain's quote wins."""
+    assert graph.run(WEDNESDAY, FRIDAY, only=COLLECTED).success
+    assert sorted(graph.options.asked) == [CALL, PUT, "chain:AAPL", "chain:KO"]
+    expected = {
+        (day, contract): "snapshot" if day == FRIDAY else "daily_bar"
+        for day in (WEDNESDAY, THURSDAY, FRIDAY)
+        for contract in (CALL, PUT)
+    }
+    assert quotes(graph) == expected
+
+
+def test_a_chain_is_narrowed_to_the_contracts_of_the_universe(graph: Graph) -> None:
+    """Thousands of strikes are told; those held are kept."""
+    assert graph.run(FRIDAY, only=COLLECTED).success
+    assert set(graph.warehouse.read("option_quotes")["symbol"]) == {CALL, PUT}
+
+
+def test_an_option_is_valued_at_the_middle_of_its_quote(graph: Graph) -> None:
+    """Through the whole graph: 2 calls at 8.00 and 3 short puts at 2.00, 100 shares each."""
+    assert graph.run(FRIDAY).success
+    held = graph.warehouse.read("portfolio_positions", first=FRIDAY)
+    values = dict(zip(held["symbol"], held["market_value_usd"], strict=True))
+    assert values[CALL] == Decimal(1600)
+    assert values[PUT] == Decimal(-600)
+    cached = graph.warehouse.read("market_data_cache", symbols=[CALL])
+    assert cached["price_kind"].tolist() == ["mid"]
+
+
+def test_a_chain_is_asked_for_once_a_session(graph: Graph) -> None:
+    """Running the session again asks for nothing; the next one asks anew."""
+    graph.clock.now = evening(THURSDAY)
+    assert graph.run(THURSDAY, only=COLLECTED).success
+    graph.options.asked.clear()
+    assert graph.run(THURSDAY, only=COLLECTED).success
+    assert graph.options.asked == []
+    graph.clock.now = evening(FRIDAY)
+    assert graph.run(FRIDAY, only=COLLECTED).success
+    assert sorted(graph.options.asked) == [CALL, PUT, "chain:AAPL", "chain:KO"]
+
+
+def test_a_past_range_asks_for_no_chain(graph: Graph) -> None:
+    """The chain tells of the present: a backfill of last week is bars only."""
+    assert graph.run(MONDAY, TUESDAY, only=COLLECTED).success
+    assert sorted(graph.options.asked) == [CALL, PUT]
+
+
+def test_while_the_market_is_open_the_chain_tells_of_no_session(graph: Graph) -> None:
+    """Friday noon's quotes are not Thursday's close: they are not asked for, bars are."""
+    graph.clock.now = datetime(2026, 11, 20, 17, 0, tzinfo=UTC)
+    assert graph.run(THURSDAY, only=COLLECTED).success
+    assert sorted(graph.options.asked) == [CALL, PUT]
+
+
+def test_a_quote_of_the_chain_is_not_replaced_by_a_later_bar(graph: Graph) -> None:
+    """Friday's run asks bars from Thursday on; Thursday keeps its bid, ask and delta."""
+    graph.clock.now = evening(THURSDAY)
+    assert graph.run(THURSDAY, only=COLLECTED).success
+    kept = graph.warehouse.read("option_quotes", last=THURSDAY)
+    assert kept["bid"].tolist() == [7.5, 1.5]
+    graph.clock.now = evening(FRIDAY)
+    assert graph.run(FRIDAY, only=COLLECTED).success
+    pd.testing.assert_frame_equal(graph.warehouse.read("option_quotes", last=THURSDAY), kept)
+    assert set(quotes(graph).values()) == {"snapshot"}
+
+
+def test_after_weeks_of_rest_the_chain_is_asked_for_again(graph: Graph) -> None:
+    """A pipeline that stood still from the 2nd to the 20th goes on."""
+    graph.clock.now = evening(date(2026, 11, 2))
+    assert graph.run(date(2026, 11, 2), only=COLLECTED).success
+    graph.clock.now = evening(FRIDAY)
+    result = graph.run(FRIDAY, only=COLLECTED)
+    assert failed_steps(result) == []
+    assert graph.options.asked.count("chain:AAPL") == 2
+    assert quotes(graph)[FRIDAY, CALL] == "snapshot"
+
+
+def test_an_expired_contract_is_not_asked_for(graph: Graph) -> None:
+    """On its last day a contract is asked for; afterwards neither it nor its chain is."""
+    expired = option(2, "KO261118C00060000")
+    graph.warehouse.import_book(book_of(stock(1, "AAPL"), expired), IMPORTED)
+    graph.clock.now = evening(WEDNESDAY)
+    assert graph.run(WEDNESDAY, only=COLLECTED).success
+    assert sorted(graph.options.asked) == ["KO261118C00060000", "chain:KO"]
+    graph.options.asked.clear()
+    graph.clock.now = evening(FRIDAY)
+    assert graph.run(THURSDAY, FRIDAY, only=COLLECTED).success
+    assert graph.options.asked == []
+
+
+def test_books_without_options_ask_for_nothing(graph: Graph) -> None:
+    """No contract, no request; the graph goes on to the snapshots."""
+    graph.warehouse.import_book(book_of(stock(1, "AAPL")), IMPORTED)
+    assert graph.run(FRIDAY).success
+    assert graph.options.asked == []
+    assert graph.warehouse.count("portfolio_snapshots") == 1
+
+
+def test_a_plan_without_chains_leaves_the_bars(graph: Graph) -> None:
+    """Where only the chain is refused, the position is valued at its last trade."""
+    assert isinstance(graph.options, QuotedOptions)
+    graph.options.chain_fails = [NotEntitled("fake", "chain", "plan")] * 2
+    assert graph.run(FRIDAY).success
+    assert set(quotes(graph).values()) == {"daily_bar"}
+    cached = graph.warehouse.read("market_data_cache", symbols=[CALL])
+    assert cached["price_kind"].tolist() == ["last"]
+    log = graph.warehouse.read("enrichment_fetch_log", where={"error_kind": "not_entitled"})
+    assert sorted(log["subject"]) == ["chain:AAPL", "chain:KO"]
+
+
+def test_a_chain_that_fails_is_asked_for_by_the_retry_alone(graph: Graph) -> None:
+    """What was answered is not asked for again."""
+    assert isinstance(graph.options, QuotedOptions)
+    graph.options.chain_fails = [Unavailable("fake", "chain", "HTTP 503")]
+    assert graph.run(FRIDAY, only=COLLECTED).success
+    assert graph.options.asked.count(CALL) == graph.options.asked.count(PUT) == 1
+    assert sum(asked.startswith("chain:") for asked in graph.options.asked) == 3
+    assert set(quotes(graph).values()) == {"snapshot"}
+
+
+def test_a_rejected_quote_is_kept_with_its_reason(graph: Graph) -> None:
+    """What the vendor sent and cannot be used stands in quarantine, under the asset's name."""
+    bad = Rejected(CALL, FRIDAY, "bad_value", "bid -1", "a price is not negative")
+    assert isinstance(graph.options, QuotedOptions)
+    graph.options = replace(graph.options, rejects=(bad,))
+    assert graph.run(FRIDAY, only=COLLECTED).success
+    found = graph.warehouse.read("quarantine", where={"asset": "option_quotes"})
+    assert found[["symbol", "rule", "severity"]].values.tolist() == [
+        [CALL, "bad_value", "rejected"]
+    ]
