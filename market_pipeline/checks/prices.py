@@ -1,6 +1,7 @@
 """Are the prices there, and can they be right?"""
 
 import dagster as dg
+import numpy as np
 import pandas as pd
 
 from market_pipeline.checks.framework import Scope, Verdict, check, shown
@@ -19,7 +20,8 @@ def _cover(scope: Scope) -> Verdict:
     coverage = scope.warehouse.coverage(BARS)
     unknown = {s for s, known in coverage.items() if known.outcome == UNKNOWN_SYMBOL}
     priced = _pairs(scope.rows(CACHE, "session_date", "symbol"))
-    expected = stocks[~stocks["symbol"].isin(unknown) & _is_listed(scope, stocks)]
+    is_listed = _is_listed(scope, stocks)
+    expected = stocks[~stocks["symbol"].isin(unknown) & is_listed]
     has_price = _pairs(expected).isin(priced)
     by_session = has_price.groupby(expected["session_date"])
     share, lacking = by_session.mean(), by_session.size() - by_session.sum()
@@ -33,9 +35,13 @@ def _cover(scope: Scope) -> Verdict:
         said += f"; too few on {shown([day.date().isoformat() for day in thin])}"
     missing = sorted(set(expected.loc[~has_price, "symbol"]))
     in_play = sorted(unknown & set(stocks["symbol"]))
+    young = sorted(set(stocks.loc[~is_listed, "symbol"]))
     return Verdict(
         not len(thin), said,
-        {"worst_share": worst, "missing": shown(missing), "unknown_symbols": shown(in_play)},
+        {
+            "worst_share": worst, "missing": shown(missing), "unknown_symbols": shown(in_play),
+            "not_yet_listed": shown(young),
+        },
     )  # fmt: skip
 
 
@@ -59,7 +65,7 @@ def _no_impossible(scope: Scope) -> Verdict:
     """Look at the cache itself, not at the rules that made it."""
     rows = scope.rows(CACHE, "session_date", "symbol", "price_usd", "high", "low", "volume")
     is_bad = (
-        ~(rows["price_usd"] > 0)
+        ~(np.isfinite(rows["price_usd"]) & (rows["price_usd"] > 0))
         | (rows["high"] < rows["low"])
         | (rows["volume"] < 0)
         | ~rows["session_date"].dt.date.isin(scope.calendar.sessions(scope.first, scope.last))
@@ -71,8 +77,9 @@ def _no_impossible(scope: Scope) -> Verdict:
 
 
 def _few_doubts(scope: Scope) -> Verdict:
-    """Count what was refused or flagged in the range."""
-    doubts = scope.rows("quarantine", "row_date", "symbol", "rule", "severity", asset=CACHE)
+    """Count what was refused or flagged in the range: as it came, and when it was judged."""
+    assets = (BARS, QUOTES, CACHE)
+    doubts = scope.rows("quarantine", "row_date", "symbol", "rule", "severity", asset=assets)
     rejected = int((doubts["severity"] == REJECTED).sum())
     flagged = int((doubts["severity"] == FLAGGED).sum())
     rules = ", ".join(f"{rule} {n}" for rule, n in doubts["rule"].value_counts().items())

@@ -1,0 +1,432 @@
+"""Every check on data that is right and on data that is not, in each scope it may be asked in."""
+
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+import pytest
+
+from market_pipeline.domain.ports import ComputeNote
+from market_pipeline.domain.quarantine import FINDING_COLUMNS
+from market_pipeline.warehouse import Warehouse
+from market_pipeline_tests.assets.conftest import bars_of
+from market_pipeline_tests.assets.graph import Graph
+from market_pipeline_tests.assets.test_options import CALL
+from market_pipeline_tests.checks.conftest import (
+    FRIDAY,
+    IMPORTED,
+    MONDAY,
+    THURSDAY,
+    TUESDAY,
+    WEDNESDAY,
+    WEEK,
+    Court,
+    Span,
+    said,
+)
+
+Change = Callable[[pd.DataFrame], pd.DataFrame]
+ERROR, WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
+
+COVER = "market_data_cache.prices_cover_the_universe"
+IMPOSSIBLE = "market_data_cache.no_impossible_bar"
+DOUBTS = "market_data_cache.nothing_in_quarantine"
+OPTIONS = "market_data_cache.options_are_priced"
+BOUNDS = "factor_exposures.exposures_are_in_bounds"
+FACTORS = "factor_exposures.every_factor_was_measured"
+DAYS = "headlines.headlines_stand_on_their_day"
+HASHES = "headlines.headlines_keys_are_unique"
+EVERY_BOOK = "portfolio_snapshots.every_portfolio_has_a_snapshot"
+ADD_UP = "portfolio_snapshots.snapshots_add_up"
+ROLL = "portfolio_snapshots.snapshots_reconcile_with_the_session_before"
+PRICED = "portfolio_snapshots.every_position_is_priced"
+
+
+def on(frame: pd.DataFrame, day: date, column: str = "session_date") -> "pd.Series[bool]":
+    """Mark the rows of a day."""
+    return frame[column] == pd.Timestamp(day)
+
+
+def without(day: date, column: str = "session_date") -> Change:
+    """Leave a day out."""
+    return lambda frame: frame[~on(frame, day, column)]
+
+
+def put(column: str, value: Any, day: date, **where: object) -> Change:
+    """Write `value` into the rows of a day, narrowed by equality."""
+
+    def change(frame: pd.DataFrame) -> pd.DataFrame:
+        rows = on(frame, day)
+        for name, wanted in where.items():
+            rows &= frame[name] == wanted
+        assert rows.any()
+        frame.loc[rows, column] = value
+        return frame
+
+    return change
+
+
+def moved(column: str, amount: str, day: date) -> Change:
+    """Add an exact amount to a column on a day."""
+
+    def change(frame: pd.DataFrame) -> pd.DataFrame:
+        rows = on(frame, day)
+        frame.loc[rows, column] = [value + Decimal(amount) for value in frame.loc[rows, column]]
+        return frame
+
+    return change
+
+
+@dataclass(frozen=True)
+class Case:
+    """A spoilt table, the check that must notice, and what it must say."""
+
+    check: str
+    table: str
+    change: Change
+    says: str
+    evidence: dict[str, object] = field(default_factory=dict)
+    severity: dg.AssetCheckSeverity = ERROR
+
+
+SPOILT = {
+    "the universe of a session is gone": Case(
+        "symbol_universe.symbol_universe_is_not_empty", "symbol_universe", without(THURSDAY),
+        "none on 2026-11-19", {"empty_days": 1},
+    ),
+    "the bars of a session are gone": Case(
+        "equity_bars.equity_bars_is_not_empty", "equity_bars", without(WEDNESDAY),
+        "none on 2026-11-18", {"empty_days": 1},
+    ),
+    "the prices of a session are gone": Case(
+        "market_data_cache.market_data_cache_is_not_empty", "market_data_cache", without(FRIDAY),
+        "none on 2026-11-20", {"empty_days": 1},
+    ),
+    "the exposures of a session are gone": Case(
+        "factor_exposures.factor_exposures_is_not_empty", "symbol_factor_exposures",
+        without(MONDAY), "none on 2026-11-16", {"empty_days": 1}, WARN,
+    ),
+    "the metrics of a session are gone": Case(
+        "symbol_daily_metrics.symbol_daily_metrics_is_not_empty", "symbol_daily_metrics",
+        without(MONDAY), "none on 2026-11-16", {"empty_days": 1},
+    ),
+    "no news at all was collected": Case(
+        "finviz_headlines.finviz_headlines_is_not_empty", "finviz_headlines",
+        lambda frame: frame[:0], "0 rows on 0 days", {"rows": 0}, WARN,
+    ),
+    "no headline at all was made": Case(
+        "headlines.headlines_is_not_empty", "headlines",
+        lambda frame: frame[:0], "0 rows on 0 days", {"rows": 0}, WARN,
+    ),
+    "a headline stands on the wrong day": Case(
+        DAYS, "headlines",
+        lambda frame: frame.assign(published_date=pd.Timestamp(TUESDAY)),
+        "3 headlines, 3 on another day than their partition",
+    ),
+    "two stocks of five lack a price": Case(
+        COVER, "market_data_cache",
+        lambda frame: frame[~(on(frame, FRIDAY) & frame["symbol"].isin(["AAPL", "KO"]))],
+        "at worst 60.0% of a session's stocks have a price; too few on 2026-11-20",
+        {"missing": "AAPL, KO", "unknown_symbols": "NOSUCH", "not_yet_listed": "YOUNG"},
+    ),
+    "a negative price": Case(
+        IMPOSSIBLE, "market_data_cache", put("price_usd", -1.0, TUESDAY, symbol="KO"),
+        "27 prices, 1 impossible", {"impossible": "2026-11-17 KO"},
+    ),
+    "a price without end": Case(
+        IMPOSSIBLE, "market_data_cache", put("price_usd", float("inf"), TUESDAY, symbol="KO"),
+        "1 impossible", {"impossible": "2026-11-17 KO"},
+    ),
+    "a high below its low": Case(
+        IMPOSSIBLE, "market_data_cache", put("high", 0.5, TUESDAY, symbol="KO"), "1 impossible",
+    ),
+    "a negative volume": Case(
+        IMPOSSIBLE, "market_data_cache", put("volume", -5.0, TUESDAY, symbol="KO"), "1 impossible",
+    ),
+    "a contract without a price": Case(
+        OPTIONS, "market_data_cache",
+        lambda frame: frame[~(on(frame, TUESDAY) & (frame["symbol"] == CALL))],
+        "5 contract sessions, 1 without a price", {"missing": CALL}, WARN,
+    ),
+    "a beta beyond its cap": Case(
+        BOUNDS, "symbol_factor_exposures", put("beta", 5.1, TUESDAY, symbol="KO", factor="market"),
+        "1 betas and 0 R squared out of bounds", {"out_of_bounds": "KO"},
+    ),
+    "a beta without end": Case(
+        BOUNDS, "symbol_factor_exposures",
+        put("beta", float("-inf"), TUESDAY, symbol="KO", factor="market"), "1 betas",
+    ),
+    "an R squared above one": Case(
+        BOUNDS, "symbol_factor_exposures", put("r_squared", 1.01, TUESDAY, symbol="KO"),
+        "0 betas and 2 R squared out of bounds",
+    ),
+    "an R squared below nothing": Case(
+        BOUNDS, "symbol_factor_exposures", put("r_squared", -0.01, TUESDAY, symbol="KO"),
+        "0 betas and 2 R squared out of bounds",
+    ),
+    "a session without the book's snapshot": Case(
+        EVERY_BOOK, "portfolio_snapshots", without(THURSDAY), "1 portfolios, 1 lack sessions",
+        {"short": "small"},
+    ),
+    "equity that is not positions plus cash": Case(
+        ADD_UP, "portfolio_snapshots", moved("cash_usd", "0.01", WEDNESDAY),
+        "1 snapshots do not add up", {"wrong": "2026-11-18 small"},
+    ),
+    "net that is not long less short": Case(
+        ADD_UP, "portfolio_snapshots", moved("net_usd", "-0.0000000001", WEDNESDAY),
+        "1 snapshots do not add up", {"wrong": "2026-11-18 small"},
+    ),
+    "gross that is not long plus short": Case(
+        ADD_UP, "portfolio_snapshots", moved("gross_usd", "1", WEDNESDAY),
+        "1 snapshots do not add up",
+    ),
+    "a position that is gone": Case(
+        ADD_UP, "portfolio_positions",
+        lambda frame: frame[~(on(frame, TUESDAY) & (frame["symbol"] == "KO"))],
+        "1 snapshots do not add up", {"wrong": "2026-11-17 small"},
+    ),
+    "a position worth a cent more": Case(
+        ADD_UP, "portfolio_positions",
+        put("market_value_usd", Decimal("7.77"), TUESDAY, symbol="KO"),
+        "1 snapshots do not add up", {"wrong": "2026-11-17 small"},
+    ),
+    "P&L that does not explain the change": Case(
+        ROLL, "portfolio_snapshots", moved("daily_pnl_usd", "0.0000000001", WEDNESDAY),
+        "4 steps tested, 1 do not reconcile", {"wrong": "2026-11-18 small"},
+    ),
+    "a flow nobody made": Case(
+        ROLL, "portfolio_snapshots", moved("flows_usd", "100", THURSDAY), "1 do not reconcile",
+    ),
+    "a gap without a cause": Case(
+        ROLL, "portfolio_snapshots", moved("gap_usd", "-3", FRIDAY), "1 do not reconcile",
+    ),
+    "an unpriced position": Case(
+        PRICED, "portfolio_snapshots", put("unpriced_symbols", "GONE", FRIDAY),
+        "1 symbols without a price, 0 with an old one", {"unpriced": "GONE"}, WARN,
+    ),
+    "positions at old prices": Case(
+        PRICED, "portfolio_snapshots", put("stale_symbols", "AAPL,KO", FRIDAY),
+        "0 symbols without a price, 2 with an old one", {"stale": "AAPL, KO"}, WARN,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SPOILT)
+def test_each_claim_fails_where_it_is_false(court: Court, name: str) -> None:
+    """The very check notices, at its severity, and names what is wrong."""
+    case = SPOILT[name]
+    court.edit(case.table, case.change)
+    verdict = court.judge(case.check)[case.check]
+    assert not verdict.passed
+    assert verdict.severity == case.severity
+    assert case.says in (verdict.description or "")
+    assert case.evidence.items() <= said(verdict).items()
+
+
+def test_every_check_has_a_case_that_fails(court: Court) -> None:
+    """No claim of the graph is left without data that breaks it."""
+    known = set(court.judge())
+    shown = {case.check for case in SPOILT.values()} | {DOUBTS, FACTORS, HASHES}
+    shown |= {check for check, _ in UNIQUE}
+    assert known == shown
+
+
+@pytest.mark.parametrize(
+    ("over", "first"),
+    [(WEEK, "2026-11-16"), (FRIDAY, "2026-11-20"), (None, "2026-11-20")],
+    ids=["range", "single", "alone"],
+)
+def test_every_claim_holds_of_what_the_graph_made(court: Court, over: Span, first: str) -> None:
+    """On sound data all checks pass, over a range, a partition, or the last day, asked alone."""
+    verdicts = court.judge(over=over)
+    assert len(verdicts) == 27
+    assert {name for name, verdict in verdicts.items() if not verdict.passed} == set()
+    spans = {(said(v)["first"], said(v)["last"]) for v in verdicts.values()}
+    assert spans == {(first, "2026-11-20")}
+
+
+# -- keys: what a table without its primary key would let in -------------------------------
+
+UNIQUE = [
+    ("symbol_universe.symbol_universe_keys_are_unique", "symbol_universe"),
+    ("equity_bars.equity_bars_keys_are_unique", "equity_bars"),
+    ("option_quotes.option_quotes_keys_are_unique", "option_quotes"),
+    ("market_data_cache.market_data_cache_keys_are_unique", "market_data_cache"),
+    ("factor_exposures.factor_exposures_keys_are_unique", "symbol_factor_exposures"),
+    ("symbol_daily_metrics.symbol_daily_metrics_keys_are_unique", "symbol_daily_metrics"),
+    ("finviz_headlines.finviz_headlines_keys_are_unique", "finviz_headlines"),
+    ("portfolio_snapshots.portfolio_snapshots_keys_are_unique", "portfolio_snapshots"),
+]
+
+
+def double_the_last_row(file: Path, table: str) -> None:
+    """Store the table's last row twice, which takes a table without its primary key."""
+    with sqlite3.connect(file) as connection:
+        connection.execute(f"ALTER TABLE {table} RENAME TO kept")
+        connection.execute(f"CREATE TABLE {table} AS SELECT * FROM kept")
+        last = f"SELECT max(rowid) FROM {table}"
+        connection.execute(f"INSERT INTO {table} SELECT * FROM {table} WHERE rowid = ({last})")
+    connection.close()
+
+
+@pytest.mark.parametrize(("check", "table"), UNIQUE)
+def test_a_row_told_twice_is_noticed(court: Court, check: str, table: str) -> None:
+    """Two rows of one key break the claim, and the key is named."""
+    court.warehouse.dispose()
+    double_the_last_row(court.file, table)
+    verdict = court.judge(check)[check]
+    assert (verdict.passed, verdict.severity, verdict.blocking) == (False, ERROR, True)
+    assert "2 share a key" in (verdict.description or "")
+    assert "2026-11-20" in str(said(verdict)["twins"])
+
+
+def test_one_headline_on_two_days_is_noticed(court: Court) -> None:
+    """The table's key holds day and hash; the claim is that the hash alone is unique."""
+
+    def twice(frame: pd.DataFrame) -> pd.DataFrame:
+        twin = frame[:1].assign(published_date=pd.Timestamp(MONDAY))
+        return pd.concat([frame, twin])
+
+    court.edit("headlines", twice)
+    verdict = court.judge(HASHES)[HASHES]
+    assert not verdict.passed
+    assert "4 rows, 2 share a key" in (verdict.description or "")
+
+
+# -- prices: what counts -------------------------------------------------------------------
+
+
+def test_unknown_and_unlisted_symbols_are_named_not_counted(court: Court) -> None:
+    """NOSUCH has no price in any session, YOUNG none before Thursday: the share is whole."""
+    verdict = court.judge(COVER)[COVER]
+    assert verdict.passed
+    evidence = said(verdict)
+    assert evidence["worst_share"] == 1.0
+    assert evidence["missing"] == ""
+    assert (evidence["unknown_symbols"], evidence["not_yet_listed"]) == ("NOSUCH", "YOUNG")
+
+
+def test_one_missing_price_of_a_small_universe_is_borne(court: Court) -> None:
+    """With five stocks one may lack a price, and is named."""
+    court.edit("market_data_cache", lambda f: f[~(on(f, FRIDAY) & (f["symbol"] == "KO"))])
+    verdict = court.judge(COVER, over=FRIDAY)[COVER]
+    assert verdict.passed
+    assert said(verdict)["missing"] == "KO"
+    assert "80.0%" in (verdict.description or "")
+
+
+@pytest.mark.parametrize(("lacking", "passes"), [(2, True), (3, False)])
+def test_the_share_decides_in_a_large_universe(court: Court, lacking: int, passes: bool) -> None:
+    """Of 45 stocks two may lack a price (95.6 %), three may not (93.3 %)."""
+    names = [f"Z{number:02d}" for number in range(40)]
+
+    def grown(frame: pd.DataFrame, symbols: list[str]) -> pd.DataFrame:
+        row = frame[on(frame, FRIDAY) & (frame["symbol"] == "SPY")]
+        return pd.concat([frame, *(row.assign(symbol=symbol) for symbol in symbols)])
+
+    court.edit("symbol_universe", lambda frame: grown(frame, names))
+    court.edit("market_data_cache", lambda frame: grown(frame, names[lacking:]))
+    verdict = court.judge(COVER, over=FRIDAY)[COVER]
+    assert verdict.passed is passes
+    assert said(verdict)["missing"] == ", ".join(names[:lacking])
+
+
+def test_a_day_that_is_no_session_has_no_price(court: Court) -> None:
+    """A row dated on a Saturday inside the range is impossible."""
+    saturday = date(2026, 11, 14)
+    row = court.warehouse.read("market_data_cache", first=FRIDAY, symbols=["KO"])
+    row["session_date"] = pd.Series([pd.Timestamp(saturday)]).astype("datetime64[s]")
+    court.warehouse.merge("market_data_cache", row)
+    verdict = court.judge(IMPOSSIBLE, over=(date(2026, 11, 13), FRIDAY))[IMPOSSIBLE]
+    assert said(verdict)["impossible"] == "2026-11-14 KO"
+    assert court.judge(IMPOSSIBLE)[IMPOSSIBLE].passed
+
+
+@pytest.mark.parametrize(
+    ("asset", "severity", "says"),
+    [
+        ("market_data_cache", "rejected", "1 rows rejected, 0 flagged: some_rule 1"),
+        ("market_data_cache", "flagged", "0 rows rejected, 1 flagged: some_rule 1"),
+        ("equity_bars", "rejected", "1 rows rejected, 0 flagged: some_rule 1"),
+        ("option_quotes", "rejected", "1 rows rejected, 0 flagged: some_rule 1"),
+    ],
+)
+def test_a_doubtful_row_is_worth_a_look(court: Court, asset: str, severity: str, says: str) -> None:
+    """What the vendor's edge refused counts like what our rules refused or flagged: a warning."""
+    row = (asset, TUESDAY, "KO", "some_rule", severity, "close=1", "too good", "fake")
+    finding = pd.DataFrame([row], columns=list(FINDING_COLUMNS))
+    court.warehouse.replace_quarantine(asset, MONDAY, FRIDAY, finding, IMPORTED)
+    verdict = court.judge(DOUBTS)[DOUBTS]
+    assert (verdict.passed, verdict.severity) == (False, WARN)
+    assert verdict.description == says
+    assert court.judge(DOUBTS, over=WEDNESDAY)[DOUBTS].passed
+
+
+def test_a_factor_that_was_skipped_is_named_with_the_reason(court: Court) -> None:
+    """A note on a factor fails the claim; a note on one symbol does not."""
+    note = ComputeNote("factor_exposures", TUESDAY, "interest_rate", "skipped", "proxy TLT is gone")
+    one = ComputeNote("factor_exposures", TUESDAY, "KO:market", "skipped", "too few returns")
+    court.warehouse.replace_notes("factor_exposures", MONDAY, FRIDAY, [one])
+    assert court.judge(FACTORS)[FACTORS].passed
+    court.warehouse.replace_notes("factor_exposures", MONDAY, FRIDAY, [one, note])
+    verdict = court.judge(FACTORS)[FACTORS]
+    assert (verdict.passed, verdict.severity) == (False, WARN)
+    assert verdict.description == "skipped: proxy TLT is gone"
+    assert said(verdict)["sessions"] == 1
+
+
+# -- snapshots: the step into the range ----------------------------------------------------
+
+
+def test_the_step_into_a_single_day_is_tested(court: Court) -> None:
+    """Friday's own run compares it with Thursday as stored."""
+    assert court.judge(ROLL, over=FRIDAY)[ROLL].description == "1 steps tested, 0 do not reconcile"
+    court.edit("portfolio_snapshots", moved("equity_usd", "0.01", THURSDAY))
+    verdict = court.judge(ROLL, over=FRIDAY)[ROLL]
+    assert not verdict.passed
+    assert said(verdict)["wrong"] == "2026-11-20 small"
+
+
+def test_a_restated_price_makes_the_day_before_outdated_not_wrong(court: Court) -> None:
+    """Where Thursday's price is another now, the step into Friday says nothing, and is named."""
+    court.edit("market_data_cache", put("price_usd", 55.5, THURSDAY, symbol="KO"))
+    court.edit("portfolio_snapshots", moved("equity_usd", "1234", FRIDAY))
+    verdict = court.judge(ROLL, over=FRIDAY)[ROLL]
+    assert verdict.passed
+    assert verdict.description == (
+        "0 steps tested, 0 do not reconcile; 2026-11-19 is outdated for small: make it anew"
+    )
+    assert said(verdict)["outdated"] == "small"
+
+
+# -- an empty warehouse --------------------------------------------------------------------
+
+
+def test_an_empty_warehouse_fails_in_words(state_dir: Path, warehouse: Warehouse) -> None:
+    """Asked alone, every claim about nothing fails, says so, and raises nothing."""
+    verdicts = Court(Graph(warehouse, bars_of()), state_dir).judge(over=None)
+    assert len(verdicts) == 27
+    for name, verdict in verdicts.items():
+        assert not verdict.passed, name
+        assert (verdict.description or "").endswith("holds no row at all"), name
+
+
+def test_an_empty_range_fails_where_rows_are_due(state_dir: Path, warehouse: Warehouse) -> None:
+    """Over a range with no rows the claims of rows fail by day; the rest have nothing to deny."""
+    verdicts = Court(Graph(warehouse, bars_of()), state_dir).judge(over=WEEK)
+    failed = {name.partition(".")[2] for name, verdict in verdicts.items() if not verdict.passed}
+    assert failed == {
+        f"{table}_is_not_empty"
+        for table in (
+            "symbol_universe", "equity_bars", "market_data_cache", "factor_exposures",
+            "symbol_daily_metrics", "finviz_headlines", "headlines",
+        )
+    }  # fmt: skip
+    bars = verdicts["equity_bars.equity_bars_is_not_empty"]
+    assert (bars.description or "").count("2026-11-") == 5
