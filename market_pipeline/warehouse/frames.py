@@ -8,6 +8,7 @@ ValueError, naming table and column, what a column cannot hold: alike on both di
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -104,7 +105,7 @@ def _encode_dates(_column: Any, series: pd.Series, dialect: str, place: str) -> 
         raise ValueError(f"{place}: a date has no time of day")
     if dialect == "postgresql":
         return list(days.tolist())
-    return _texts(days, unit="D")
+    return _each_once(days.astype("datetime64[s]"), lambda d: np.datetime_as_string(d, unit="D"))
 
 
 def _plain_date(value: Any, place: str) -> date | None:
@@ -122,8 +123,8 @@ def _encode_instants(_column: Any, series: pd.Series, dialect: str, place: str) 
         stamps = np.array([_naive_utc(v, place) for v in series], dtype="datetime64[us]")
     stamps = stamps.astype("datetime64[us]")
     if dialect == "postgresql":
-        return [None if s is None else s.replace(tzinfo=UTC) for s in stamps.tolist()]
-    return [None if text is None else f"{text}Z" for text in _texts(stamps, unit="us")]
+        return _each_once(stamps, lambda d: [stamp.replace(tzinfo=UTC) for stamp in d.tolist()])
+    return _each_once(stamps, lambda d: [f"{text}Z" for text in np.datetime_as_string(d)])
 
 
 def _naive_utc(value: Any, place: str) -> datetime | None:
@@ -134,8 +135,12 @@ def _naive_utc(value: Any, place: str) -> datetime | None:
     return value.astimezone(UTC).replace(tzinfo=None)
 
 
-def _texts(stamps: Any, unit: Any) -> list[str | None]:
-    return [None if s == "NaT" else s for s in np.datetime_as_string(stamps, unit=unit).tolist()]
+def _each_once(stamps: Any, convert: Callable[[Any], Any]) -> list[Any]:
+    """Convert every distinct stamp once, NaT to None: a date stands there for every symbol."""
+    codes, distinct = pd.factorize(stamps)
+    cells = np.empty(len(distinct) + 1, dtype=object)  # the last is NaT's, whose code is -1
+    cells[:-1] = convert(distinct)
+    return list(cells[codes].tolist())
 
 
 def _encode_floats(_column: Any, series: pd.Series, _dialect: str, place: str) -> list[Any]:
@@ -194,7 +199,10 @@ def _encode_booleans(_column: Any, series: pd.Series, _dialect: str, place: str)
 
 
 def _encode_text(column: Any, series: pd.Series, _dialect: str, place: str) -> list[Any]:
-    texts = [None if is_missing else v for v, is_missing in zip(series, series.isna(), strict=True)]
+    # As one array of objects: going through the series costs ten times as much.
+    values, missing = series.to_numpy(dtype=object, copy=True), series.isna().to_numpy()
+    values[missing] = None
+    texts = list(values.tolist())
     for text in set(texts):
         if text is None:
             continue
@@ -244,11 +252,10 @@ def to_frame(
     columns: Sequence[sa.Column[Any]], rows: Sequence[Sequence[Any]], dialect: str
 ) -> pd.DataFrame:
     """Turn rows selected through `raw` into a frame with the types of the module's charter."""
-    values = list(zip(*rows, strict=True)) if rows else [()] * len(columns)
     return pd.DataFrame(
         {
-            column.name: _decode(column, list(cells), dialect)
-            for column, cells in zip(columns, values, strict=True)
+            column.name: _decode(column, list(map(itemgetter(at), rows)), dialect)
+            for at, column in enumerate(columns)
         }
     )
 
