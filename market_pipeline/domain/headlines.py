@@ -42,6 +42,8 @@ _COMPANY_WORDS = {"the", "com", "inc", "llc", "ltd", "co"}
 
 def clean_text(text: str, limit: int = _MAX_HEADLINE) -> str:
     """Make vendor text safe to keep and show: no control or format characters, one line, cut."""
+    if text.isprintable():  # as most text is; no character to replace or drop is printable
+        return " ".join(text.split())[:limit].rstrip()
     kept = []
     for character in text:
         category = unicodedata.category(character)
