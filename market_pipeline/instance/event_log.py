@@ -9,6 +9,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -28,6 +29,8 @@ from dagster._core.storage.event_log.sqlite.sqlite_event_log import (
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.pool import QueuePool
+
+from market_pipeline.instance.turns import turn_in
 
 if TYPE_CHECKING:
     from dagster import DagsterEventType, EventLogEntry
@@ -84,6 +87,10 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
             with engine.begin() as connection:
                 yield connection
             self._checkpoint(shard, engine)
+
+    def _initdb(self, engine: Engine, for_index_shard: bool = False) -> None:
+        with turn_in(Path(self._base_dir)):
+            super()._initdb(engine, for_index_shard)
 
     def _engine(self, shard: str) -> Engine:
         engine = self._engines.pop(shard, None) or pooled_engine(self.conn_string_for_shard(shard))

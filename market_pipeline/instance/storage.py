@@ -25,6 +25,7 @@ from dagster._serdes import ConfigurableClass, ConfigurableClassData
 from sqlalchemy.engine import Connection, Engine
 
 from market_pipeline.instance.event_log import PooledSqliteEventLogStorage, pooled_engine
+from market_pipeline.instance.turns import turn_in
 from market_pipeline.settings import current_settings
 
 
@@ -59,11 +60,12 @@ class PooledSqliteStorage(DagsterSqliteStorage):
     """Dagster's three SQLite storages, on kept connections."""
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
-        super().__init__(base_dir, inst_data=inst_data)
-        self.dispose()
-        self._run_storage = PooledSqliteRunStorage.from_local(_runs_directory(base_dir))
-        self._event_log_storage = PooledSqliteEventLogStorage(_event_logs_directory(base_dir))
-        self._schedule_storage = SqliteScheduleStorage.from_local(_schedule_directory(base_dir))
+        with turn_in(Path(base_dir)):
+            super().__init__(base_dir, inst_data=inst_data)
+            self.dispose()
+            self._run_storage = PooledSqliteRunStorage.from_local(_runs_directory(base_dir))
+            self._event_log_storage = PooledSqliteEventLogStorage(_event_logs_directory(base_dir))
+            self._schedule_storage = SqliteScheduleStorage.from_local(_schedule_directory(base_dir))
 
 
 class StateStorage(DagsterStorage, ConfigurableClass):
