@@ -51,7 +51,9 @@ def polygon(settings: Settings, coordination: Coordination) -> PolygonClient:
 def finviz(settings: Settings, coordination: Coordination, clock: Clock) -> FinvizHeadlines:
     """Build the export client and the page client behind one source."""
     return FinvizHeadlines(
-        finviz_export(settings, coordination), finviz_page(settings, coordination, clock)
+        finviz_export(settings, coordination),
+        finviz_page(settings, coordination, clock),
+        name=_named(settings, "finviz"),
     )
 
 

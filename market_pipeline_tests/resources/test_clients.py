@@ -1,0 +1,238 @@
+"""Settings become clients: address, name, rate, breaker; and the sandbox never sees a real key."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from market_pipeline.coordination import FailoverCoordination, LocalCoordination
+from market_pipeline.domain.errors import NotEntitled, VendorError
+from market_pipeline.domain.ports import BreakerStatus
+from market_pipeline.resources import clients, coordination_of, utc_now
+from market_pipeline.settings import Settings
+from market_pipeline_tests.vendors.loopback import Answer, Asked, Loopback, serving
+
+KEYS = {"polygon_api_key": "canary-of-polygon-77", "finviz_elite_key": "canary-of-finviz-77"}
+DAY = date(2026, 11, 20)
+
+
+class Open:
+    """A bucket and a breaker that let everything through."""
+
+    def acquire(self, timeout_s: float) -> None:
+        assert timeout_s >= 0
+
+    def guard(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def status(self) -> BreakerStatus:
+        return BreakerStatus("open", "closed", 0, None)
+
+
+class NotedCoordination(LocalCoordination):
+    """Coordination that keeps what was asked of it, and lets every call through."""
+
+    def __init__(self) -> None:
+        super().__init__(Path("unused"), utc_now)
+        self.rates: dict[str, tuple[int, float]] = {}
+        self.breakers: dict[str, tuple[int, float]] = {}
+
+    def rate_bucket(self, name: str, limit: int, per_s: float) -> Open:
+        self.rates[name] = (limit, per_s)
+        return Open()
+
+    def breaker(self, name: str, failures: int, reset_s: float) -> Open:
+        self.breakers[name] = (failures, reset_s)
+        return Open()
+
+
+@pytest.fixture
+def settings_with(state_dir: Path) -> Callable[..., Settings]:
+    """Give a function that makes settings over a state folder of the test's own."""
+
+    def make(**values: object) -> Settings:
+        return Settings(state_dir=state_dir, **values)  # type: ignore[arg-type]  # a bag of valid settings
+
+    return make
+
+
+def build_all(settings: Settings, coordination: NotedCoordination) -> dict[str, Any]:
+    """Build every client."""
+    return {
+        "yahoo": clients.yahoo(settings, coordination),
+        "polygon": clients.polygon(settings, coordination),
+        "finviz": clients.finviz(settings, coordination, utc_now),
+        "finviz_export": clients.finviz_export(settings, coordination),
+        "finviz_page": clients.finviz_page(settings, coordination, utc_now),
+    }
+
+
+def close_all(built: dict[str, Any]) -> None:
+    """Close the connections of clients."""
+    for client in built.values():
+        client.close()
+
+
+ASKS: dict[str, Callable[[Any], object]] = {
+    "yahoo": lambda client: client.daily_bars("AAPL", DAY, DAY),
+    "polygon": lambda client: client.chain("AAPL", DAY),
+    "finviz_export": lambda client: client.headlines(["AAPL"]),
+    "finviz_page": lambda client: client.headlines(["AAPL"]),
+}
+
+
+@pytest.fixture
+def refusing() -> Iterator[Loopback]:
+    """Give a server that refuses everything, once and for all."""
+    with serving(Answer(b'{"status": "ERROR", "error": "Unknown API Key"}', status=401)) as server:
+        yield server
+
+
+# -- live ----------------------------------------------------------------------------------
+
+
+def test_live_clients_bear_the_vendors_names(settings_with: Callable[..., Settings]) -> None:
+    """Without a sandbox every source is the vendor itself, under its own rate and breaker."""
+    noted = NotedCoordination()
+    built = build_all(
+        settings_with(
+            yahoo_requests_per_minute=61, polygon_requests_per_minute=7,
+            finviz_requests_per_minute=21,
+        ),
+        noted,
+    )  # fmt: skip
+    assert {name: client.name for name, client in built.items()} == {name: name for name in built}
+    assert noted.rates == {
+        "yahoo": (61, 60.0), "polygon": (7, 60.0),
+        "finviz_export": (21, 60.0), "finviz_page": (21, 60.0),
+    }  # fmt: skip
+    assert set(noted.breakers) == set(noted.rates)
+
+
+def test_live_clients_speak_to_the_vendors_hosts(settings_with: Callable[..., Settings]) -> None:
+    """The addresses a key may travel to."""
+    built = build_all(settings_with(**KEYS), NotedCoordination())
+    hosts = {
+        name: f"{built[name]._http.base.scheme}://{built[name]._http.base.host}"
+        for name in ("polygon", "finviz_export", "finviz_page")
+    }
+    assert hosts == {
+        "polygon": "https://api.massive.com",
+        "finviz_export": "https://elite.finviz.com",
+        "finviz_page": "https://finviz.com",
+    }
+    assert built["yahoo"]._base_url is None
+
+
+def test_a_missing_key_is_a_clear_refusal_and_no_request(
+    settings_with: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch, refusing: Loopback
+) -> None:
+    """Without a key the vendor is not asked, and the message names the setting."""
+    monkeypatch.setattr(clients, "POLYGON_URL", refusing.url)
+    monkeypatch.setattr(clients, "FINVIZ_EXPORT_URL", refusing.url)
+    monkeypatch.setattr(clients, "FINVIZ_PAGE_URL", refusing.url)
+    built = build_all(settings_with(), NotedCoordination())
+    for name in ("polygon", "finviz_export"):
+        with pytest.raises(NotEntitled, match="MARKET_PIPELINE_"):
+            ASKS[name](built[name])
+        assert refusing.asked == [], name
+    close_all(built)
+
+
+def test_timeout_and_concurrency_are_the_settings(settings_with: Callable[..., Settings]) -> None:
+    """One request at a time, three seconds each."""
+    settings = settings_with(vendor_timeout_s=3.0, vendor_concurrency=1)
+    built = build_all(settings, NotedCoordination())
+    policies = [built["yahoo"]._guard.policy]
+    policies += [
+        built[name]._http._guard.policy for name in ("polygon", "finviz_export", "finviz_page")
+    ]
+    assert {(policy.timeout_s, policy.concurrency) for policy in policies} == {(3.0, 1)}
+
+
+# -- sandbox -------------------------------------------------------------------------------
+
+
+def test_with_a_sandbox_every_name_says_so(settings_with: Callable[..., Settings]) -> None:
+    """Rows, rates and breakers of the sandbox are never those of a live vendor."""
+    noted = NotedCoordination()
+    settings = settings_with(sandbox_url="http://127.0.0.1:9", sandbox_requests_per_minute=1234)
+    built = build_all(settings, noted)
+    assert {name: client.name for name, client in built.items()} == {
+        name: f"{name}:sandbox" for name in built
+    }
+    assert noted.rates == dict.fromkeys(
+        ("yahoo:sandbox", "polygon:sandbox", "finviz_export:sandbox", "finviz_page:sandbox"),
+        (1234, 60.0),
+    )
+    assert set(noted.breakers) == set(noted.rates)
+
+
+def test_the_sandbox_is_asked_under_the_vendors_path_and_sees_no_real_key(
+    settings_with: Callable[..., Settings], refusing: Loopback
+) -> None:
+    """Each client goes to `{url}/{vendor}`; what would be secret elsewhere does not travel."""
+    settings = settings_with(sandbox_url=f"{refusing.url}/", **KEYS)
+    built = build_all(settings, NotedCoordination())
+    for name, ask in ASKS.items():
+        with pytest.raises(VendorError):
+            ask(built[name])
+    close_all(built)
+    assert {asked.path.split("/")[1] for asked in refusing.asked} == {
+        "yahoo", "polygon", "finviz_elite", "finviz",
+    }  # fmt: skip
+    for asked in refusing.asked:
+        text = f"{asked.target} {dict(asked.headers)}"
+        assert not any(key in text for key in KEYS.values()), asked.path
+    sent = [asked for asked in refusing.asked if asked.path.startswith("/polygon")]
+    assert sent[0].headers["authorization"] == "Bearer sandbox-needs-no-real-key"
+
+
+def test_a_live_key_travels_to_its_own_vendor_only(
+    settings_with: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Polygon's key in a header to Polygon, Finviz' token in the query to the export: no more."""
+    told: list[Asked] = []
+
+    def refuse(asked: Asked) -> Answer:
+        told.append(asked)
+        return Answer(b"{}", status=401)
+
+    with serving(refuse) as server:
+        for name in ("POLYGON_URL", "FINVIZ_EXPORT_URL", "FINVIZ_PAGE_URL"):
+            monkeypatch.setattr(clients, name, f"{server.url}/{name.lower()}")
+        built = build_all(settings_with(**KEYS), NotedCoordination())
+        for name in ("polygon", "finviz_export", "finviz_page"):
+            with pytest.raises(VendorError):
+                ASKS[name](built[name])
+        close_all(built)
+    carried = {
+        asked.path.split("/")[1]: {
+            name for name, key in KEYS.items() if key in f"{asked.target} {dict(asked.headers)}"
+        }
+        for asked in told
+    }
+    assert carried == {
+        "polygon_url": {"polygon_api_key"},
+        "finviz_export_url": {"finviz_elite_key"},
+        "finviz_page_url": set(),
+    }
+
+
+# -- coordination --------------------------------------------------------------------------
+
+
+def test_coordination_is_a_local_file_unless_redis_is_named(
+    settings_with: Callable[..., Settings], state_dir: Path
+) -> None:
+    """Opening connects to nothing and creates nothing; Redis has the local file behind it."""
+    local = coordination_of(settings_with())
+    assert isinstance(local, LocalCoordination)
+    shared = coordination_of(settings_with(redis_url=SecretStr("redis://127.0.0.1:1/0")))
+    assert isinstance(shared, FailoverCoordination)
+    assert shared.kind == "redis"
+    assert not state_dir.exists()
