@@ -73,12 +73,12 @@ def answered_until(
     """Give the last date of `asked` that counts as answered, None where nothing does.
 
     Silence about a session counts as an answer once the session is `LATE_SESSIONS` old: until
-    then the vendor may be late and is asked again.
+    then the vendor may be late and is asked again. What is stored (the overlap) stays answered.
     """
     settled = calendar.shift(calendar.last_completed(now), -LATE_SESSIONS)
     last_delivered = max(delivered, default=None)
-    candidates = [day for day in (last_delivered, min(settled, asked.last)) if day is not None]
-    until = max(candidates)
+    candidates = (last_delivered, asked.overlap_date, min(settled, asked.last))
+    until = max(day for day in candidates if day is not None)
     return min(until, asked.last) if until >= asked.first else None
 
 

@@ -4,8 +4,11 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
+from market_pipeline.assets import headlines, options, prices
+from market_pipeline.assets.framework import COLLECTION_RETRIES
 from market_pipeline.domain.books import Book, Position
 from market_pipeline.domain.portfolio_csv import positions_hash
 from market_pipeline.warehouse import Warehouse
@@ -43,6 +46,14 @@ def book_of(*positions: Position, portfolio_id: str = "small") -> Book:
 def bars_of(*symbols: str) -> FakePrices:
     """Make a price source that knows `symbols` since the history's start."""
     return FakePrices({s: steady_bars(s, HISTORY_FROM, HISTORY_TO) for s in symbols})
+
+
+@pytest.fixture(autouse=True)
+def _quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Try again at once: as often as in earnest, without the seconds in between."""
+    at_once = dg.RetryPolicy(max_retries=COLLECTION_RETRIES.max_retries)
+    for module in (prices, options, headlines):
+        monkeypatch.setattr(module, "COLLECTION_RETRIES", at_once)
 
 
 @pytest.fixture
