@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 STATE_DIR ?= .state
 
 export DAGSTER_HOME := $(CURDIR)
+# dagster.yaml turns telemetry off; this keeps its empty folders out of the checkout as well.
+export DAGSTER_DISABLE_TELEMETRY := 1
 # Dagster writes the events of a range of partitions in batches instead of one by one.
 export DAGSTER_EVENT_BATCH_SIZE ?= 100
 
