@@ -19,7 +19,7 @@ from market_pipeline.operations.backfill import dagster_instance
 from market_pipeline.settings import forget_settings
 
 DAYS = dg.DailyPartitionsDefinition("2026-11-02", end_date="2026-11-12")
-PROCESSES, RUNS_EACH = 2, 6
+PROCESSES, RUNS_EACH = 2, 4
 
 
 @dg.asset(partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.single_run())
