@@ -13,7 +13,7 @@ from benchmarks.registry import all_benchmarks, chosen
 from benchmarks.report import Report, environment_of, print_table, write_json
 from market_pipeline.settings import current_settings
 
-_WIDTH = 150
+_WIDTH = 160
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

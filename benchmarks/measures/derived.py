@@ -35,7 +35,7 @@ _ASSETS = (
 _TABLES = {"factor_exposures": "symbol_factor_exposures"}
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
-_SIZES, _QUICK_SIZES = ((50, 504), (250, 252)), ((25, 30),)
+_SIZES, _QUICK_SIZES = ((50, 504), (250, 126)), ((20, 20),)
 """Symbols and sessions; a year of bars before them is read as well."""
 
 Seconds = dict[str, float]
@@ -70,7 +70,7 @@ def _rows_of(
             (LAST - made_up.first).days + 1 if is_news else made_up.session_count,
             "days" if is_news else "sessions",
             [turn[name] for turn in through],
-            peer="its function, in memory",
+            peer="its function alone",
             peer_seconds=[turn[name] for turn in alone],
         )
 

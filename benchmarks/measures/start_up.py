@@ -30,11 +30,11 @@ def start_up(lab: Lab) -> Iterable[Row]:
     return [
         duration(
             "start_up.help", taken["market-pipeline --help"],
-            peer="an empty Python process", peer_seconds=taken["an empty process"],
+            peer="an empty process", peer_seconds=taken["an empty process"],
         ),
         duration(
             "start_up.definitions", taken["import definitions"],
-            peer="importing dagster alone", peer_seconds=taken["import dagster"],
+            peer="importing dagster", peer_seconds=taken["import dagster"],
         ),
     ]  # fmt: skip
 
