@@ -4,7 +4,7 @@ Assets and checks see these names only; who stands behind them is decided in `re
 Frames: dates are naive `datetime64[s]` (a date is no instant), instants `datetime64[us, UTC]`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -51,27 +51,6 @@ class FetchedFrame:
     rejected: tuple[Rejected, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class NewsItem:
-    """One headline as a source sent it, text cleaned of control characters, never HTML."""
-
-    headline: str
-    publisher: str
-    url: str
-    published_at: datetime
-    symbols: tuple[str, ...]
-    source: str
-    category: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class FetchedNews:
-    """Headlines of one collection, in the order the source gave them."""
-
-    items: tuple[NewsItem, ...]
-    rejected: tuple[Rejected, ...] = ()
-
-
 class PriceSource(Protocol):
     """Gives daily bars of stocks, ETFs and indices."""
 
@@ -101,17 +80,6 @@ class OptionSource(Protocol):
 
     def chain(self, underlying: str, session: date) -> FetchedFrame:
         """Fetch the present chain as `OPTION_COLUMNS` (`snapshot`), dated `session`."""
-        ...
-
-
-class HeadlineSource(Protocol):
-    """Gives the latest headlines of some symbols."""
-
-    @property
-    def name(self) -> str: ...
-
-    def headlines(self, symbols: Sequence[str]) -> FetchedNews:
-        """Fetch what the source has on `symbols` now. Raises a `VendorError`."""
         ...
 
 

@@ -13,7 +13,15 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -24,6 +32,12 @@ from pydantic_settings import (
 
 ENV_PREFIX = "MARKET_PIPELINE_"
 TOML_FILE = "market_pipeline.toml"
+NEWS_SOURCES = {
+    "finviz_sources": ("finviz_export", "finviz_page"),
+    "wire_sources": ("tiingo", "finnhub"),
+}
+"""The sources each order of priority may name."""
+
 _DRIVER = re.compile(r"[a-z0-9]+(\+[a-z0-9]+)?")
 
 
@@ -41,6 +55,16 @@ def _absolute(path: Path) -> Path:
 
 
 StatePath = Annotated[Path, AfterValidator(_absolute)]
+
+
+def _split(value: object) -> object:
+    """Read comma-separated text as its parts."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
 
 class Settings(BaseSettings):
@@ -117,11 +141,81 @@ class Settings(BaseSettings):
         4, ge=1, le=32, description="Requests in flight at one vendor at once."
     )
 
+    # -- news ------------------------------------------------------------------------------
+    ingestion_v2_enabled: bool = Field(
+        True, description="Whether headlines are collected; off skips every tick, saying so."
+    )
+    tiingo_api_key: SecretStr | None = Field(
+        None, description="Tiingo key with the News add-on: the wire's first source."
+    )
+    finnhub_api_key: SecretStr | None = Field(
+        None, description="Finnhub key (a free one will do): the wire's second source."
+    )
+    finnhub_premium: bool = Field(
+        False, description="Whether the Finnhub key's plan includes /news-sentiment."
+    )
+    tiingo_requests_per_hour: int = Field(
+        50, ge=1, description="Rate kept with Tiingo (its plans count by the hour)."
+    )
+    finnhub_requests_per_minute: int = Field(
+        60, ge=1, description="Rate kept with Finnhub (its free plan allows 60)."
+    )
+    finviz_sources: Names = Field(
+        ("finviz_export", "finviz_page"),
+        description="Finviz's ways in, first choice first, comma-separated.",
+    )
+    wire_sources: Names = Field(
+        ("tiingo", "finnhub"), description="The wire's vendors, first choice first."
+    )
+    finviz_portfolio_ids: Annotated[dict[str, int], NoDecode] = Field(
+        {},
+        description=(
+            "Portfolios that also stand at Finviz Elite, as name=pid pairs: growth=123,income=456. "
+            "Their news is asked for by that id."
+        ),
+    )
+    news_timeout_s: float = Field(
+        10.0,
+        gt=0,
+        le=60,
+        description="Seconds one source of news may take before the next is asked.",
+    )
+    news_portfolio_concurrency: int = Field(
+        3, ge=1, le=16, description="Portfolios whose news is collected at once."
+    )
+    news_look_back_days: int = Field(
+        3,
+        ge=1,
+        le=30,
+        description="Days of news asked for in each collection; more after an outage.",
+    )
+    story_window_days: int = Field(
+        3, ge=1, le=14, description="Days within which similar headlines are one story."
+    )
+    headline_retention_days: int = Field(90, ge=7, description="Days a headline is kept.")
+    collection_event_retention_days: int = Field(
+        30, ge=1, description="Days the record of a collection is kept."
+    )
+    headline_freshness_minutes: int = Field(
+        15, ge=1, description="Age beyond which headlines are stale in market hours."
+    )
+    webhook_urls: SecretStr | None = Field(
+        None,
+        description="Addresses, separated by blanks, to which notices are posted as JSON.",
+    )
+    apprise_urls: SecretStr | None = Field(
+        None,
+        description=(
+            "Addresses, separated by blanks, in Apprise's form (slack://, pagerduty://, sns://, "
+            "mailto://, ...) to which notices and alerts go."
+        ),
+    )
+
     # -- dates -----------------------------------------------------------------------------
     first_session: date = Field(
         date(2012, 1, 3), description="First session that can be materialized."
     )
-    extra_closures: Annotated[tuple[date, ...], NoDecode] = Field(
+    extra_closures: Annotated[tuple[date, ...], NoDecode, BeforeValidator(_split)] = Field(
         (),
         description="Comma-separated days the exchange closed unforeseen, as in 2027-01-09.",
     )
@@ -145,11 +239,23 @@ class Settings(BaseSettings):
         "INFO", description="Least severe event that is logged."
     )
 
-    @field_validator("extra_closures", mode="before")
+    @field_validator("finviz_portfolio_ids", mode="before")
     @classmethod
-    def _split_dates(cls, value: object) -> object:
-        if isinstance(value, str):
-            return tuple(part.strip() for part in value.split(",") if part.strip())
+    def _split_pairs(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        pairs = [part.strip().partition("=") for part in value.split(",") if part.strip()]
+        if not all(separator for _, separator, _ in pairs):
+            raise ValueError("write name=pid pairs, such as growth=123,income=456")
+        return {name.strip(): number.strip() for name, _, number in pairs}
+
+    @field_validator("finviz_sources", "wire_sources")
+    @classmethod
+    def _are_known(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        known = NEWS_SOURCES[str(info.field_name)]
+        unknown = [name for name in value if name not in known]
+        if unknown or len(set(value)) != len(value):
+            raise ValueError(f"name each of {', '.join(known)} at most once")
         return value
 
     @field_validator("sandbox_url")
@@ -269,6 +375,8 @@ def env_example() -> str:
     ]
     for name, field in Settings.model_fields.items():
         default = field.default
-        shown = "" if default is None or default == () else str(default)
+        shown = "" if default in (None, (), {}) else str(default)
+        if isinstance(default, tuple):
+            shown = ",".join(str(part) for part in default)
         lines += ["", f"# {field.description}", f"# {ENV_PREFIX}{name.upper()}={shown}"]
     return "\n".join(lines) + "\n"
