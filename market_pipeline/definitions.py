@@ -10,6 +10,7 @@ import dagster as dg
 from market_pipeline.assets import (
     factors,
     headlines,
+    impact,
     metrics,
     options,
     prices,
@@ -17,7 +18,7 @@ from market_pipeline.assets import (
     universe,
 )
 from market_pipeline.assets.books import portfolio_books
-from market_pipeline.automation import jobs, schedules, sensors
+from market_pipeline.automation import alerting, cleanup, jobs, schedules, sensors
 from market_pipeline.checks import all_checks
 from market_pipeline.domain.sessions import TradingCalendar
 from market_pipeline.partitions import calendar_days, trading_sessions
@@ -37,6 +38,7 @@ def build_defs(
     sessions = trading_sessions(settings.first_session, settings.extra_closures)
     days = calendar_days(settings.first_session)
     session_job, news_job = jobs.session_job(sessions), jobs.news_job(days)
+    cleanup_job = cleanup.news_cleanup_job()
     is_on = settings.automation == "on"
     clock_status = dg.DefaultScheduleStatus.RUNNING if is_on else dg.DefaultScheduleStatus.STOPPED
     event_status = dg.DefaultSensorStatus.RUNNING if is_on else dg.DefaultSensorStatus.STOPPED
@@ -50,18 +52,22 @@ def build_defs(
             factors.define(sessions),
             metrics.define(sessions),
             snapshots.define(sessions),
-            headlines.define_raw(days),
+            headlines.define_finviz(days),
+            headlines.define_wire(days),
             headlines.define(days),
+            impact.define(sessions),
         ],
         asset_checks=all_checks(),
-        jobs=[session_job, news_job],
+        jobs=[session_job, news_job, cleanup_job],
         schedules=[
             schedules.daily_graph(session_job, calendar, clock_status),
             schedules.headline_collection(news_job, calendar, clock_status),
+            schedules.news_cleanup(cleanup_job, clock_status),
         ],
         sensors=[
             sensors.portfolio_inbox(session_job, calendar, event_status),
             sensors.automation_conditions(event_status),
+            alerting.notices(event_status),
         ],
         resources={**resources_of(settings), **(resources or {})},
         # A process a step costs seconds each; the jobs and what people pick in the UI do without.

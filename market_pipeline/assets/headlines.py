@@ -1,47 +1,56 @@
-"""Headlines: what Finviz shows on what is held and watched, and each of them once."""
+"""Headlines: what Finviz and the wire have on what is held and watched, each story once."""
 
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Iterator
+from functools import partial
 
 import dagster as dg
 import pandas as pd
 
 from market_pipeline.assets.conditions import FOLLOWS_ITS_INPUTS
 from market_pipeline.assets.framework import COLLECTION_RETRIES, Work, stored_asset, working
-from market_pipeline.domain.books import STOCK
-from market_pipeline.domain.errors import VendorError
-from market_pipeline.domain.headlines import derive_headlines, merge_raw, raw_frame
-from market_pipeline.domain.ports import (
-    Clock,
-    CollectedBatch,
-    FetchedNews,
-    FetchLog,
-    HeadlineSource,
+from market_pipeline.assets.news_collecting import (
+    Desk,
+    Outcome,
+    collect_portfolios,
+    portfolio_symbols,
 )
+from market_pipeline.domain.news import NewsCollector
+from market_pipeline.domain.notices import Notifier, new_headlines_message
+from market_pipeline.domain.ports import Clock, Coordination
 from market_pipeline.domain.sessions import TradingCalendar
-from market_pipeline.domain.universe import build_universe
-from market_pipeline.io_managers import Derived
+from market_pipeline.domain.tellings import NO_SYMBOL, Reader, ToneModel
+from market_pipeline.reads import NewsReads
+from market_pipeline.settings import Settings
 from market_pipeline.warehouse import Warehouse
+from market_pipeline.warehouse.news_store import Stored
 
-RAW, TABLE = "finviz_headlines", "headlines"
+FINVIZ, WIRE, TABLE = "finviz_headlines", "wire_headlines", "headlines"
+
+BATCH = 2_000
+"""Items made part of stories in one transaction: what bounds the memory of a long replay."""
+
+_ORDER = ["published_date", "fetched_at", "published_at", "item_hash"]
+_PARTS = {
+    "deps": [dg.AssetDep("symbol_universe", partition_mapping=dg.LastPartitionMapping())],
+    "retry_policy": COLLECTION_RETRIES,
+}
 
 
-def define_raw(days: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition:
+def define_finviz(days: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition:
     """Define `finviz_headlines` over the calendar days."""
 
     @stored_asset(
-        RAW,
-        group="news",
-        kinds={"finviz", "api", "sql"},
-        partitions=days,
-        deps=[dg.AssetDep("symbol_universe", partition_mapping=dg.LastPartitionMapping())],
-        retry_policy=COLLECTION_RETRIES,
-        pool="finviz",
-    )
+        FINVIZ, group="news", kinds={"finviz", "api", "sql"}, partitions=days, pool="finviz",
+        version="2", **_PARTS,
+    )  # fmt: skip
     def finviz_headlines(
         context: dg.AssetExecutionContext,
         warehouse: dg.ResourceParam[Warehouse],
         calendar: dg.ResourceParam[TradingCalendar],
-        finviz: dg.ResourceParam[HeadlineSource],
+        finviz: dg.ResourceParam[NewsCollector],
+        coordination: dg.ResourceParam[Coordination],
+        settings: dg.ResourceParam[Settings],
         clock: dg.ResourceParam[Clock],
     ) -> None:
         """What Finviz shows now on what is held and watched: the export first, the page second.
@@ -50,92 +59,155 @@ def define_raw(days: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition:
         item keeps whether export or page gave it. Fresh: every 5 minutes in market hours; Finviz
         serves the latest only, so a past day is as complete as it was when last collected.
         """
+        desk = Desk(FINVIZ, finviz, warehouse, coordination, settings, clock)
         with working(context) as work:
-            symbols = _symbols_of_interest(warehouse, calendar, clock)
-            if symbols:
-                batch = _joined(warehouse, _fetch(work, warehouse, finviz, symbols, clock))
-                counts = warehouse.commit_batch(RAW, batch)
-                work.report(
-                    symbols=len(symbols), rows_inserted=counts.inserted,
-                    rows_updated=counts.updated, rows_rejected=len(batch.rejected),
-                )  # fmt: skip
-            stored = warehouse.read(
-                RAW, first=work.first, last=work.last, columns=["published_date", "item_hash"]
-            )
-            work.report_rows(stored, "published_date")
+            _collect(work, desk, calendar)
 
     return finviz_headlines
+
+
+def define_wire(days: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition:
+    """Define `wire_headlines` over the calendar days."""
+
+    @stored_asset(
+        WIRE, group="news", kinds={"tiingo", "api", "sql"}, partitions=days, pool="wire", **_PARTS
+    )
+    def wire_headlines(
+        context: dg.AssetExecutionContext,
+        warehouse: dg.ResourceParam[Warehouse],
+        calendar: dg.ResourceParam[TradingCalendar],
+        wire: dg.ResourceParam[NewsCollector],
+        coordination: dg.ResourceParam[Coordination],
+        settings: dg.ResourceParam[Settings],
+        clock: dg.ResourceParam[Clock],
+    ) -> None:
+        """What the wire has on what is held and watched: Tiingo first, Finnhub second.
+
+        Grain: one row a New York day and item, with the symbols it was tagged with. Source: each
+        item keeps the vendor that gave it. Fresh: every 5 minutes in market hours; some days are
+        asked for each time, and after an outage all since the last delivery.
+        """
+        desk = Desk(WIRE, wire, warehouse, coordination, settings, clock)
+        with working(context) as work:
+            _collect(work, desk, calendar)
+
+    return wire_headlines
 
 
 def define(days: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition:
     """Define `headlines` over the calendar days."""
 
     @stored_asset(
-        TABLE,
-        group="news",
-        kinds={"pandas", "sql"},
-        partitions=days,
-        automation_condition=FOLLOWS_ITS_INPUTS,
-    )
+        TABLE, group="news", kinds={"pandas", "sql"}, partitions=days, version="2",
+        deps=[FINVIZ, WIRE], automation_condition=FOLLOWS_ITS_INPUTS,
+    )  # fmt: skip
     def headlines(
         context: dg.AssetExecutionContext,
-        finviz_headlines: pd.DataFrame,
+        warehouse: dg.ResourceParam[Warehouse],
         calendar: dg.ResourceParam[TradingCalendar],
-    ) -> Derived:
-        """Each headline once, normalised, with all its symbols and the session it meets.
+        tone: dg.ResourceParam[ToneModel],
+        reads: dg.ResourceParam[NewsReads],
+        notifier: dg.ResourceParam[Notifier],
+        settings: dg.ResourceParam[Settings],
+        clock: dg.ResourceParam[Clock],
+    ) -> None:
+        """Each story once: first seen kept, toned, timed, tied to symbols; who else told it.
 
-        Grain: one row a New York day and headline. Source: finviz_headlines; where several items
-        say the same, the first seen leads. Fresh: with every collection.
+        Grain: one row a New York day and story; headline_sources holds every item that told it.
+        Source: finviz_headlines and wire_headlines, each item taken once by one version of the
+        rules and the model. Fresh: with every collection, of whatever day an item is.
         """
         with working(context) as work:
-            frame = derive_headlines(finviz_headlines, calendar)
-            work.report_rows(frame, "published_date")
-            work.report(duplicates=len(finviz_headlines) - len(frame))
-            return Derived(frame)
+            reader = _reader(warehouse, calendar, tone, clock)
+            stored = _take(work, warehouse, reader, settings, clock)
+            if stored.symbols:
+                reads.invalidate(sorted(stored.symbols))
+                reads.prewarm(sorted(stored.symbols))
+            notifier.relay(warehouse.notices)
+            held = warehouse.read(
+                TABLE, first=work.first, last=work.last, columns=["published_date"]
+            )
+            work.report_rows(held, "published_date")
+            work.report(
+                stories=stored.stories, joined=stored.joined, taken_again=stored.again,
+                symbols=len(stored.symbols),
+            )  # fmt: skip
 
     return headlines
 
 
-def _symbols_of_interest(
-    warehouse: Warehouse, calendar: TradingCalendar, clock: Clock
-) -> list[str]:
-    """List the stocks held or watched as of the last session, underlyings of options included."""
-    session = calendar.last_completed(clock())
-    universe = build_universe(warehouse.books(), warehouse.watchlist(), (), [session])
-    return sorted(universe.loc[universe["asset_class"] == STOCK, "symbol"])
-
-
-def _fetch(
-    work: Work, warehouse: Warehouse, source: HeadlineSource, symbols: list[str], clock: Clock
-) -> CollectedBatch:
-    """Collect once; a failure leaves its row in the fetch log and is raised for the retry."""
-    began = clock()
-    error: VendorError | None = None
-    news = FetchedNews(())
-    try:
-        news = source.headlines(symbols)
-    except VendorError as raised:
-        error = raised
-    now = clock()
-    log = FetchLog(
-        asset=RAW, subject=f"{len(symbols)} symbols", source=source.name, started_at=began,
-        response_ms=(now - began).total_seconds() * 1000, is_success=error is None,
-        rows=len(news.items), error_kind=error.kind if error else None,
-        error_detail=error.detail[:500] if error else None, run_id=work.run_id,
+def _collect(work: Work, desk: Desk, calendar: TradingCalendar) -> None:
+    """Collect for every portfolio, and say how it went; a check tells when sources failed."""
+    outcomes: list[Outcome] = []
+    if desk.collector.sources:
+        plan = portfolio_symbols(
+            desk.warehouse.books(), desk.warehouse.watchlist(), calendar, desk.clock(),
+            whole=tuple(desk.settings.finviz_portfolio_ids),
+        )  # fmt: skip
+        outcomes = collect_portfolios(work, desk, plan)
+    else:
+        work.tell(f"{desk.collector.name}: no source is configured (see the keys in .env.example)")
+    states = Counter(outcome.state for outcome in outcomes)
+    work.report(
+        portfolios=len(outcomes), **states,
+        items=sum(outcome.items for outcome in outcomes),
+        rows_inserted=sum(outcome.counts.inserted for outcome in outcomes),
+        rows_updated=sum(outcome.counts.updated for outcome in outcomes),
+        rows_rejected=sum(outcome.rejected for outcome in outcomes),
     )  # fmt: skip
-    batch = CollectedBatch(raw_frame(news.items, now), news.rejected, log=(log,))
-    if error is not None:
-        warehouse.commit_batch(RAW, batch)
-        work.log.warning("fetch_failed", vendor=error.vendor, kind=error.kind, detail=error.detail)
-        raise error
-    return batch
+    for outcome in outcomes:
+        if outcome.error is not None:
+            work.tell(f"{outcome.portfolio_id}: {outcome.error}")
+    stored = desk.warehouse.read(
+        desk.asset, first=work.first, last=work.last, columns=["published_date"]
+    )
+    work.report_rows(stored, "published_date")
 
 
-def _joined(warehouse: Warehouse, batch: CollectedBatch) -> CollectedBatch:
-    """Join fresh items with stored ones: an item keeps every symbol it was ever shown for."""
-    if batch.frame.empty:
-        return batch
-    days = batch.frame["published_date"]
-    stored = warehouse.read(RAW, first=days.min().date(), last=days.max().date())
-    stored = stored[stored["item_hash"].isin(batch.frame["item_hash"])]
-    return replace(batch, frame=merge_raw(stored, batch.frame))
+def _reader(
+    warehouse: Warehouse, calendar: TradingCalendar, tone: ToneModel, clock: Clock
+) -> Reader:
+    plan = portfolio_symbols(warehouse.books(), warehouse.watchlist(), calendar, clock())
+    known = frozenset(symbol for symbols in plan.values() for symbol in symbols)
+    return Reader(calendar, tone, known, warehouse.news.companies())
+
+
+def _take(
+    work: Work, warehouse: Warehouse, reader: Reader, settings: Settings, clock: Clock
+) -> Stored:
+    """Make stories of all that was collected and not taken yet, first seen first."""
+    version, kind = reader.version, settings.data_kind
+    total, aside = Stored(), 0
+    for rows in _pending(warehouse, version, work):
+        at = clock()
+        tellings, nameless = reader.read(rows)
+        for table, of_table in nameless.groupby("table"):
+            aside += warehouse.news.set_aside(
+                str(table), of_table, version, NO_SYMBOL, "names no symbol to tie it to", at
+            )
+        total += warehouse.news.store(
+            tellings, version=version, window_days=settings.story_window_days, ingested_at=at,
+            announce=partial(new_headlines_message, data_kind=kind, at=at),
+        )  # fmt: skip
+    work.report(set_aside=aside)
+    return total
+
+
+def _pending(warehouse: Warehouse, version: str, work: Work) -> Iterator[pd.DataFrame]:
+    """Give the rows to be taken in batches, whichever table they are in.
+
+    Taking a batch takes it off the list. One that stays on it, for its rows came to say more
+    meanwhile, is left to the next run.
+    """
+    before: set[str] = set()
+    while True:
+        found = [
+            warehouse.news.pending(table, version, work.first, work.last, BATCH).assign(table=table)
+            for table in (FINVIZ, WIRE)
+        ]
+        rows = pd.concat(found, ignore_index=True).sort_values(_ORDER, kind="stable").head(BATCH)
+        names = set(rows["item_hash"])
+        if rows.empty or names == before:
+            return
+        before = names
+        yield rows

@@ -3,7 +3,7 @@
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-SESSION_GROUPS = ("universe", "prices", "factors", "portfolios")
+SESSION_GROUPS = ("universe", "prices", "factors", "portfolios", "news_impact")
 NEWS_GROUPS = ("news",)
 
 RUN_TAGS = {"dagster/max_runtime": str(6 * 60 * 60)}

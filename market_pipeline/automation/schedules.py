@@ -6,14 +6,26 @@ import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from market_pipeline.automation.jobs import range_tags
+from market_pipeline.domain.ports import Clock, Coordination
 from market_pipeline.domain.sessions import NEW_YORK, TradingCalendar
 from market_pipeline.partitions import date_key, latest_session, next_key_at
+from market_pipeline.settings import Settings
 
 DAILY_CRON_UTC = "10 0 * * *"
 """Ten past midnight UTC: the session's key appears at 00:00 UTC, hours after the close."""
 
-HEADLINES_CRON_NEW_YORK = "*/5 9-15 * * 1-5"
-"""Every five minutes from nine; ticks outside the session are skipped with their reason."""
+HEADLINES_CRON_NEW_YORK = "*/5 * * * *"
+"""Every five minutes; outside market hours only the tick at the full hour runs."""
+
+CLEANUP_CRON_UTC = "17 * * * *"
+"""Hourly, away from the full hour when everything else starts."""
+
+HEARTBEAT_KEY = "scheduler:headline:last_heartbeat"
+"""Where the news schedule leaves the instant of its last tick, skipped or not: a watchdog that
+lives elsewhere reads it."""
+
+_HEARTBEAT_TTL_S = 7 * 24 * 3600.0
+INGESTION_OFF = "MARKET_PIPELINE_INGESTION_V2_ENABLED is off: no headlines are collected"
 
 
 def daily_graph(
@@ -50,7 +62,7 @@ def headline_collection(
     calendar: TradingCalendar,
     status: dg.DefaultScheduleStatus,
 ) -> dg.ScheduleDefinition:
-    """Collect headlines every five minutes while the market is open."""
+    """Collect headlines every five minutes while the market is open, hourly otherwise."""
 
     @dg.schedule(
         name="headline_collection",
@@ -58,17 +70,49 @@ def headline_collection(
         cron_schedule=HEADLINES_CRON_NEW_YORK,
         execution_timezone=str(NEW_YORK),
         default_status=status,
-        description="Headlines every 5 minutes in New York market hours, half days included.",
+        description=(
+            "Headlines every 5 minutes in New York market hours, half days included, and hourly "
+            "outside them."
+        ),
     )
-    def schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    def schedule(
+        context: dg.ScheduleEvaluationContext,
+        coordination: dg.ResourceParam[Coordination],
+        settings: dg.ResourceParam[Settings],
+        clock: dg.ResourceParam[Clock],
+    ) -> dg.RunRequest | dg.SkipReason:
+        coordination.put(HEARTBEAT_KEY, clock().isoformat(), _HEARTBEAT_TTL_S)
         now = context.scheduled_execution_time
-        today = now.astimezone(NEW_YORK).date()
-        reason = _why_closed(calendar, now)
+        if not settings.ingestion_v2_enabled:
+            return dg.SkipReason(INGESTION_OFF)
+        reason = None if now.minute == 0 else _why_closed(calendar, now)
         if reason is not None:
-            return dg.SkipReason(reason)
+            return dg.SkipReason(f"{reason}; the next collection is at the full hour")
         # Yesterday too: items of the evening before are first seen now, and belong there.
+        today = now.astimezone(NEW_YORK).date()
         tags = range_tags(date_key(today - timedelta(days=1)), date_key(today))
         return dg.RunRequest(run_key=f"headline_collection:{now.isoformat()}", tags=tags)
+
+    return schedule
+
+
+def news_cleanup(job: dg.JobDefinition, status: dg.DefaultScheduleStatus) -> dg.ScheduleDefinition:
+    """Forget old headlines and old records every hour."""
+
+    @dg.schedule(
+        name="news_cleanup",
+        job=job,
+        cron_schedule=CLEANUP_CRON_UTC,
+        execution_timezone="UTC",
+        default_status=status,
+        description="Forgets headlines, collection events and cached answers past their time.",
+    )
+    def schedule(
+        context: dg.ScheduleEvaluationContext, settings: dg.ResourceParam[Settings]
+    ) -> dg.RunRequest | dg.SkipReason:
+        if not settings.ingestion_v2_enabled:
+            return dg.SkipReason(f"{INGESTION_OFF}, so nothing makes room either")
+        return dg.RunRequest(run_key=f"news_cleanup:{context.scheduled_execution_time.isoformat()}")
 
     return schedule
 

@@ -6,11 +6,12 @@ last sessions its table holds. Belongs here: no check of its own.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 
 import dagster as dg
 import pandas as pd
 
+from market_pipeline.domain.ports import Clock
 from market_pipeline.domain.sessions import TradingCalendar
 from market_pipeline.partitions import key_date
 from market_pipeline.settings import Settings
@@ -29,13 +30,16 @@ _SHOWN = 20
 
 @dataclass(frozen=True)
 class Scope:
-    """What a check may look at: the rows of [first, last] and the policies in force."""
+    """What a check may look at: the rows of [first, last], the policies in force, the present
+    instant, and what its own run did."""
 
     warehouse: Warehouse
     calendar: TradingCalendar
     settings: Settings
     first: date
     last: date
+    now: datetime
+    run_id: str
 
     def rows(self, table: str, *columns: str, **where: object) -> pd.DataFrame:
         """Read the rows of the judged range."""
@@ -86,13 +90,15 @@ def check(
         warehouse: dg.ResourceParam[Warehouse],
         calendar: dg.ResourceParam[TradingCalendar],
         settings: dg.ResourceParam[Settings],
+        clock: dg.ResourceParam[Clock],
     ) -> dg.AssetCheckResult:
         span = _judged_range(context.run.tags, warehouse, judged)
         if span is None:
             return dg.AssetCheckResult(
                 passed=False, severity=severity, description=f"{judged} holds no row at all"
             )
-        verdict = judge(Scope(warehouse, calendar, settings, *span))
+        scope = Scope(warehouse, calendar, settings, *span, clock(), context.run.run_id)
+        verdict = judge(scope)
         return dg.AssetCheckResult(
             passed=verdict.passed,
             severity=severity,

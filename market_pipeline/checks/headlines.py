@@ -1,13 +1,18 @@
-"""Is there news, once each, and can its time be right?"""
+"""Is there news, each story once, of now, from sources that deliver, and can its time be right?"""
+
+from datetime import timedelta
 
 import dagster as dg
 import pandas as pd
 
 from market_pipeline.checks.framework import Scope, Verdict, check, shown
 from market_pipeline.checks.generic import keys_are_unique, not_empty
+from market_pipeline.domain.freshness import freshness
 from market_pipeline.domain.sessions import NEW_YORK
 
-RAW, TABLE = "finviz_headlines", "headlines"
+FINVIZ, WIRE, TABLE = "finviz_headlines", "wire_headlines", "headlines"
+
+_EMPTY = "empty"
 
 
 def _days_agree(scope: Scope) -> Verdict:
@@ -21,16 +26,77 @@ def _days_agree(scope: Scope) -> Verdict:
     )  # fmt: skip
 
 
+def _items_tell_one_story(scope: Scope) -> Verdict:
+    """Compare what each story counts with the items that name it, its own among them."""
+    stories = scope.rows(TABLE, "published_date", "headline_hash", "source_count")
+    told = scope.warehouse.read(
+        "headline_sources",
+        columns=["story_date", "headline_hash", "is_primary"],
+        where={"story_date": [day.date() for day in stories["published_date"].unique()]},
+    )
+    per_story = told.groupby("headline_hash")["is_primary"].agg(["size", "sum"])
+    found = stories.join(per_story, on="headline_hash").fillna({"size": 0, "sum": 0})
+    wrong = found[(found["size"] != found["source_count"]) | (found["sum"] != 1)]
+    return Verdict(
+        wrong.empty, f"{len(stories)} stories told by {len(told)} items, {len(wrong)} miscounted",
+        {"wrong": shown(wrong["headline_hash"])},
+    )  # fmt: skip
+
+
+def _is_fresh(scope: Scope) -> Verdict:
+    """Compare the age of the last delivery with what the hour allows."""
+    limit = timedelta(minutes=scope.settings.headline_freshness_minutes)
+    stand = freshness(scope.warehouse.news.last_success(), scope.now, scope.calendar, limit)
+    return Verdict(not stand.is_stale, f"news was {stand}")
+
+
+def _sources_delivered(scope: Scope) -> Verdict:
+    """Look for portfolios none of whose sources answered in this run."""
+    events = scope.warehouse.news.events_of_run(scope.run_id)
+    events = events.assign(answered=events["is_success"] | (events["error_kind"] == _EMPTY))
+    silent = []
+    for (asset, portfolio), asked in events.groupby(["asset", "portfolio_id"]):
+        # A step that was tried again collected several times: the last one counts.
+        last_try = asked[
+            asked["started_at"] >= asked.loc[~asked["is_failover"], "started_at"].max()
+        ]
+        if not last_try["answered"].any():
+            why = "; ".join(
+                f"{source}: {kind}"
+                for source, kind in zip(last_try["source"], last_try["error_kind"], strict=True)
+            )
+            silent.append(f"{asset} {portfolio} ({why})")
+    said = f"{len(events)} times a source was asked, {len(silent)} portfolios got no answer"
+    return Verdict(not silent, said, {"silent": shown(silent)})
+
+
 def define() -> list[dg.AssetChecksDefinition]:
     """Give the checks of the headlines. A day without news is odd, not wrong."""
     quiet = {"severity": dg.AssetCheckSeverity.WARN, "every_session": False}
     return [
-        not_empty(RAW, RAW, "published_date", **quiet),  # type: ignore[arg-type]  # plain options
-        keys_are_unique(RAW, RAW, "published_date", "item_hash"),
+        not_empty(FINVIZ, FINVIZ, "published_date", **quiet),  # type: ignore[arg-type]  # plain options
+        keys_are_unique(FINVIZ, FINVIZ, "published_date", "item_hash"),
+        keys_are_unique(WIRE, WIRE, "published_date", "item_hash"),
         not_empty(TABLE, TABLE, "published_date", **quiet),  # type: ignore[arg-type]  # plain options
         keys_are_unique(TABLE, TABLE, "headline_hash"),
         check(
             TABLE, "headlines_stand_on_their_day", _days_agree, blocking=True,
             description="Each headline's partition is the New York day on which it was published.",
+        ),
+        check(
+            TABLE, "items_tell_one_story", _items_tell_one_story, blocking=True,
+            description="Each story counts the items that tell it, and one of them is its first.",
+        ),
+        check(
+            TABLE, "headlines_are_fresh", _is_fresh,
+            description=(
+                "The last delivery is under 15 minutes old in market hours (a setting), and "
+                "under 75 outside them."
+            ),
+        ),
+        check(
+            # Blocking for its colour: what was delivered is stored, and the run is red.
+            TABLE, "sources_delivered", _sources_delivered, blocking=True,
+            description="Each portfolio's news was delivered by one of the sources asked for it.",
         ),
     ]  # fmt: skip

@@ -1,6 +1,7 @@
 """`market-pipeline show`: what is stored, one command for each of `operations.views`."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Annotated, Optional
 
 import typer
@@ -70,10 +71,13 @@ def _show(ctx: typer.Context, form: Format, *, symbols: list[str] | None, **aske
 
     calendar = TradingCalendar.xnys(settings.extra_closures)
     request = Request(symbols=tuple(symbols or ()), **asked)  # type: ignore[arg-type]  # passed on as given
-    found = show(open_to_look(settings), calendar, utc_now, request)
+    fresh_for = timedelta(minutes=settings.headline_freshness_minutes)
+    found = show(open_to_look(settings), calendar, utc_now, request, fresh_for)
     print_rows(
         found.frame, form, title=found.title, columns=found.for_people, data_kind=found.data_kind
     )
+    if found.warning:
+        remark(found.warning)
     if found.frame.empty:
         remark(f"there are no {VIEWS[found.view].rows} to show")
     if found.hidden:

@@ -5,6 +5,7 @@
     |-- InputError                a person's input is wrong; says what, where and what to do
     |   |-- NotASession           a date on which the exchange did not trade
     |   `-- PortfolioFileError    a portfolio file with every problem found in it
+    |-- FencedOff                 another holder of the lock has written since; nothing was stored
     |-- NothingStored             what was asked for has not been made yet; says how to make it
     `-- VendorError               the outside world did not deliver
         |-- NotEntitled           401/403: the key or its plan does not cover this; never retried
@@ -45,6 +46,17 @@ class NotASession(InputError):
         nearest = " and ".join(d.isoformat() for d in (before, after) if d is not None)
         super().__init__(
             f"{asked.isoformat()} is no trading session ({reason}); the nearest are {nearest}"
+        )
+
+
+class FencedOff(MarketPipelineError):
+    """A holder of an expired lock came to write after its successor did."""
+
+    def __init__(self, name: str, token: int, last_token: int) -> None:
+        self.name, self.token, self.last_token = name, token, last_token
+        super().__init__(
+            f"{name}: lock {token} has expired and {last_token} has written since; "
+            "nothing was stored, the successor collects the same"
         )
 
 

@@ -1,37 +1,33 @@
-"""Headlines: vendor text made safe, the same item recognised again, the same news counted once.
+"""Headlines: vendor text made safe, and the same item recognised again.
 
-Items become rows of `finviz_headlines` as collected; those become `headlines`, one row a piece of
-news with everything it names. What a headline means is not decided here.
+Belongs here: cleaning, naming, and the rows of what was collected. Does not: which items tell one
+story (`stories`), or what an item becomes (`tellings`).
 """
 
 import hashlib
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from urllib.parse import urlsplit
 
 import pandas as pd
 
-from market_pipeline.domain.frames import empty_frame, typed_frame
-from market_pipeline.domain.ports import NewsItem
-from market_pipeline.domain.sessions import NEW_YORK, TradingCalendar
+from market_pipeline.domain.frames import typed_frame
+from market_pipeline.domain.news import NewsItem
+from market_pipeline.domain.sessions import NEW_YORK
 from market_pipeline.domain.symbols import parse_symbol
 
 RAW_COLUMNS = (
-    "published_date", "item_hash", "headline", "publisher", "url", "symbols", "category",
-    "published_at", "source", "fetched_at",
+    "published_date", "item_hash", "headline", "description", "publisher", "url", "symbols",
+    "category", "published_at", "source", "is_failover", "vendor_score", "vendor_confidence",
+    "fetched_at", "taken_as",
 )  # fmt: skip
 
-HEADLINE_COLUMNS = (
-    "published_date", "headline_hash", "headline", "normalized_headline", "publisher", "url",
-    "symbols", "published_at", "first_seen_at", "session_date", "source", "source_count",
-)  # fmt: skip
-
-MAX_SYMBOLS = 10
 SANDBOX_SUFFIX = ":sandbox"
 
-_MAX_HEADLINE, _MAX_PUBLISHER, _MAX_URL, _MAX_CATEGORY, _MAX_RAW_SYMBOLS = 500, 200, 2000, 40, 400
+_MAX_HEADLINE, _MAX_DESCRIPTION, _MAX_PUBLISHER = 500, 5000, 200
+_MAX_URL, _MAX_CATEGORY, _MAX_RAW_SYMBOLS = 2000, 40, 400
 # Control characters become spaces; format marks (direction overrides, zero widths) and lone
 # surrogates vanish.
 _SPACED, _DROPPED = {"Cc"}, {"Cf", "Cs"}
@@ -78,7 +74,11 @@ def publisher_family(publisher: str) -> str:
 
 
 def headline_hash(headline: str, publisher: str, published_date: date) -> str:
-    """Name a headline: the first 32 hex of SHA-256 of `headline|source|publication date`."""
+    """Name a headline: the first 32 hex of SHA-256 of `headline|source|publication date`.
+
+    The source is what every vendor calls so: the publisher. The same article met on two paths
+    (the export, then the page) thus has one name.
+    """
     return _digest(f"{headline}|{publisher}|{published_date.isoformat()}")
 
 
@@ -106,13 +106,18 @@ def raw_frame(items: Sequence[NewsItem], fetched_at: datetime) -> pd.DataFrame:
             "published_date": published_date(item.published_at),
             "item_hash": item_hash(item),
             "headline": clean_text(item.headline),
+            "description": clean_text(item.description, _MAX_DESCRIPTION),
             "publisher": clean_text(item.publisher, _MAX_PUBLISHER),
             "url": clean_url(item.url),
             "symbols": ",".join(item.symbols),
             "category": clean_text(item.category, _MAX_CATEGORY),
             "published_at": item.published_at,
             "source": item.source,
+            "is_failover": item.is_failover,
+            "vendor_score": item.vendor_score,
+            "vendor_confidence": item.vendor_confidence,
             "fetched_at": fetched_at,
+            "taken_as": None,
         }
         for item in items
         if clean_text(item.headline)
@@ -123,82 +128,43 @@ def raw_frame(items: Sequence[NewsItem], fetched_at: datetime) -> pd.DataFrame:
 def merge_raw(*frames: pd.DataFrame) -> pd.DataFrame:
     """Merge `RAW_COLUMNS` frames, such as what is stored and what was just fetched.
 
-    One row an item: all its symbols, first publication time, first fetch, in any order given.
+    One row an item: all its symbols, the longest description, first publication time, first
+    fetch, in any order given. A row that says more than the stored one was not taken yet.
     """
-    filled = [frame for frame in frames if not frame.empty]
-    if not filled:
-        return empty_frame(RAW_COLUMNS)
-    rows = pd.concat(filled, ignore_index=True)[list(RAW_COLUMNS)]
-    merged = rows.groupby(["published_date", "item_hash"], as_index=False, sort=True).agg(
-        {
-            "headline": "min",
-            "publisher": "min",
-            "url": "min",
-            "symbols": _merged_symbols,
-            "category": "max",
-            "published_at": "min",
-            "source": "min",
-            "fetched_at": "min",
-        }
+    told: dict[tuple[object, str], list[dict[str, object]]] = {}
+    for frame in frames:
+        for row in frame[list(RAW_COLUMNS)].to_dict("records"):
+            key = (row["published_date"], str(row["item_hash"]))
+            told.setdefault(key, []).append({str(name): value for name, value in row.items()})
+    rows = [_one_row(told[key]) for key in sorted(told, key=str)]
+    kinds = {"is_failover": bool, "vendor_score": "float64", "vendor_confidence": "float64"}
+    return typed_frame(rows, RAW_COLUMNS).astype(kinds)
+
+
+def _one_row(told: Sequence[dict[str, object]]) -> dict[str, object]:
+    """Join what was said of one item at several times."""
+    symbols = _fitting(_symbols_of(str(row["symbols"]) for row in told), _MAX_RAW_SYMBOLS)
+    joined = told[0] | {"symbols": symbols}
+    if len(told) == 1:
+        return joined
+    for name in ("headline", "publisher", "url", "published_at", "fetched_at", "source"):
+        joined[name] = min(row[name] for row in told)  # type: ignore[type-var]  # one type a column
+    for name in ("vendor_score", "vendor_confidence"):
+        given = [row[name] for row in told if pd.notna(row[name])]  # type: ignore[call-overload]
+        joined[name] = max(given, default=None)
+    joined["category"] = max(str(row["category"]) for row in told)
+    joined["description"] = max(
+        (str(row["description"]) for row in told), key=lambda text: (len(text), text)
     )
-    return merged[list(RAW_COLUMNS)]
-
-
-def derive_headlines(
-    raw: pd.DataFrame, calendar: TradingCalendar, known: Collection[str] = ()
-) -> pd.DataFrame:
-    """Count the same news once: `RAW_COLUMNS` in, `HEADLINE_COLUMNS` out, in any order given.
-
-    Rows of one New York day whose publisher is of one family and whose titles have the same
-    words are one headline. It keeps the earliest row's text, an address if any row has one,
-    every symbol that reads as one (at most 10, `known` ones first), the first time it was
-    fetched, the number of sources, and the session in which it first meets prices. Rows that
-    name no symbol stay in the raw table only; sandbox news is never merged with live news, and
-    yields to it.
-    """
-    groups: dict[tuple[object, ...], list[dict[str, object]]] = {}
-    for row in raw.to_dict("records"):
-        title = normalise(str(row["headline"])) or str(row["headline"])
-        is_sandbox = str(row["source"]).endswith(SANDBOX_SUFFIX)
-        key = (row["published_date"], is_sandbox, publisher_family(str(row["publisher"])), title)
-        groups.setdefault(key, []).append({str(name): value for name, value in row.items()})
-    rows = []
-    # Live before sandbox: the first of two rows of one name is kept.
-    for _, group in sorted(groups.items(), key=lambda pair: pair[0][1] is True):
-        symbols = _chosen(_symbols_of(str(row["symbols"]) for row in group), known)
-        if symbols:
-            rows.append(_headline_row(group, symbols, calendar))
-    frame = typed_frame(rows, HEADLINE_COLUMNS)
-    frame = frame.drop_duplicates(["published_date", "headline_hash"])
-    return frame.sort_values(["published_date", "headline_hash"], ignore_index=True)
-
-
-def _headline_row(
-    group: list[dict[str, object]], symbols: Sequence[str], calendar: TradingCalendar
-) -> dict[str, object]:
-    group = sorted(
-        group, key=lambda row: (str(row["published_at"]), str(row["source"]), str(row["item_hash"]))
-    )
-    first = group[0]
-    headline, publisher = str(first["headline"]), str(first["publisher"])
-    instant, day = (
-        pd.Timestamp(str(first["published_at"])),
-        pd.Timestamp(str(first["published_date"])),
-    )
-    return {
-        "published_date": day,
-        "headline_hash": headline_hash(headline, publisher, day.date()),
-        "headline": headline,
-        "normalized_headline": normalise(headline),
-        "publisher": publisher,
-        "url": next((row["url"] for row in group if row["url"]), ""),
-        "symbols": ",".join(symbols),
-        "published_at": instant,
-        "first_seen_at": min(pd.Timestamp(str(row["fetched_at"])) for row in group),
-        "session_date": calendar.session_meeting(instant.to_pydatetime()),
-        "source": first["source"],
-        "source_count": len({row["source"] for row in group}),
-    }
+    joined["is_failover"] = all(bool(row["is_failover"]) for row in told)
+    says_no_more = [
+        str(row["taken_as"])
+        for row in told
+        if isinstance(row["taken_as"], str)
+        and (row["symbols"], row["description"]) == (symbols, joined["description"])
+    ]
+    joined["taken_as"] = min(says_no_more, default=None)
+    return joined
 
 
 def _symbols_of(cells: Iterable[str]) -> list[str]:
@@ -210,15 +176,6 @@ def _symbols_of(cells: Iterable[str]) -> list[str]:
         except ValueError:
             continue
     return sorted(found)
-
-
-def _merged_symbols(cells: "pd.Series[str]") -> str:
-    return _fitting(_symbols_of(cells), _MAX_RAW_SYMBOLS)
-
-
-def _chosen(symbols: Sequence[str], known: Collection[str]) -> list[str]:
-    ranked = sorted(symbols, key=lambda symbol: (symbol not in known, symbol))
-    return sorted(ranked[:MAX_SYMBOLS])
 
 
 def _fitting(symbols: Sequence[str], limit: int) -> str:

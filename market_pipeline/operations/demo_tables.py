@@ -122,7 +122,8 @@ def _print_headlines(console: Console, view: PortfolioView) -> None:
     table.add_column("headline, symbols, publisher and source", overflow="fold")
     for row in view.headlines[:_HEADLINES]:
         text = Text(figures.clean(row.headline))
-        origin = f"{', '.join(row.symbols)} · {row.publisher} · via {row.source}"
+        tone = figures.tone(row.sentiment_score, row.sentiment_confidence)
+        origin = f"{', '.join(row.symbols)} · {tone} · {row.publisher} · via {row.source}"
         text.append("\n").append(figures.clean(origin), "dim")
         table.add_row(figures.new_york(row.published_at), text)
     console.print(table)

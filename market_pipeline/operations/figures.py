@@ -9,6 +9,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 
 from market_pipeline.domain.factors import DEFAULTS
 from market_pipeline.domain.headlines import clean_text
+from market_pipeline.domain.sentiment import is_low, label_of
 from market_pipeline.domain.sessions import NEW_YORK
 from market_pipeline.domain.symbols import parse_occ
 
@@ -85,6 +86,16 @@ def long_day(day: date) -> str:
 def new_york(instant: datetime) -> str:
     """Write an instant as New York clocks show it: `Fri 2026-11-20 14:32`."""
     return f"{instant.astimezone(NEW_YORK):%a %Y-%m-%d %H:%M}"
+
+
+def tone(score: float, confidence: float) -> str:
+    """Write how a headline reads and how sure that is: `positive +0.82, 91 % sure`.
+
+    A confidence that is low is said before the number, for half the readers stop there.
+    """
+    label, sure = label_of(score), percent(confidence * 100, places=0)
+    said = f"{label} {number(score, signed=True)}"
+    return f"{said}, low confidence: {sure}" if is_low(confidence) else f"{said}, {sure} sure"
 
 
 def sign(value: Number | None) -> str:

@@ -74,6 +74,9 @@ class HeadlineRow:
     symbols: tuple[str, ...]
     source: str
     source_count: int
+    sentiment_score: float
+    sentiment_confidence: float
+    sentiment_label: str
 
 
 @dataclass(frozen=True, slots=True)

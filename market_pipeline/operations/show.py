@@ -6,19 +6,31 @@ Belongs here: finding the rows and the words for their absence. Does not: how va
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import pandas as pd
 
 from market_pipeline.domain.books import CASH
 from market_pipeline.domain.errors import InputError, NothingStored
+from market_pipeline.domain.freshness import freshness
 from market_pipeline.domain.ports import Clock
+from market_pipeline.domain.sentiment import is_low
 from market_pipeline.domain.sessions import TradingCalendar
 from market_pipeline.domain.symbols import parse_occ, parse_symbol
-from market_pipeline.operations.views import FETCHES, QUARANTINE, SNAPSHOT, View, view_named
+from market_pipeline.operations import figures
+from market_pipeline.operations.views import (
+    COLLECTIONS,
+    FETCHES,
+    HEADLINES,
+    QUARANTINE,
+    SNAPSHOT,
+    View,
+    view_named,
+)
 from market_pipeline.warehouse import Warehouse
 
 _REASONS_SHOWN = 3
+_SYMBOL_COLUMNS = ("symbol", "symbols", "subject")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +55,7 @@ class Shown:
     for_people: tuple[str, ...]
     hidden: int
     data_kind: str | None
+    warning: str = ""
 
     @property
     def title(self) -> str:
@@ -50,8 +63,14 @@ class Shown:
         return f"{self.view} of {self.day:%Y-%m-%d, %A}" if self.day else self.view
 
 
-def show(warehouse: Warehouse, calendar: TradingCalendar, clock: Clock, request: Request) -> Shown:
-    """Find the rows asked for.
+def show(
+    warehouse: Warehouse,
+    calendar: TradingCalendar,
+    clock: Clock,
+    request: Request,
+    fresh_for: timedelta = timedelta(minutes=15),
+) -> Shown:
+    """Find the rows asked for; headlines older than `fresh_for` in market hours carry a warning.
 
     Raises NotASession or InputError for a date, symbol or portfolio that cannot be, and
     NothingStored, saying how to make them, where there are no rows.
@@ -67,8 +86,20 @@ def show(warehouse: Warehouse, calendar: TradingCalendar, clock: Clock, request:
         frame = frame.sort_values(view.newest, ascending=False, kind="stable", ignore_index=True)
     limit = view.default_limit if request.limit is None else request.limit
     kept = frame.head(limit) if limit else frame
+    warning = ""
+    if view is HEADLINES:
+        kept = _toned(kept)
+        stand = freshness(warehouse.news.last_success(), clock(), calendar, fresh_for)
+        warning = f"STALE: news was {stand}" if stand.is_stale else ""
     kind = warehouse.meta_get("data_kind")
-    return Shown(view.name, day, kept, view.for_people, len(frame) - len(kept), kind)
+    return Shown(view.name, day, kept, view.for_people, len(frame) - len(kept), kind, warning)
+
+
+def _toned(frame: pd.DataFrame) -> pd.DataFrame:
+    """Add how each headline reads, in words, and whether that is little sure."""
+    confidence = frame["sentiment_confidence"]
+    tones = [figures.tone(*pair) for pair in zip(frame["sentiment_score"], confidence, strict=True)]
+    return frame.assign(tone=tones, is_low_confidence=[is_low(value) for value in confidence])
 
 
 def canonical_symbols(texts: Sequence[str]) -> tuple[str, ...]:
@@ -109,6 +140,8 @@ def _day(
 def _subjects(warehouse: Warehouse, view: View, request: Request) -> frozenset[str] | None:
     """Give the symbols to keep, None for all; of a portfolio's rows the symbols asked for only."""
     asked = frozenset(request.symbols)
+    if view.subject not in _SYMBOL_COLUMNS and (asked or request.portfolio):
+        raise InputError(f"{view.rows} belong to no symbol or portfolio: leave that out")
     if request.portfolio is None:
         return asked or None
     held = _held_symbols(warehouse, request.portfolio)
@@ -149,7 +182,7 @@ def _read(
         where["subject"] = sorted(subjects)
     on = day if view.date_column else None
     frame = warehouse.read(view.table, first=on, last=on, symbols=symbols, where=where)
-    if view is FETCHES and day is not None:
+    if view in (FETCHES, COLLECTIONS) and day is not None:
         frame = frame[frame["started_at"].dt.date == day]
     if subjects is not None and view.lists_symbols:
         named = [bool(subjects.intersection(text.split(","))) for text in frame[view.subject]]
@@ -192,7 +225,7 @@ def _why_nothing(
         return f"there are no {view.rows}{of_what} on {day}, though there are others{reasons}"
     command = f"market-pipeline backfill --from {day} --to {day}"
     if not view.is_by_session:
-        command += " --select finviz_headlines,headlines"
+        command += " --select finviz_headlines,wire_headlines,headlines"
     return f"there are no {view.rows} of {day} yet: `{command}` makes them"
 
 

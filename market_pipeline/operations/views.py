@@ -89,11 +89,53 @@ HEADLINES = View(
     "headlines",
     "Show the headlines of a New York day, newest first.",
     "headlines",
-    _columns("published_at symbols headline publisher source"),
+    _columns("published_at market_session symbols tone headline publisher source source_count"),
     date_column="published_date",
     is_by_session=False,
     subject="symbols",
     lists_symbols=True,
+    newest="published_at",
+    made_by="headlines",
+)
+SOURCES = View(
+    "sources",
+    "sources",
+    "Show how each source of news stands: its last success and failure, and how many in a row.",
+    "source_status",
+    _columns(
+        "source is_available last_success_at last_failure_at consecutive_failures last_error_kind "
+        "last_error_message"
+    ),
+    date_column=None,
+    is_by_session=False,
+    subject="source",
+)
+COLLECTIONS = View(
+    "collections",
+    "collections",
+    "Show each time a source of news was asked, and what came of it; --date is a UTC day.",
+    "collection_events",
+    _columns(
+        "started_at asset portfolio_id source is_success is_failover item_count new_item_count "
+        "duration_ms error_kind error_message"
+    ),
+    date_column=None,
+    is_by_session=False,
+    subject="source",
+    newest="started_at",
+    default_limit=100,
+)
+TELLINGS = View(
+    "tellings",
+    "tellings",
+    "Show every item that told the stories of a New York day, the first one marked.",
+    "headline_sources",
+    _columns(
+        "published_at headline_hash is_primary is_failover similarity headline publisher source"
+    ),
+    date_column="published_date",
+    is_by_session=False,
+    subject="headline_hash",
     newest="published_at",
     made_by="headlines",
 )
@@ -157,8 +199,8 @@ FETCHES = View(
 VIEWS = {
     view.name: view
     for view in (
-        UNIVERSE, PRICES, FACTORS, METRICS, HEADLINES, SNAPSHOT, POSITIONS, NOTES, QUARANTINE,
-        FETCHES,
+        UNIVERSE, PRICES, FACTORS, METRICS, HEADLINES, TELLINGS, SOURCES, COLLECTIONS, SNAPSHOT,
+        POSITIONS, NOTES, QUARANTINE, FETCHES,
     )
 }  # fmt: skip
 

@@ -105,6 +105,7 @@ headline_symbols = _by_day(
     key("symbol", sa.String(32)),
     key("headline_hash", sa.String(32)),
     required("published_at", Instant),
+    required("hour", sa.Integer),  # New York, 0 to 23
     required("relevance", sa.Float(53)),  # 0 to 1
     indexes=[sa.Index(None, "symbol", "published_at")],
 )

@@ -80,6 +80,24 @@ def read(connection: sa.Connection, query: Query) -> pd.DataFrame:
     return frame
 
 
+def frame_of(
+    connection: sa.Connection,
+    table: sa.Table,
+    condition: sa.ColumnElement[bool],
+    *,
+    order: Sequence[sa.ColumnElement[Any]] | None = None,
+    limit: int | None = None,
+) -> pd.DataFrame:
+    """Read the rows of a table of which `condition` holds as a typed frame, in key order or in
+    the one given."""
+    columns = list(table.columns)
+    statement = sa.select(*(raw(column, connection.dialect.name) for column in columns))
+    statement = statement.where(condition).order_by(*(order or _key_order(connection, table)))
+    result = connection.execute(statement if limit is None else statement.limit(limit))
+    rows = result.cursor.fetchall() if result.cursor is not None else []
+    return to_frame(columns, rows, connection.dialect.name)
+
+
 def _conditions(table: sa.Table, query: Query) -> list[sa.ColumnElement[bool]]:
     conditions: list[sa.ColumnElement[bool]] = []
     if query.first is not None:

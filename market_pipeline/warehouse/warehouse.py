@@ -20,6 +20,7 @@ from market_pipeline.warehouse import books, collection, queries, schema
 from market_pipeline.warehouse.engine import Database, lock
 from market_pipeline.warehouse.frames import to_rows
 from market_pipeline.warehouse.merge import merge_rows
+from market_pipeline.warehouse.news_store import NewsStore
 from market_pipeline.warehouse.tables import warehouse_meta
 
 DIGEST_EXCLUDES = (
@@ -61,6 +62,11 @@ class Warehouse:
     def dispose(self) -> None:
         """Close the pooled connections; the warehouse may be used again afterwards."""
         self._database.dispose()
+
+    @property
+    def news(self) -> NewsStore:
+        """The news: collections, stories, and the record of both."""
+        return NewsStore(self._database)
 
     def ping(self) -> float:
         """Ask the database for a row; give the milliseconds it took (SQLAlchemy errors pass)."""

@@ -164,6 +164,7 @@ def upgrade() -> None:
         sa.Column("symbol", sa.String(length=32), nullable=False),
         sa.Column("headline_hash", sa.String(length=32), nullable=False),
         sa.Column("published_at", Instant(), nullable=False),
+        sa.Column("hour", sa.Integer(), nullable=False),
         sa.Column("relevance", sa.Float(precision=53), nullable=False),
         sa.PrimaryKeyConstraint(
             "published_date", "symbol", "headline_hash", name="pk_headline_symbols"

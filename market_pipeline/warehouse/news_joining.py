@@ -1,0 +1,175 @@
+"""Finding the story each telling tells, inside the transaction that stores it.
+
+Only tellings under the lock of `headlines` come here, so what is looked up cannot change before
+it is written. Memory holds one batch and its candidates, however much is stored.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+
+import sqlalchemy as sa
+
+from market_pipeline.domain.headlines import publisher_family
+from market_pipeline.domain.stories import StoryItem, match_keys, may_join, read_title
+from market_pipeline.domain.tellings import Telling
+from market_pipeline.warehouse.membership import among, grouped_by_day
+from market_pipeline.warehouse.news_tables import (
+    headline_match_keys,
+    headline_sources,
+    headlines,
+)
+
+StoryKey = tuple[date, str]
+"""A story's published_date and headline_hash."""
+
+SAME = 100.0
+"""The similarity of a telling to a story of its own name."""
+
+
+@dataclass(slots=True)
+class Story:
+    """A story as this batch changes it: new with its first telling, or stored and joined."""
+
+    key: StoryKey
+    first: Telling | None
+    tellings: list[tuple[Telling, float]] = field(default_factory=list)
+    again: list[Telling] = field(default_factory=list)
+
+    @property
+    def is_new(self) -> bool:
+        """Whether it is not stored yet."""
+        return self.first is not None
+
+
+def known_items(
+    connection: sa.Connection, tellings: Sequence[Telling]
+) -> dict[tuple[date, str], StoryKey]:
+    """Give the story of each telling that is part of one already, by date and item hash."""
+    columns = headline_sources.c
+    found: dict[tuple[date, str], StoryKey] = {}
+    for day, hashes in grouped_by_day((t.published_date, t.item_hash) for t in tellings):
+        rows = connection.execute(
+            sa.select(columns.item_hash, columns.story_date, columns.headline_hash).where(
+                columns.published_date == day, among(connection, columns.item_hash, hashes)
+            )
+        )
+        found |= {(day, row.item_hash): (row.story_date, row.headline_hash) for row in rows}
+    return found
+
+
+def join_stories(
+    connection: sa.Connection, tellings: Sequence[Telling], window_days: int
+) -> dict[StoryKey, Story]:
+    """Give the stories that `tellings`, first seen first, make or change.
+
+    A telling that is part of a story already stays there; one named like a story joins it; one
+    much like a story within `window_days` joins the most alike; any other is a new story.
+    """
+    known = known_items(connection, tellings)
+    fresh = [t for t in tellings if (t.published_date, t.item_hash) not in known]
+    index = _Index(window_days)
+    index.add_named(_stored_names(connection, fresh))
+    index.add_candidates(connection, fresh)
+    stories: dict[StoryKey, Story] = {}
+    for telling in tellings:
+        at_home = known.get((telling.published_date, telling.item_hash))
+        if at_home is not None:
+            stories.setdefault(at_home, Story(at_home, None)).again.append(telling)
+            continue
+        key, similarity = index.story_of(telling)
+        if key is None:
+            key, similarity = (telling.published_date, telling.headline_hash), SAME
+            stories[key] = Story(key, telling)
+            index.add_new(key, telling)
+        stories.setdefault(key, Story(key, None)).tellings.append((telling, similarity))
+    return stories
+
+
+def _stored_names(connection: sa.Connection, tellings: Sequence[Telling]) -> Iterator[StoryKey]:
+    columns = headlines.c
+    for day, hashes in grouped_by_day((t.published_date, t.headline_hash) for t in tellings):
+        named = among(connection, columns.headline_hash, hashes)
+        rows = connection.scalars(
+            sa.select(columns.headline_hash).where(columns.published_date == day, named)
+        )
+        yield from ((day, name) for name in rows)
+
+
+class _Index:
+    """The stories a batch may join: those stored that share a match key, and its own new ones."""
+
+    def __init__(self, window_days: int) -> None:
+        self._window = timedelta(days=window_days)
+        self._named: set[StoryKey] = set()
+        self._items: dict[StoryKey, StoryItem] = {}
+        self._by_match: dict[int, list[StoryKey]] = {}
+        self._keys: dict[str, tuple[int, ...]] = {}
+
+    def add_named(self, stories: Iterable[StoryKey]) -> None:
+        """Know stored stories by their name."""
+        self._named.update(stories)
+
+    def add_candidates(self, connection: sa.Connection, tellings: Sequence[Telling]) -> None:
+        """Load the stored stories that share a match key with a telling, within the window."""
+        if not tellings:
+            return
+        wanted = {key for telling in tellings for key in self._match_keys(telling)}
+        days = [telling.published_date for telling in tellings]
+        columns = headline_match_keys.c
+        rows = connection.execute(
+            sa.select(columns.match_key, columns.published_date, columns.headline_hash).where(
+                among(connection, columns.match_key, wanted),
+                columns.published_date.between(min(days) - self._window, max(days) + self._window),
+            )
+        ).all()
+        stored = {(row.published_date, row.headline_hash) for row in rows}
+        self._items |= dict(_items_of(connection, stored))
+        for row in rows:
+            key = (row.published_date, row.headline_hash)
+            self._by_match.setdefault(row.match_key, []).append(key)
+
+    def add_new(self, key: StoryKey, telling: Telling) -> None:
+        """Know a story this batch begins."""
+        self._named.add(key)
+        self._items[key] = telling.item
+        for match in self._match_keys(telling):
+            self._by_match.setdefault(match, []).append(key)
+
+    def story_of(self, telling: Telling) -> tuple[StoryKey | None, float]:
+        """Give the story it joins and how alike they are; None where it is a new one."""
+        own = (telling.published_date, telling.headline_hash)
+        if own in self._named:
+            return own, SAME
+        met = {key for match in self._match_keys(telling) for key in self._by_match.get(match, ())}
+        best: tuple[float, StoryKey] | None = None
+        for key in sorted(met):  # of equals the earliest
+            if key not in self._items or abs(key[0] - own[0]) > self._window:
+                continue
+            likeness = may_join(telling.item, self._items[key], self._window)
+            if likeness is not None and (best is None or likeness > best[0]):
+                best = (likeness, key)
+        return (None, 0.0) if best is None else (best[1], best[0])
+
+    def _match_keys(self, telling: Telling) -> tuple[int, ...]:
+        keys = self._keys.get(telling.headline_hash)
+        if keys is None:
+            keys = self._keys[telling.headline_hash] = match_keys(telling.item.title)
+        return keys
+
+
+def _items_of(
+    connection: sa.Connection, stories: Iterable[StoryKey]
+) -> Iterator[tuple[StoryKey, StoryItem]]:
+    columns = headlines.c
+    chosen = (columns.headline_hash, columns.headline, columns.publisher, columns.published_at,
+              columns.symbols)  # fmt: skip
+    for day, hashes in grouped_by_day(stories):
+        named = among(connection, columns.headline_hash, hashes)
+        rows = connection.execute(sa.select(*chosen).where(columns.published_date == day, named))
+        for row in rows:
+            item = StoryItem(
+                read_title(row.headline), publisher_family(row.publisher), row.published_at,
+                frozenset(row.symbols.split(",")),
+            )  # fmt: skip
+            yield (day, row.headline_hash), item
