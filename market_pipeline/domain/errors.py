@@ -6,6 +6,7 @@
     |   |-- NotASession           a date on which the exchange did not trade
     |   `-- PortfolioFileError    a portfolio file with every problem found in it
     |-- NothingStored             what was asked for has not been made yet; says how to make it
+    |-- DeliveryFailed            a channel did not take a message; it stays in the outbox
     `-- VendorError               the outside world did not deliver
         |-- NotEntitled           401/403: the key or its plan does not cover this; never retried
         |-- UnknownSymbol         the vendor does not know the symbol; never retried
@@ -50,6 +51,14 @@ class NotASession(InputError):
 
 class NothingStored(MarketPipelineError):
     """What was asked for has not been made yet; the message says how to make it."""
+
+
+class DeliveryFailed(MarketPipelineError):
+    """A channel did not take a message. The text names no address and nothing a receiver wrote."""
+
+    def __init__(self, channel: str, detail: str, retry_after_s: float | None = None) -> None:
+        self.channel, self.detail, self.retry_after_s = channel, detail, retry_after_s
+        super().__init__(f"{channel}: {detail}")
 
 
 @dataclass(frozen=True, slots=True)
