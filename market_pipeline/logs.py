@@ -14,7 +14,9 @@ import structlog
 
 from market_pipeline.settings import Settings
 
-NOISY_LOGGERS = ("httpx", "httpcore", "yfinance", "peewee", "urllib3", "asyncio", "alembic")
+NOISY_LOGGERS = (
+    "httpx", "httpcore", "yfinance", "peewee", "urllib3", "asyncio", "alembic", "apprise",
+)  # fmt: skip
 _REDACTED = "[redacted]"
 
 

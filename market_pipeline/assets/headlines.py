@@ -2,7 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from datetime import datetime
 from functools import partial
+from uuid import uuid4
 
 import dagster as dg
 import pandas as pd
@@ -16,7 +18,13 @@ from market_pipeline.assets.news_collecting import (
     portfolio_symbols,
 )
 from market_pipeline.domain.news import NewsCollector
-from market_pipeline.domain.notices import Notifier, new_headlines_message
+from market_pipeline.domain.notices import (
+    Message,
+    Notifier,
+    StoredCounts,
+    Watermark,
+    new_headlines_message,
+)
 from market_pipeline.domain.ports import Clock, Coordination
 from market_pipeline.domain.sessions import TradingCalendar
 from market_pipeline.domain.tellings import NO_SYMBOL, Reader, ToneModel
@@ -187,10 +195,21 @@ def _take(
             )
         total += warehouse.news.store(
             tellings, version=version, window_days=settings.story_window_days, ingested_at=at,
-            announce=partial(new_headlines_message, data_kind=kind, at=at),
+            announce=partial(_message, data_kind=kind, at=at),
         )  # fmt: skip
     work.report(set_aside=aside)
     return total
+
+
+def _message(stored: Stored, *, data_kind: str, at: datetime) -> Message:
+    return new_headlines_message(
+        str(uuid4()),
+        at,
+        StoredCounts(stored.stories, stored.joined),
+        sorted(stored.symbols),
+        Watermark(stored.latest_published_at, at),
+        data_kind,
+    )
 
 
 def _pending(warehouse: Warehouse, version: str, work: Work) -> Iterator[pd.DataFrame]:

@@ -52,7 +52,7 @@ def forget(
     deleted = warehouse.news.forget(
         today - timedelta(days=settings.headline_retention_days), events_before
     )
-    deleted["outbox"] = warehouse.notices.forget(events_before)
+    deleted["outbox"] = warehouse.notices.forget_finished(events_before)
     deleted["cached answers"] = coordination.purge_expired()
     log.info("news_forgotten", **deleted)
     return deleted

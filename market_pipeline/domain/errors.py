@@ -7,6 +7,7 @@
     |   `-- PortfolioFileError    a portfolio file with every problem found in it
     |-- FencedOff                 another holder of the lock has written since; nothing was stored
     |-- NothingStored             what was asked for has not been made yet; says how to make it
+    |-- DeliveryFailed            a channel did not take a message; it stays in the outbox
     `-- VendorError               the outside world did not deliver
         |-- NotEntitled           401/403: the key or its plan does not cover this; never retried
         |-- UnknownSymbol         the vendor does not know the symbol; never retried
@@ -62,6 +63,14 @@ class FencedOff(MarketPipelineError):
 
 class NothingStored(MarketPipelineError):
     """What was asked for has not been made yet; the message says how to make it."""
+
+
+class DeliveryFailed(MarketPipelineError):
+    """A channel did not take a message. The text names no address and nothing a receiver wrote."""
+
+    def __init__(self, channel: str, detail: str, retry_after_s: float | None = None) -> None:
+        self.channel, self.detail, self.retry_after_s = channel, detail, retry_after_s
+        super().__init__(f"{channel}: {detail}")
 
 
 @dataclass(frozen=True, slots=True)

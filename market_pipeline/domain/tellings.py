@@ -16,7 +16,8 @@ from market_pipeline.domain.news import Company
 from market_pipeline.domain.relevance import clean_symbols, relevance
 from market_pipeline.domain.sentiment import Sentiment, label_of
 from market_pipeline.domain.sessions import TradingCalendar
-from market_pipeline.domain.stories import StoryItem, read_title
+from market_pipeline.domain.stories import StoryItem
+from market_pipeline.domain.story_titles import read_title
 
 RULES = "stories-1"
 """Names the rules by which items become stories: a new name has every item taken again."""

@@ -11,7 +11,6 @@ from datetime import date
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -29,6 +28,8 @@ from pydantic_settings import (
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+
+from market_pipeline.settings.secret_urls import secret_parts
 
 ENV_PREFIX = "MARKET_PIPELINE_"
 TOML_FILE = "market_pipeline.toml"
@@ -309,23 +310,13 @@ class Settings(BaseSettings):
         return "sandbox" if self.sandbox_url else "live"
 
     def secrets(self) -> tuple[str, ...]:
-        """Every secret value that is set, for redaction; passwords inside URLs included."""
+        """Every secret value that is set, for redaction; secrets inside URLs included."""
         found: set[str] = set()
         for name in type(self).model_fields:
             value = getattr(self, name)
             if isinstance(value, SecretStr):
-                found |= _secret_parts(value.get_secret_value(), is_url=name.endswith("_url"))
+                found |= secret_parts(name, value.get_secret_value())
         return tuple(sorted(found, key=len, reverse=True))
-
-
-def _secret_parts(value: str, *, is_url: bool) -> set[str]:
-    if not is_url:
-        return {value} if value else set()
-    parts = urlsplit(value)
-    written = {parts.netloc.rpartition("@")[0].partition(":")[2]}
-    # libpq takes a password in the query as well.
-    written |= {text for name, text in parse_qsl(parts.query) if "password" in name}
-    return {form for text in written for form in (text, unquote(text)) if form}
 
 
 def _require_driver(url: SecretStr | None, name: str, allowed: tuple[str, ...]) -> None:

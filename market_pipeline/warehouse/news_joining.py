@@ -11,7 +11,8 @@ from datetime import date, timedelta
 import sqlalchemy as sa
 
 from market_pipeline.domain.headlines import publisher_family
-from market_pipeline.domain.stories import StoryItem, match_keys, may_join, read_title
+from market_pipeline.domain.stories import StoryItem, may_join
+from market_pipeline.domain.story_titles import read_title
 from market_pipeline.domain.tellings import Telling
 from market_pipeline.warehouse.membership import among, grouped_by_day
 from market_pipeline.warehouse.news_tables import (
@@ -104,7 +105,6 @@ class _Index:
         self._named: set[StoryKey] = set()
         self._items: dict[StoryKey, StoryItem] = {}
         self._by_match: dict[int, list[StoryKey]] = {}
-        self._keys: dict[str, tuple[int, ...]] = {}
 
     def add_named(self, stories: Iterable[StoryKey]) -> None:
         """Know stored stories by their name."""
@@ -114,7 +114,7 @@ class _Index:
         """Load the stored stories that share a match key with a telling, within the window."""
         if not tellings:
             return
-        wanted = {key for telling in tellings for key in self._match_keys(telling)}
+        wanted = {key for telling in tellings for key in telling.item.title.keys}
         days = [telling.published_date for telling in tellings]
         columns = headline_match_keys.c
         rows = connection.execute(
@@ -133,7 +133,7 @@ class _Index:
         """Know a story this batch begins."""
         self._named.add(key)
         self._items[key] = telling.item
-        for match in self._match_keys(telling):
+        for match in telling.item.title.keys:
             self._by_match.setdefault(match, []).append(key)
 
     def story_of(self, telling: Telling) -> tuple[StoryKey | None, float]:
@@ -141,7 +141,7 @@ class _Index:
         own = (telling.published_date, telling.headline_hash)
         if own in self._named:
             return own, SAME
-        met = {key for match in self._match_keys(telling) for key in self._by_match.get(match, ())}
+        met = {key for match in telling.item.title.keys for key in self._by_match.get(match, ())}
         best: tuple[float, StoryKey] | None = None
         for key in sorted(met):  # of equals the earliest
             if key not in self._items or abs(key[0] - own[0]) > self._window:
@@ -150,12 +150,6 @@ class _Index:
             if likeness is not None and (best is None or likeness > best[0]):
                 best = (likeness, key)
         return (None, 0.0) if best is None else (best[1], best[0])
-
-    def _match_keys(self, telling: Telling) -> tuple[int, ...]:
-        keys = self._keys.get(telling.headline_hash)
-        if keys is None:
-            keys = self._keys[telling.headline_hash] = match_keys(telling.item.title)
-        return keys
 
 
 def _items_of(

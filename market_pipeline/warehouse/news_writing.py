@@ -14,7 +14,6 @@ from market_pipeline.domain.frames import typed_frame
 from market_pipeline.domain.headlines import MAX_SYMBOLS
 from market_pipeline.domain.sentiment import LOW_CONFIDENCE, NEGATIVE, NEUTRAL, POSITIVE
 from market_pipeline.domain.sessions import NEW_YORK
-from market_pipeline.domain.stories import match_keys
 from market_pipeline.domain.tellings import Telling
 from market_pipeline.warehouse.frames import to_rows
 from market_pipeline.warehouse.membership import among, grouped_by_day
@@ -160,7 +159,7 @@ def _match_keys(new: Sequence[Story]) -> list[Row]:
         {"match_key": match, "published_date": story.key[0], "headline_hash": story.key[1]}
         for story in new
         if story.first is not None
-        for match in match_keys(story.first.item.title)
+        for match in story.first.item.title.keys
     ]
 
 

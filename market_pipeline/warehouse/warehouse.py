@@ -21,6 +21,7 @@ from market_pipeline.warehouse.engine import Database, lock
 from market_pipeline.warehouse.frames import to_rows
 from market_pipeline.warehouse.merge import merge_rows
 from market_pipeline.warehouse.news_store import NewsStore
+from market_pipeline.warehouse.notices import Notices
 from market_pipeline.warehouse.tables import warehouse_meta
 
 DIGEST_EXCLUDES = (
@@ -246,6 +247,13 @@ class Warehouse:
         """Give the watched symbols, sorted."""
         with self._database.reading() as connection:
             return books.read_watchlist(connection)
+
+    # -- what is told of it ----------------------------------------------------------------
+
+    @property
+    def notices(self) -> Notices:
+        """The outbox and the alerts."""
+        return Notices(self._database)
 
     # -- about the warehouse itself --------------------------------------------------------
 
