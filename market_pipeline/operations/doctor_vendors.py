@@ -75,6 +75,20 @@ def vendors(settings: Settings, coordination: Coordination, clock: Clock) -> tup
             "headlines where the export gives none",
             clients.finviz_page(settings, coordination, clock),
         ),
+        Vendor(
+            "Tiingo",
+            "headlines of the wire, with descriptions",
+            clients.tiingo(settings, coordination),
+            "tiingo_api_key",
+            settings.tiingo_api_key,
+        ),
+        Vendor(
+            "Finnhub",
+            "headlines of the wire where Tiingo gives none",
+            clients.finnhub(settings, coordination, clock),
+            "finnhub_api_key",
+            settings.finnhub_api_key,
+        ),
     )
 
 

@@ -13,7 +13,8 @@ import dagster as dg
 
 from market_pipeline.coordination import open_coordination
 from market_pipeline.domain.errors import ConfigurationError
-from market_pipeline.domain.ports import Coordination, HeadlineSource, OptionSource, PriceSource
+from market_pipeline.domain.news import NewsCollector
+from market_pipeline.domain.ports import Coordination, OptionSource, PriceSource
 from market_pipeline.domain.sessions import TradingCalendar
 from market_pipeline.io_managers import WarehouseIOManager
 from market_pipeline.logs import configure_logs
@@ -89,14 +90,24 @@ class PolygonResource(dg.ConfigurableResource[OptionSource]):
         return clients.polygon(current_settings(), self.coordination)
 
 
-class FinvizResource(dg.ConfigurableResource[HeadlineSource]):
-    """Headlines from Finviz, export first and page second, or from the sandbox."""
+class FinvizResource(dg.ConfigurableResource[NewsCollector]):
+    """Headlines from Finviz, export and page in the order set, or from the sandbox."""
 
     coordination: dg.ResourceDependency[Coordination]
 
-    def create_resource(self, context: dg.InitResourceContext) -> HeadlineSource:
-        """Build both clients under one rate and breaker each."""
+    def create_resource(self, context: dg.InitResourceContext) -> NewsCollector:
+        """Build the chain, each client under a rate and a breaker of its own."""
         return clients.finviz(current_settings(), self.coordination, utc_now)
+
+
+class WireResource(dg.ConfigurableResource[NewsCollector]):
+    """Headlines from the wire, Tiingo and Finnhub in the order set, or from the sandbox."""
+
+    coordination: dg.ResourceDependency[Coordination]
+
+    def create_resource(self, context: dg.InitResourceContext) -> NewsCollector:
+        """Build the chain of those with a key, each under a rate and a breaker of its own."""
+        return clients.wire(current_settings(), self.coordination, utc_now)
 
 
 def coordination_of(settings: Settings) -> Coordination:
@@ -122,6 +133,7 @@ def resources_of(settings: Settings) -> dict[str, object]:
         "yahoo": YahooResource(coordination=coordination),
         "polygon": PolygonResource(coordination=coordination),
         "finviz": FinvizResource(coordination=coordination),
+        "wire": WireResource(coordination=coordination),
         "calendar": plain(TradingCalendar.xnys(settings.extra_closures)),
         "clock": plain(utc_now),
         "settings": plain(settings),

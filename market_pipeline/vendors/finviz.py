@@ -1,37 +1,38 @@
-"""Headlines from Finviz: the Elite export first, the public page second.
+"""Headlines from Finviz: the Elite export, and the public page.
 
 The page is read as anyone's browser reads it; a refusal is an error and the end of asking, never
 something to get around.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from time import perf_counter
 
 import structlog
 from pydantic import SecretStr
 
-from market_pipeline.domain.errors import (
-    BadPayload,
-    Blocked,
-    CircuitOpen,
-    NotEntitled,
-    UnknownSymbol,
-    VendorError,
+from market_pipeline.domain.errors import BadPayload, UnknownSymbol, VendorError
+from market_pipeline.domain.news import Company, FetchedNews, NewsItem, NewsQuery
+from market_pipeline.domain.ports import Clock
+from market_pipeline.domain.symbols import to_dashed
+from market_pipeline.vendors.finviz_csv import (
+    NEWS,
+    SCREENER,
+    parse_companies,
+    parse_news_export,
 )
-from market_pipeline.domain.ports import Clock, FetchedNews, HeadlineSource, NewsItem, Rejected
-from market_pipeline.domain.symbols import parse_symbol, to_dashed
-from market_pipeline.vendors.finviz_csv import NEWS, parse_news_export
-from market_pipeline.vendors.finviz_news import merge_items
 from market_pipeline.vendors.finviz_page import PAGE, parse_quote_page
 from market_pipeline.vendors.http import HttpTransport
+from market_pipeline.vendors.news_items import merge_items
 from market_pipeline.vendors.policy import CallPolicy
 from market_pipeline.vendors.replies import VendorKey
+from market_pipeline.vendors.symbol_by_symbol import ask_each, readable_symbols
 
 EXPORT_URL = "https://elite.finviz.com"
 PAGE_URL = "https://finviz.com"
 KEY_SETTING = "MARKET_PIPELINE_FINVIZ_ELITE_KEY"
 MAX_TICKERS_A_REQUEST = 50
-_MARKET_VIEW, _STOCK_VIEW = "1", "3"
+_MARKET_VIEW, _STOCK_VIEW, _CUSTOM_VIEW = "1", "3", "152"
+_COMPANY_COLUMNS = "1,2,3,4"  # ticker, company, sector, industry
 _MAX_BYTES = 8 * 1024 * 1024
 _BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 
@@ -39,7 +40,12 @@ log = structlog.get_logger()
 
 
 class FinvizExportClient:
-    """A `HeadlineSource` over the Elite news export; needs a token. Thread-safe."""
+    """A `NewsSource` over the Elite news export; needs a token. Thread-safe.
+
+    `portfolio_ids` maps names of portfolios to their ids at Finviz: a query for one of them is
+    asked by id. With `describes_companies` the symbols of a query are looked up in the screener
+    export too, each once in the life of the client.
+    """
 
     def __init__(
         self,
@@ -48,8 +54,11 @@ class FinvizExportClient:
         *,
         name: str = "finviz_export",
         policy: CallPolicy | None = None,
+        portfolio_ids: Mapping[str, int] | None = None,
+        describes_companies: bool = False,
     ) -> None:
-        self._name = name
+        self._name, self._portfolio_ids = name, dict(portfolio_ids or {})
+        self._describes, self._described = describes_companies, set[str]()
         self._http = HttpTransport(
             name,
             base_url,
@@ -63,22 +72,38 @@ class FinvizExportClient:
         """Source name kept on every item."""
         return self._name
 
-    def headlines(self, symbols: Sequence[str]) -> FetchedNews:
-        """Fetch the latest stock headlines, 50 symbols a request. Raises a `VendorError`."""
-        asked, rejected = _readable(symbols)
+    def headlines(self, query: NewsQuery) -> FetchedNews:
+        """Fetch the latest stock headlines: of the portfolio by its id, else 50 symbols a request.
+
+        A portfolio at Finviz may hold more symbols than were asked for: all its items are kept.
+        Raises a `VendorError`.
+        """
+        asked, rejected = readable_symbols(query.symbols)
         items: list[NewsItem] = []
-        for start in range(0, len(asked), MAX_TICKERS_A_REQUEST):
-            batch = asked[start : start + MAX_TICKERS_A_REQUEST]
-            tickers = ",".join(to_dashed(symbol) for symbol in batch)
-            body = self._fetch({"v": _STOCK_VIEW, "t": tickers})
+        for selection in self._selections(query.portfolio, asked):
+            body = self._fetch("/news_export.ashx", {"v": _STOCK_VIEW, **selection}, NEWS)
             news = parse_news_export(body, self._name, frozenset(asked), needs_ticker=True)
             items += news.items
             rejected += news.rejected
-        return FetchedNews(merge_items(items), tuple(rejected))
+        companies = self._unheard_of(asked) if items and self._describes else ()
+        return FetchedNews(merge_items(items), tuple(rejected), companies)
 
     def market_headlines(self) -> FetchedNews:
         """Fetch the latest headlines about the market at large; they carry no symbols."""
-        return parse_news_export(self._fetch({"v": _MARKET_VIEW}), self._name)
+        body = self._fetch("/news_export.ashx", {"v": _MARKET_VIEW}, NEWS)
+        return parse_news_export(body, self._name)
+
+    def companies(self, symbols: Sequence[str]) -> tuple[Company, ...]:
+        """Fetch name, sector and industry, 50 symbols a request. Raises a `VendorError`.
+
+        Symbols that Finviz does not know are missing from the answer.
+        """
+        found: list[Company] = []
+        for selection in _by_tickers(readable_symbols(symbols)[0]):
+            params = {"v": _CUSTOM_VIEW, "c": _COMPANY_COLUMNS, **selection}
+            body = self._fetch("/export.ashx", params, SCREENER)
+            found += parse_companies(body, self._name)
+        return tuple(found)
 
     def probe(self) -> str:
         """Say whether the export answers and takes the token. Raises a `VendorError`."""
@@ -92,15 +117,40 @@ class FinvizExportClient:
         """Close the connections of this process."""
         self._http.close()
 
-    def _fetch(self, params: dict[str, str]) -> bytes:
-        reply = self._http.get("/news_export.ashx", params, NEWS)
+    def _selections(
+        self, portfolio: str | None, symbols: Sequence[str]
+    ) -> Iterator[dict[str, str]]:
+        number = self._portfolio_ids.get(portfolio) if portfolio is not None else None
+        if number is not None:
+            yield {"pid": str(number)}
+        else:
+            yield from _by_tickers(symbols)
+
+    def _unheard_of(self, symbols: Sequence[str]) -> tuple[Company, ...]:
+        """Look up what was not looked up before; news is not lost where that fails."""
+        new = [symbol for symbol in symbols if symbol not in self._described]
+        try:
+            found = self.companies(new)
+        except VendorError as error:
+            log.warning(
+                "companies_not_described",
+                vendor=self._name,
+                reason=error.kind,
+                detail=error.detail,
+            )
+            return ()
+        self._described.update(new)
+        return found
+
+    def _fetch(self, path: str, params: Mapping[str, str], endpoint: str) -> bytes:
+        reply = self._http.get(path, params, endpoint)
         if reply.status == 404:
-            raise BadPayload(self._name, NEWS, "HTTP 404: the export is not at this address")
+            raise BadPayload(self._name, endpoint, "HTTP 404: the export is not at this address")
         return reply.body
 
 
 class FinvizPageClient:
-    """A `HeadlineSource` over the public quote pages, one request a symbol. Thread-safe."""
+    """A `NewsSource` over the public quote pages, one request a symbol. Thread-safe."""
 
     def __init__(
         self,
@@ -112,10 +162,11 @@ class FinvizPageClient:
         user_agent: str = _BROWSER,
     ) -> None:
         self._name, self._site, self._clock = name, base_url.rstrip("/") + "/", clock
+        self._policy = policy or CallPolicy()
         self._http = HttpTransport(
             name,
             base_url,
-            policy or CallPolicy(),
+            self._policy,
             headers={"User-Agent": user_agent, "Accept": "text/html"},
             max_bytes=_MAX_BYTES,
             follow_same_host=True,
@@ -126,37 +177,14 @@ class FinvizPageClient:
         """Source name kept on every item."""
         return self._name
 
-    def headlines(self, symbols: Sequence[str]) -> FetchedNews:
-        """Fetch the headlines on each symbol's page.
+    def headlines(self, query: NewsQuery) -> FetchedNews:
+        """Fetch the headlines on each symbol's page, and what it says of the company.
 
-        A symbol that fails is rejected under its error's kind and the rest goes on; after a
-        refusal of this client nothing more is asked. Raises the first error where no page was
-        readable, unknown symbols aside.
+        A symbol that fails is rejected under its error's kind and the rest goes on; see `ask_each`
+        for what ends the asking. Raises the first error where no page was readable, unknown
+        symbols aside.
         """
-        asked, rejected = _readable(symbols)
-        items: list[NewsItem] = []
-        failures: list[VendorError] = []
-        read_count = 0
-        for position, symbol in enumerate(asked):
-            try:
-                news = self._page(symbol)
-            except UnknownSymbol as error:
-                rejected.append(_failed(symbol, error))
-                continue
-            except (Blocked, NotEntitled, CircuitOpen) as error:
-                failures.append(error)
-                rejected += [_failed(unasked, error) for unasked in asked[position:]]
-                break
-            except VendorError as error:
-                failures.append(error)
-                rejected.append(_failed(symbol, error))
-                continue
-            read_count += 1
-            items += news.items
-            rejected += news.rejected
-        if failures and not read_count:
-            raise failures[0]
-        return FetchedNews(merge_items(items), tuple(rejected))
+        return ask_each(query.symbols, self._page, patience_s=self._policy.deadline_s)
 
     def probe(self) -> str:
         """Say whether the quote page answers and is readable. Raises a `VendorError`."""
@@ -182,79 +210,7 @@ class FinvizPageClient:
         )
 
 
-class FinvizHeadlines:
-    """A `HeadlineSource` of two: the export, and the page where the export gives nothing.
-
-    Each item keeps the source it came from.
-    """
-
-    def __init__(self, export: HeadlineSource, page: HeadlineSource, name: str = "finviz") -> None:
-        self._export, self._page, self._name = export, page, name
-
-    @property
-    def name(self) -> str:
-        """Name of the pair; items carry the name of the one that gave them."""
-        return self._name
-
-    def headlines(self, symbols: Sequence[str]) -> FetchedNews:
-        """Fetch from the export; on any error, or an empty answer, from the page."""
-        if not symbols:
-            return FetchedNews(())
-        told: tuple[Rejected, ...] = ()
-        try:
-            news = self._export.headlines(symbols)
-        except VendorError as error:
-            reason, detail = error.kind, error.detail
-        else:
-            if news.items:
-                return news
-            reason, detail, told = "empty", "the export holds no headline", news.rejected
-        log.warning(
-            "headline_failover",
-            vendor=self._export.name,
-            second=self._page.name,
-            reason=reason,
-            detail=detail,
-        )
-        second = self._page.headlines(symbols)
-        return FetchedNews(second.items, tuple(dict.fromkeys((*told, *second.rejected))))
-
-    def probe(self) -> str:
-        """Say how both stand. Raises the page's `VendorError` where neither answers."""
-        return "; ".join(self._probes())
-
-    def close(self) -> None:
-        """Close the connections of both."""
-        for source in (self._export, self._page):
-            close = getattr(source, "close", None)
-            if close is not None:
-                close()
-
-    def _probes(self) -> Iterator[str]:
-        first_failed = False
-        for source in (self._export, self._page):
-            probe = getattr(source, "probe", None)
-            try:
-                yield f"{source.name}: {probe() if probe is not None else 'not asked'}"
-            except VendorError as error:
-                if first_failed:
-                    raise
-                first_failed = True
-                yield f"{source.name}: {error.detail}"
-
-
-def _readable(symbols: Sequence[str]) -> tuple[list[str], list[Rejected]]:
-    asked: list[str] = []
-    rejected: list[Rejected] = []
-    for text in dict.fromkeys(symbols):
-        try:
-            asked.append(parse_symbol(text))
-        except ValueError:
-            rejected.append(
-                Rejected(text[:32], None, UnknownSymbol.kind, text[:100], "no stock ticker")
-            )
-    return asked, rejected
-
-
-def _failed(symbol: str, error: VendorError) -> Rejected:
-    return Rejected(symbol, None, error.kind, symbol, error.detail[:400])
+def _by_tickers(symbols: Sequence[str]) -> Iterator[dict[str, str]]:
+    for start in range(0, len(symbols), MAX_TICKERS_A_REQUEST):
+        batch = symbols[start : start + MAX_TICKERS_A_REQUEST]
+        yield {"t": ",".join(to_dashed(symbol) for symbol in batch)}

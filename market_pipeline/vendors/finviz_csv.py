@@ -13,15 +13,14 @@ from typing import Any
 import pandas as pd
 
 from market_pipeline.domain.errors import BadPayload, Blocked, LayoutChanged
-from market_pipeline.domain.ports import FetchedFrame, FetchedNews, NewsItem, Rejected
+from market_pipeline.domain.news import Company, FetchedNews, NewsItem
+from market_pipeline.domain.ports import FetchedFrame, Rejected
 from market_pipeline.domain.symbols import parse_symbol
 from market_pipeline.vendors.bodies import clean_text, excerpt, looks_like_html
-from market_pipeline.vendors.finviz_news import (
-    VENDOR,
-    RawHeadline,
+from market_pipeline.vendors.finviz_times import VENDOR, clock_time, eastern
+from market_pipeline.vendors.news_items import (
+    RawItem,
     Refused,
-    clock_time,
-    eastern,
     merge_items,
     read_item,
     rejected,
@@ -92,7 +91,7 @@ def _read_news_row(row: Mapping[str, str], source: str, wanted: Collection[str])
         year, month, day = int(match[3]), int(match[1]), int(match[2])
     else:
         raise Refused("bad_time", f"{date_text!r} is no date and time")
-    raw = RawHeadline(
+    raw = RawItem(
         title=row["Title"],
         publisher=row["Source"],
         url=row["Url"],
@@ -131,6 +130,22 @@ def parse_screener(body: bytes) -> FetchedFrame:
     return FetchedFrame(pd.DataFrame(good, columns=names).astype(kinds), tuple(refused))
 
 
+def parse_companies(body: bytes, source: str) -> tuple[Company, ...]:
+    """Read name, sector and industry of each symbol from a screener export of any view.
+
+    Its numbers are not looked at; a row with an unreadable ticker is left out. Raises as
+    `parse_news_export`.
+    """
+    found: dict[str, Company] = {}
+    columns = tuple(column for _, column in _SCREENER_TEXTS[:3])
+    for row in _read_csv(body, ("Ticker", *columns), SCREENER):
+        symbol = _first_ticker(row["Ticker"])
+        if symbol is not None:
+            name, sector, industry = (clean_text(row[column] or "", 200) for column in columns)
+            found[symbol] = Company(symbol, name, sector, industry, source)
+    return tuple(found.values())
+
+
 def _read_screener_row(row: Mapping[str, str]) -> dict[str, Any]:
     values: dict[str, Any] = {"symbol": parse_symbol(row["Ticker"] or "")}
     values |= {name: clean_text(row[column] or "", 200) for name, column in _SCREENER_TEXTS}
@@ -156,12 +171,12 @@ def _read_csv(body: bytes, required: Sequence[str], endpoint: str) -> Iterator[d
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise BadPayload(VENDOR, endpoint, "the CSV is not UTF-8") from None
+    if not text.strip():
+        raise BadPayload(VENDOR, endpoint, "an empty body")
     # Strict: a quote left open would swallow the rest of the export as one cell.
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     try:
         header = list(reader.fieldnames or ())
-        if not header:
-            raise BadPayload(VENDOR, endpoint, "an empty body")
         missing = [name for name in required if name not in header]
         if missing:
             raise LayoutChanged(

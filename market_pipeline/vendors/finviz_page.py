@@ -1,4 +1,4 @@
-"""What Finviz's quote page means: the news table, in its layouts of 2020 to 2025. Pure.
+"""What Finviz's quote page means: news table and company, in its layouts of 2020 to 2025. Pure.
 
 Times stand once a day and are carried down; `Today` needs the moment of the request.
 """
@@ -10,20 +10,18 @@ from urllib.parse import urljoin
 
 from bs4 import BeautifulSoup, Tag
 
-from market_pipeline.domain.errors import Blocked, LayoutChanged, UnknownSymbol
-from market_pipeline.domain.ports import FetchedNews, NewsItem, Rejected
+from market_pipeline.domain.errors import BadPayload, Blocked, LayoutChanged, UnknownSymbol
+from market_pipeline.domain.news import Company, FetchedNews, NewsItem
+from market_pipeline.domain.ports import Rejected
 from market_pipeline.domain.sessions import NEW_YORK
 from market_pipeline.vendors.bodies import clean_text, excerpt
-from market_pipeline.vendors.finviz_news import (
-    VENDOR,
-    RawHeadline,
+from market_pipeline.vendors.finviz_times import VENDOR, clock_time, eastern, short_month
+from market_pipeline.vendors.news_items import (
+    RawItem,
     Refused,
-    clock_time,
-    eastern,
     merge_items,
     read_item,
     rejected,
-    short_month,
 )
 
 PAGE = "quote"
@@ -31,6 +29,12 @@ _STAMP = re.compile(
     r"(?:(?P<today>Today)|(?P<month>[A-Za-z]{3})-(?P<day>[0-9]{2})-(?P<year>[0-9]{2}))?"
     r"\s*(?P<clock>[0-9]{1,2}:[0-9]{2}\s*(?:AM|PM)?)",
     re.IGNORECASE,
+)
+# Of 2025, then of 2020 to 2022.
+_COMPANY_NAME = "h2.quote-header_ticker-wrapper_company, table.fullview-title a.tab-link b"
+_SECTOR, _INDUSTRY = (
+    f'div.quote-links a[href*="f={kind}_"], table.fullview-title a[href*="f={kind}_"]'
+    for kind in ("sec", "ind")
 )
 _REFUSAL = re.compile(r"captcha|just a moment|attention required|access denied", re.IGNORECASE)
 
@@ -66,11 +70,14 @@ def parse_quote_page(
     """Read the news of a quote page for `symbol`, newest first as it stands there.
 
     `now` (aware) dates the `Today` rows, `site` completes relative links. Rows without a link or
-    a datable time are rejected. Raises `UnknownSymbol` (404), `Blocked` (a captcha page) or
+    a datable time are rejected; what the page says of the company comes with it where readable.
+    Raises `UnknownSymbol` (404), `BadPayload` (nothing at all), `Blocked` (a captcha page) or
     `LayoutChanged` (no news table, or nothing readable in it).
     """
     if status == 404:
         raise UnknownSymbol(VENDOR, PAGE, f"{symbol}: no such page")
+    if not body.strip():
+        raise BadPayload(VENDOR, PAGE, f"{symbol}: an empty body")
     soup = BeautifulSoup(body.decode("utf-8", errors="replace"), "lxml")
     table = soup.find("table", id="news-table")
     if not isinstance(table, Tag):
@@ -91,7 +98,17 @@ def parse_quote_page(
         raise LayoutChanged(
             VENDOR, PAGE, f"{symbol}: no row of the news table is readable ({refused[0].detail})"
         )
-    return FetchedNews(merge_items(items), tuple(refused))
+    return FetchedNews(merge_items(items), tuple(refused), _read_company(soup, symbol, source))
+
+
+def _read_company(soup: BeautifulSoup, symbol: str, source: str) -> tuple[Company, ...]:
+    """Give name, sector and industry as far as the page shows them; nothing is no error."""
+    name, sector, industry = (
+        clean_text(found.get_text(" "), 200) if (found := soup.select_one(place)) else ""
+        for place in (_COMPANY_NAME, _SECTOR, _INDUSTRY)
+    )
+    known = Company(symbol, name, sector, industry, source)
+    return (known,) if name or sector or industry else ()
 
 
 def _read_row(row: Tag, calendar: _Calendar, symbol: str, site: str, source: str) -> NewsItem:
@@ -106,12 +123,13 @@ def _read_row(row: Tag, calendar: _Calendar, symbol: str, site: str, source: str
         url = urljoin(site, str(link.get("href", "")).strip())
     except ValueError:
         raise Refused("bad_url", "the link is no address") from None
-    raw = RawHeadline(
+    raw = RawItem(
         title=link.get_text(" "),
         publisher=_without_parentheses(publisher.get_text(" ") if publisher else ""),
         url=url,
         published_at=published_at,
         symbols=(symbol,),
+        is_escaped=False,
     )
     return read_item(raw, source, wanted=(symbol,))
 

@@ -63,7 +63,7 @@ class VendorKey:
 
 
 class Redactor:
-    """Replaces secrets, and their URL-encoded forms, wherever they stand in a text, in any case."""
+    """Replaces secrets, in their forms in URLs and JSON too, wherever they stand, in any case."""
 
     def __init__(self, *secrets: str) -> None:
         self._text = _any_of(secrets, _SHORTEST_SECRET)
@@ -86,7 +86,13 @@ def _any_of(secrets: Iterable[str], shortest: int) -> re.Pattern[str] | None:
         re.escape(form)
         for secret in secrets
         if len(secret) >= shortest
-        for form in (secret, quote(secret), quote(secret, safe=""), quote_plus(secret))
+        for form in (
+            secret,
+            quote(secret),
+            quote(secret, safe=""),
+            quote_plus(secret),
+            secret.replace("/", r"\/"),  # as some write JSON
+        )
     }
     longest_first = sorted(forms, key=len, reverse=True)
     return re.compile("|".join(longest_first), re.IGNORECASE) if forms else None
