@@ -22,6 +22,9 @@ from market_pipeline.domain.story_titles import read_title
 RULES = "stories-1"
 """Names the rules by which items become stories: a new name has every item taken again."""
 
+MAX_SYMBOLS = 10
+"""Symbols a story is tied to at most; a longer list says little of any of them."""
+
 NO_SYMBOL = "no_symbol"
 
 

@@ -11,10 +11,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from market_pipeline.domain.frames import typed_frame
-from market_pipeline.domain.headlines import MAX_SYMBOLS
 from market_pipeline.domain.sentiment import LOW_CONFIDENCE, NEGATIVE, NEUTRAL, POSITIVE
 from market_pipeline.domain.sessions import NEW_YORK
-from market_pipeline.domain.tellings import Telling
+from market_pipeline.domain.tellings import MAX_SYMBOLS, Telling
 from market_pipeline.warehouse.frames import to_rows
 from market_pipeline.warehouse.membership import among, grouped_by_day
 from market_pipeline.warehouse.merge import merge_rows

@@ -1,21 +1,18 @@
-"""Headlines: hostile text made safe, the same news counted once, the session it meets."""
+"""Headlines: hostile text made safe, and the same item recognised again."""
 
 import hashlib
 from datetime import UTC, date, datetime
-from itertools import permutations
 from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from market_pipeline.domain.headlines import (
-    HEADLINE_COLUMNS,
     RAW_COLUMNS,
     clean_text,
     clean_url,
-    derive_headlines,
     headline_hash,
     item_hash,
     merge_raw,
@@ -24,11 +21,9 @@ from market_pipeline.domain.headlines import (
     publisher_family,
     raw_frame,
 )
-from market_pipeline.domain.ports import NewsItem
-from market_pipeline.domain.sessions import TradingCalendar
-from market_pipeline.warehouse import tables
+from market_pipeline.domain.news import NewsItem
+from market_pipeline.warehouse.news_tables import finviz_headlines, wire_headlines
 
-CALENDAR = TradingCalendar.xnys()
 FETCHED = datetime(2026, 11, 20, 20, 0, tzinfo=UTC)
 MORNING = datetime(2026, 11, 20, 14, 0, tzinfo=UTC)  # Friday, 9 o'clock in New York
 
@@ -39,22 +34,6 @@ def item(headline: str = "Apple beats estimates", **rest: Any) -> NewsItem:
         "symbols": ("AAPL",), "source": "finviz_export",
     } | rest  # fmt: skip
     return NewsItem(headline=headline, **fields)
-
-
-def derived(*items: NewsItem, **rest: Any) -> pd.DataFrame:
-    return derive_headlines(raw_frame(items, FETCHED), CALENDAR, **rest)
-
-
-def test_columns_are_those_of_the_tables() -> None:
-    """Both frames can be written as they are, also when there was no news."""
-    assert tuple(tables.finviz_headlines.columns.keys()) == RAW_COLUMNS
-    assert tuple(tables.headlines.columns.keys()) == HEADLINE_COLUMNS
-    for items in ([], [item()]):
-        raw = raw_frame(items, FETCHED)
-        assert tuple(raw.columns) == RAW_COLUMNS
-        assert tuple(derive_headlines(raw, CALENDAR).columns) == HEADLINE_COLUMNS
-        assert str(raw["published_date"].dtype) == "datetime64[s]"
-        assert str(raw["published_at"].dtype) == "datetime64[us, UTC]"
 
 
 @pytest.mark.parametrize(
@@ -137,7 +116,6 @@ def test_a_headline_is_named_by_the_hash_of_its_three_facts() -> None:
     text = b"Apple beats estimates|Reuters|2026-11-20"
     expected = hashlib.sha256(text).hexdigest()[:32]
     assert headline_hash("Apple beats estimates", "Reuters", date(2026, 11, 20)) == expected
-    assert derived(item())["headline_hash"].tolist() == [expected]
 
 
 def test_days_are_those_of_new_york_and_naive_instants_are_refused() -> None:
@@ -190,107 +168,39 @@ def test_stored_rows_and_fresh_ones_merge_without_losing_the_first_sight() -> No
     assert (first["symbols"], first["fetched_at"]) == ("AAPL,MSFT", pd.Timestamp(FETCHED))
 
 
-def test_the_same_news_of_a_day_and_publisher_family_is_one_headline() -> None:
-    """Symbols join, sources are counted, the earliest text and the first sight are kept."""
-    later = MORNING.replace(hour=15)
-    items = [
-        item("Apple Beats Estimates!", publisher="(Reuters)", source="finviz_page", symbols=("KO",),
-             published_at=later),
-        item(url=""),
-        item("Apple beats  estimates", source="finviz_page", published_at=later),
-    ]  # fmt: skip
-    raw = merge_raw(raw_frame(items[:1], FETCHED.replace(hour=18)), raw_frame(items[1:], FETCHED))
-    (row,) = derive_headlines(raw, CALENDAR).to_dict("records")
-    assert row["headline"] == "Apple beats estimates"
-    assert row["normalized_headline"] == "apple beats estimates"
-    assert (row["symbols"], row["source"], row["source_count"]) == ("AAPL,KO", "finviz_export", 2)
-    assert row["url"] == "https://example.com/a"
-    assert row["published_at"] == pd.Timestamp(MORNING)
-    assert row["first_seen_at"] == pd.Timestamp(FETCHED.replace(hour=18))
+def test_columns_are_those_of_the_tables() -> None:
+    """A frame can be written as it is to either table, also when there was no news."""
+    for table in (finviz_headlines, wire_headlines):
+        assert tuple(table.columns.keys()) == RAW_COLUMNS
+    for items in ([], [item()]):
+        raw = raw_frame(items, FETCHED)
+        assert tuple(raw.columns) == RAW_COLUMNS
+        assert str(raw["published_date"].dtype) == "datetime64[s]"
+        assert str(raw["published_at"].dtype) == "datetime64[us, UTC]"
+
+
+def test_an_item_keeps_the_vendors_judgement_and_that_another_source_failed() -> None:
+    """Score and confidence come together or not at all; the longest description stays."""
+    scored = item(vendor_score=0.5, vendor_confidence=0.75, is_failover=True, description="Long.")
+    (row,) = raw_frame([scored, item(is_failover=True)], FETCHED).to_dict("records")
+    assert (row["vendor_score"], row["vendor_confidence"]) == (0.5, 0.75)
+    assert (row["is_failover"], row["description"]) == (True, "Long.")
 
 
 @pytest.mark.parametrize(
-    "other",
+    ("fresh", "taken_as"),
     [
-        item("Apple misses estimates"),
-        item(publisher="Bloomberg"),
-        item(published_at=datetime(2026, 11, 23, 14, 0, tzinfo=UTC)),
+        (item(), "rules-1"),
+        (item(url="https://example.com/a", category="Blog"), "rules-1"),
+        (item(symbols=("KO",)), None),
+        (item(description="More of it."), None),
     ],
 )
-def test_other_words_publishers_or_days_stay_apart(other: NewsItem) -> None:
-    """Nothing is merged on likeness alone."""
-    assert len(derived(item(), other)) == 2
-
-
-def test_titles_without_words_are_told_apart_by_themselves() -> None:
-    """Two titles of signs only are not the same news."""
-    assert len(derived(item("???"), item("!!!"))) == 2
-
-
-def test_order_does_not_matter() -> None:
-    """Any order of collection gives the same rows."""
-    items = [
-        item(), item(source="finviz_page", symbols=("KO",)), item("Apple, beats estimates"),
-        item(publisher="The Reuters"),
-    ]  # fmt: skip
-    raws = [raw_frame(order, FETCHED) for order in permutations(items)]
-    frames = [derive_headlines(raw.sample(frac=1, random_state=1), CALENDAR) for raw in raws]
-    assert len(frames[0]) == 1
-    for raw, frame in zip(raws, frames, strict=True):
-        pd.testing.assert_frame_equal(raw, raws[0])
-        pd.testing.assert_frame_equal(frame, frames[0])
-
-
-def test_at_most_ten_symbols_known_ones_first() -> None:
-    """A list of everything says little; what is held is never cut for what is not."""
-    names = tuple(f"A{n:02}" for n in range(20))
-    assert derived(item(symbols=names))["symbols"].tolist() == [",".join(names[:10])]
-    known = derived(item(symbols=names), known={"A19", "A18"})["symbols"].tolist()
-    assert known == [",".join((*names[:8], "A18", "A19"))]
-
-
-def test_news_that_names_no_symbol_stays_in_the_raw_table() -> None:
-    """It can be tied to nothing that is held."""
-    raw = raw_frame([item(symbols=("=1+1",))], FETCHED)
-    assert len(raw) == 1
-    assert derive_headlines(raw, CALENDAR).empty
-
-
-def test_sandbox_news_never_mixes_with_live_news() -> None:
-    """The same title of both is two stories; under one name the live one stands."""
-    sandbox = item(source="finviz_export:sandbox", symbols=("KO",))
-    (row,) = derived(sandbox, item()).to_dict("records")
-    assert (row["source"], row["symbols"], row["source_count"]) == ("finviz_export", "AAPL", 1)
-    assert derived(sandbox)["source"].tolist() == ["finviz_export:sandbox"]
-
-
-@pytest.mark.parametrize(
-    ("published_at", "session"),
-    [
-        (datetime(2026, 11, 20, 14, 0, tzinfo=UTC), date(2026, 11, 20)),  # before the open
-        (datetime(2026, 11, 20, 20, 59, tzinfo=UTC), date(2026, 11, 20)),
-        (datetime(2026, 11, 20, 21, 0, tzinfo=UTC), date(2026, 11, 23)),  # the close, a Friday
-        (datetime(2026, 11, 22, 15, 0, tzinfo=UTC), date(2026, 11, 23)),  # a Sunday
-        (datetime(2026, 11, 26, 15, 0, tzinfo=UTC), date(2026, 11, 27)),  # Thanksgiving
-        (datetime(2026, 11, 27, 17, 59, tzinfo=UTC), date(2026, 11, 27)),  # a half day
-        (datetime(2026, 11, 27, 18, 0, tzinfo=UTC), date(2026, 11, 30)),
-        (datetime(2026, 7, 1, 20, 0, tzinfo=UTC), date(2026, 7, 2)),  # summer: closes at 20:00 UTC
-    ],
-)
-def test_news_belongs_to_the_session_in_which_it_meets_prices(
-    published_at: datetime, session: date
+def test_a_taken_item_is_to_be_taken_again_when_it_says_more(
+    fresh: NewsItem, taken_as: str | None
 ) -> None:
-    """From a session's close on, that is the next one."""
-    (row,) = derived(item(published_at=published_at)).to_dict("records")
-    assert row["session_date"] == pd.Timestamp(session)
-
-
-@settings(max_examples=50, deadline=None)
-@given(st.lists(st.tuples(st.text(max_size=12), st.text(max_size=6)), max_size=12))
-def test_whatever_is_sent_keys_are_unique(texts: list[tuple[str, str]]) -> None:
-    """Any titles and publishers give rows with one key each, in both tables."""
-    raw = raw_frame([item(headline, publisher=name) for headline, name in texts], FETCHED)
-    assert not raw.duplicated(["published_date", "item_hash"]).any()
-    frame = derive_headlines(raw, CALENDAR)
-    assert not frame.duplicated(["published_date", "headline_hash"]).any()
-    assert len(frame) <= len(raw)
+    """New symbols or a longer description make it news again; meeting it again does not."""
+    stored = raw_frame([item()], FETCHED).assign(taken_as="rules-1")
+    (row,) = merge_raw(stored, raw_frame([fresh], FETCHED)).to_dict("records")
+    assert row["taken_as"] == taken_as
+    assert row["fetched_at"] == pd.Timestamp(FETCHED)

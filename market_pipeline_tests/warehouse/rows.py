@@ -94,9 +94,20 @@ def headlines(items: Sequence[tuple[int, str, str]], first_seen_at: datetime = A
             "symbols": "AAPL",
             "published_at": pd.Timestamp(AT),
             "first_seen_at": pd.Timestamp(first_seen_at),
+            "ingested_at": pd.Timestamp(first_seen_at),
             "session_date": [day(number) for number, _, _ in items],
+            "market_session": "regular",
             "source": "finviz",
             "source_count": 1,
+            "description": "",
+            "category": "Stock",
+            "sector": None,
+            "industry": None,
+            "is_failover": False,
+            "sentiment_score": 0.5,
+            "sentiment_confidence": 0.75,
+            "sentiment_label": "positive",
+            "sentiment_model": "by-hand",
         }
     )
 
