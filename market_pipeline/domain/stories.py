@@ -164,7 +164,7 @@ def _names_grow(large: Title, shared: frozenset[str]) -> bool:
 
     "Samsung SDI" is not "Samsung"; "Apple and Google" is not "Apple".
     """
-    words = [word for word in large.words if word != "and"]
+    words = [word for word in large.words if word != "and" and word.isalpha()]
     for one, other in pairwise(words):
         if is_name(one) and is_name(other) and (one in shared) != (other in shared):
             return True

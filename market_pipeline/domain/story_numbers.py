@@ -6,6 +6,7 @@ Belongs here: reading them from the words `normalise` gives. Does not: comparing
 import re
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import lru_cache
 
 _NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)*%?")
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
@@ -25,6 +26,12 @@ ORDINALS = {
     "sixth": "6th", "seventh": "7th", "eighth": "8th", "ninth": "9th", "tenth": "10th",
 }  # fmt: skip
 _ORDINAL_ENDINGS = {"st", "nd", "rd", "th"}
+
+
+@lru_cache(maxsize=200_000)
+def may_count(word: str) -> bool:
+    """Say whether a word could begin a number or a quarter: most words do not."""
+    return word in _COUNTS or word in ORDINALS or any(letter.isdigit() for letter in word)
 
 
 def is_number(word: str) -> bool:

@@ -13,7 +13,13 @@ from itertools import combinations
 
 from market_pipeline.domain import story_words as lists
 from market_pipeline.domain.headlines import normalise
-from market_pipeline.domain.story_numbers import ORDINALS, is_number, number_at, quarter_at
+from market_pipeline.domain.story_numbers import (
+    ORDINALS,
+    is_number,
+    may_count,
+    number_at,
+    quarter_at,
+)
 
 MOST_EXTRA_WORDS = 3
 EXTRA_WORDS_PER_TEN = 3
@@ -32,28 +38,29 @@ _SIGNATURES = "|".join(
     for name in sorted(lists.PUBLISHERS.split("|"), key=len, reverse=True)
 )
 _SUFFIX = re.compile(rf"(?:\s{_DASH}+\s*|\s*\|\s*)(?:by\s+)?(?:{_SIGNATURES})\s*$", re.IGNORECASE)
+_DASHED = re.compile(rf"\s{_DASH}|\|")
 _EXCHANGE_TAG = re.compile(
     r"[(\[]\s*(?:NYSE|NASDAQ|AMEX|OTC|TSX|LSE|LON|ASX|CBOE)[a-z ]*:[^)\]]*[)\]]", re.IGNORECASE
 )
 _TICKER_TAG = re.compile(r"(?<=[\w.'\u2019])\s*\(\$?[A-Z]{1,5}(?:\.[A-Z])?\)")
-_CUT = re.compile(r"\s*(?:\.{3,}|\u2026)[\s\"'\u201d\u2019]*$")
 _INITIALS = re.compile(r"\b(?:[a-z]\.){2,}", re.IGNORECASE)
+# Each is tried only where its first part, found faster, stands in the text.
 _REWRITTEN = tuple(
-    (re.compile(pattern, re.IGNORECASE), text)
-    for pattern, text in (
-        (r"\b(ca|wo|sha)n't\b", " not"),
-        (r"n't\b", " not"),
-        (r"'s\b|(?<=s)'(?!\w)", ""),
-        (r"(?<=\w)&(?=\w)", ""),
-        (r"\bno\.\s?(?=\d)", "number "),
-        (r"\b(10|20|8|6)-([kqf])\b", r"form\1\2"),
-        (r"(?<![\d.])\.(?=\d)", "0."),
-        ("\u20ac", " eur "),
-        ("\u00a3", " gbp "),
-        ("\u00a5", " jpy "),
+    (part, re.compile(pattern, re.IGNORECASE), text)
+    for part, pattern, text in (
+        ("'", r"\b(ca|wo|sha)n't\b", " not"),
+        ("'", r"n't\b", " not"),
+        ("'", r"'s\b|(?<=s)'(?!\w)", ""),
+        ("&", r"(?<=\w)&(?=\w)", ""),
+        (".", r"\bno\.\s?(?=\d)", "number "),
+        (".", r"(?<![\d.])\.(?=\d)", "0."),
+        ("-", r"\b(10|20|8|6)-([kqf])\b", r"form\1\2"),
     )
 )
-_CURLY = str.maketrans("\u2018\u2019\u02bc\u00b4`", "'''''")
+_PLAIN = str.maketrans(
+    dict.fromkeys("\u2018\u2019\u02bc\u00b4`", "'")
+    | {"\u20ac": " eur ", "\u00a3": " gbp ", "\u00a5": " jpy "}
+)
 
 _MEANING = {
     word: line.split()[0]
@@ -135,6 +142,7 @@ def read_title(title: str) -> Title:
     )
 
 
+@lru_cache(maxsize=200_000)
 def is_claim(word: str) -> bool:
     """Say whether a word must stand equally often in two titles of one story."""
     return word in _CLAIMS or any(character.isdigit() for character in word)
@@ -158,15 +166,20 @@ def is_movable(word: str) -> bool:
 
 def _unwrapped(title: str) -> tuple[str, bool, bool]:
     """Give the normalised text, whether it asks, and whether it was cut."""
-    text = title.translate(_CURLY)
+    text = title.translate(_PLAIN)
     while (match := _PREFIX.match(text)) is not None:
         text = text[match.end() :]
-    text = _TICKER_TAG.sub("", _EXCHANGE_TAG.sub("", _SUFFIX.sub("", text)))
+    if _DASHED.search(text):
+        text = _SUFFIX.sub("", text)
+    if "(" in text or "[" in text:
+        text = _TICKER_TAG.sub("", _EXCHANGE_TAG.sub("", text))
     is_question = text.rstrip("\"' \u201d").endswith("?")
-    is_cut = _CUT.search(text) is not None
-    text = _INITIALS.sub(lambda match: match[0].replace(".", ""), text)
-    for pattern, replacement in _REWRITTEN:
-        text = pattern.sub(replacement, text)
+    is_cut = text.rstrip("\"' \u201d").endswith(("...", "\u2026"))
+    if "." in text:
+        text = _INITIALS.sub(lambda match: match[0].replace(".", ""), text)
+    for part, pattern, replacement in _REWRITTEN:
+        if part in text:
+            text = pattern.sub(replacement, text)
     return normalise(text), is_question, is_cut
 
 
@@ -182,12 +195,13 @@ def _spelled(raw: Sequence[str]) -> tuple[list[str], list[str]]:
     years: list[str] = []
     at = 0
     while at < len(raw):
-        taken = quarter_at(raw, at)
+        is_plain = not may_count(raw[at])
+        taken = None if is_plain else quarter_at(raw, at)
         if taken is not None:
             quarter, year, at = taken
             words.append(quarter)
             years.extend(year)
-        elif is_number(raw[at]):
+        elif not is_plain and is_number(raw[at]):
             found, at = number_at(raw, at)
             words.extend(word for word in found if words[-1:] != [word])
         elif tuple(raw[at : at + 2]) in lists.PHRASES:

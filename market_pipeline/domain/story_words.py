@@ -197,6 +197,31 @@ record
 bankruptcy
 split
 spinoff
+analyst
+rumor
+alleged
+fake hoax
+fear
+hope
+risk
+urge
+ask
+agree
+vow pledge promise
+wife
+husband
+son
+daughter
+lawyer attorney
+founder
+investor
+shareholder
+customer
+union
+board
+ceo
+cfo
+chairman
 ipo
 option
 """
@@ -211,9 +236,9 @@ isnt arent wasnt werent wont cant couldnt wouldnt shouldnt hasnt havent lack lac
 # Words that may stand on one side only, or differ.
 FILLERS = """
 a an the of to in on for and as at with is are was were be been being has have had it its this
-that these those their his her our your my he she they we you i s t u d ll re ve say said says
-will who which into about today now just also inc incorporated corp corporation ltd limited plc
-llc co company nv sa ag se there here after via per amid while
+that these those their his her our your my he she they we you i s t d ll re ve say said says will
+who which into about today now just also inc incorporated corp corporation ltd limited plc llc co
+company nv sa ag se there here after via per amid while
 """
 
 # Verbs whose `-ed` means what their `-s` means: "raised guidance" is "raises guidance". Others keep
@@ -327,49 +352,49 @@ supply medical made merger management ford exchange bloomberg reach reading mutu
 option policy volume south total quarterly office note morgan spending mobile annual average push
 many food california cfo climate natural impeachment court neutral deutsche water put project play
 airline fight getting weekly around retirement schwab morning stay recession mortgage twitter
-worth european facility canadian fear too outbreak ratio become trial subscribe pound tse stanley
-upside trader air ameritrade europe coming russia boris minister bid meet little force strategy
-budget bounce private find bancorp tomorrow billionaire research seen bofa center cent corporate
-looking full feb very fda file same agree protest google cybertruck producer daily network
-facebook double de ebay chart cap department bet late strike form story spy lvmh october usd
-democrat book list wework liquidity reason cloud development provide decade signal announcement
-united labor green probe soon lawsuit coffee depot td mid tsla covid where japan march test tell
-extend card travel team british old settlement kind flow softbank between final housing fiscal
-payment license based during because founder com exxonmobil build candidate source africa tiffany
-medicine settle comdx session burn pick give trend digital ecb pandemic focus really discuss
-response media create toward avoid claim safety maker complete them asia reit saving sentiment
-asian valuation happen effort already problem ask brazil mexico operation breaking balance prepare
-uncertainty rule control further man eye macy stage idea huawei fuel listing student social
-democratic kohl suntrust parent insurance according rival commercial australia statement half
-white treatment plant online event benefit net metal life non microsoft am restaurant nice
-momentum mixed royal place care material working inflation battle must quarter ready tuesday fresh
-enough cancer jet challenge novartis giant debut reveal pull patent streaming vote alibaba sach
-expert john edge sue iphone question petroleum hp lyft user nvidia video solution realty farm
-governor chair currency imf application regulator spread april surprise unemployment campaign done
-union few mcdonald history improve carbon estate crash charle rebound bottom slightly volatility
-love mover beyond software margin lynch swing bell rating retailer auction abbvie tjx deliver
-jerome radio italy away emergency municipal account transaction weekend nation relief victory la
-comment un airbus political driving pace drive approval roe musk auto position podcast season
-women venture bring backed changed ma ball check stubhub jame keybanc att aurora pressure merrill
-community game funding canopy resort frozen pro range beauty space possible monetary lending
-stimulus yet st role law initial indonesia nyse congress took following flight letter performance
-special foreign logistic bitcoin wind lng enterprise insider rs defense france germany inventory
-mining activity red technical buyer slump dec large warren class kudlow scanx confidence weight ad
-bio yum william measure watching committee used mark repo jan spend far save lot iran listen
-suggest luxury nike plus smart send pop let solar analysis copper alternative including thank
-david german christma french personal got officer arabia cad wti death aramco wholesale voter
-party meat building strategic saying goose park view model significant cruise supplier
-entertainment main lowest weather progress highest louis thursday payroll survey senate notice
-active massive guide communication delivery charge land partnership struggle platform traffic
-award science renewable plane owner bioscience proposal summary discount iowa star crore appeal
-roundup si debate dumping thanksgiving millennial secretary donald biden luckin mdco benchmark
-fargo downside forecasting clean lowe robinson box wage squeeze straight direct backing usmca
-speed him urge banker important ukraine access once commodity poll extra member minute loom myer
-bristol legal factory both pge steel supreme coty receive heart truck manufacturing pacific dubai
-singapore military tyson baby silver eat briefing manager mineral popular everything race sumrx
-rev flat gdp me misfire biotech recap appoint gm intelsat oppenheimer barclay coal stifel cfra ubs
-prospect then ups gaming lauder room nokia recovery hotel left ireland threat boom appear
-overnight upbeat financing pledge acting sheet fact economist longer african address mean score
+worth european facility vow canadian fear too outbreak ratio become trial subscribe pound tse
+stanley upside trader air ameritrade europe coming russia minister boris bid meet little force
+strategy budget bounce private find bancorp tomorrow billionaire research seen bofa center cent
+corporate looking full feb very fda file same agree protest google cybertruck producer daily
+network facebook double de ebay chart cap department bet late strike form story spy lvmh october
+usd democrat book list wework liquidity reason cloud development provide decade signal
+announcement united labor green probe soon lawsuit coffee depot td mid tsla covid where japan
+march test tell extend card travel team british old settlement kind flow softbank between final
+housing fiscal payment license based during because founder com exxonmobil build candidate source
+africa tiffany medicine settle comdx session burn pick give trend digital ecb pandemic focus
+really discuss response media create toward avoid claim safety maker complete them asia reit
+saving sentiment asian valuation happen effort already problem ask brazil mexico operation
+breaking balance prepare uncertainty rule control further man eye macy stage idea huawei fuel
+listing student social democratic kohl suntrust parent insurance according rival commercial
+australia statement half white treatment plant online event benefit net metal life non microsoft
+am restaurant nice momentum mixed royal place care material working inflation battle must quarter
+ready tuesday fresh enough cancer jet challenge novartis giant debut reveal pull patent streaming
+vote alibaba sach expert john edge sue iphone question petroleum hp lyft user nvidia video
+solution realty farm governor chair currency imf application regulator spread april surprise
+unemployment campaign done union few mcdonald history improve carbon estate crash charle rebound
+bottom slightly volatility love mover beyond software margin lynch swing bell rating retailer
+auction abbvie tjx deliver jerome radio italy away emergency municipal account transaction weekend
+nation relief victory la comment un airbus political driving pace drive approval roe musk auto
+position podcast season women venture bring backed changed ma ball check stubhub jame keybanc att
+aurora pressure merrill community game funding canopy resort frozen pro range beauty space
+possible monetary lending stimulus yet st role law initial indonesia nyse congress took following
+flight letter performance special foreign logistic bitcoin wind lng enterprise insider rs defense
+france germany inventory mining activity red technical buyer slump dec large warren class kudlow
+scanx confidence weight ad bio yum william measure watching committee used mark repo jan spend far
+save lot iran listen suggest luxury nike plus smart send pop let solar analysis copper alternative
+including thank david german christma french personal got officer arabia cad wti death aramco
+wholesale voter party meat building strategic saying goose park view model significant cruise
+supplier entertainment main lowest weather progress highest louis thursday payroll survey senate
+notice active massive guide communication delivery charge land partnership struggle platform
+traffic award science renewable plane owner bioscience proposal summary discount iowa star crore
+appeal roundup si debate dumping thanksgiving millennial secretary donald biden luckin mdco
+benchmark fargo downside forecasting clean lowe robinson box wage squeeze straight direct backing
+usmca speed him urge banker important ukraine access once commodity poll extra member minute loom
+myer bristol legal factory both pge steel supreme coty receive heart truck manufacturing pacific
+dubai singapore military tyson baby silver eat briefing manager mineral popular everything race
+sumrx rev flat gdp me misfire biotech recap appoint gm intelsat oppenheimer barclay coal stifel
+cfra ubs prospect then ups gaming lauder room nokia recovery hotel left ireland threat boom
+overnight appear upbeat financing acting sheet fact economist longer african address mean score
 blackrock count ads ft quite billion rare adviser app walmart million impressive secure
 distribution elon north chevron midstream emission customer blackstone middle ownership doing
 every area wednesday joe advanced protester paid square road behind fy uso jobless crypto warming
@@ -384,18 +409,18 @@ marijuana mike navy kylie called aapl tie shop tv evercore children nvda snap in
 profitability estee intel predict innovation secret coverage chicken toll limit self having
 current downturn strategist unprecedented prime round aim lawmaker politician agency across
 probably vaping overhaul pickup cold farmer sharply continued trouble fundamental wrong dis blue
-startup comeback moment burger lab royalty giving boss asked fiat waste hard rail stick diamond
-education salary promise phone hack seeing selloff entry family transportation jeremy poised spark
-killed tory breakout cause wire iwm learn michael zone ulta xi buttigieg changing hampshire merkel
-intrinsic piper hanesbrand canaccord martin prediction tobacco ringcentral jone initiated fedex
+startup moment comeback burger lab royalty giving boss asked fiat waste hard rail stick diamond
+education salary phone hack seeing selloff entry family transportation jeremy poised spark killed
+tory breakout cause wire iwm learn michael zone ulta xi buttigieg changing hampshire merkel
+intrinsic piper hanesbrand canaccord prediction martin tobacco ringcentral jone initiated fedex
 subscriber multiple residential andrew came panic construction effect condition qe detail emerging
 priority consecutive peak kill reality super flag mnuchin information shift performing dispute
 employment ny historic glass council insight amount request district reverse clinical jolla
-something site shanghai tough local multi device vf introducing experience earn florida foot art
+something shanghai site tough local multi device vf introducing experience earn florida foot art
 epa ride huge washington cve spx pipeline stephen fast secured friend engineering impossible ept
-ri significantly marine gate related finally exclusive preliminary size barr date light ge sec
-base jeff explain vision mask held pass pinterest hill search matter attack brookfield aud seal
-barrel fastest reversal touch resistance ebitda adj everyone
+ri significantly marine gate related finally exclusive preliminary size lawyer barr date light ge
+sec base jeff explain vision mask held pass pinterest hill search matter attack brookfield aud
+seal barrel fastest reversal touch resistance ebitda adj everyone
 """
 
 # Those of them that name someone or something: no other word may stand for them.
