@@ -195,6 +195,59 @@ def test_a_session_is_complete_at_its_close(now: str, session: date, is_open: bo
     assert CALENDAR.is_open(at(now)) is is_open
 
 
+# -- parts of the trading day --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("instant", "part"),
+    [
+        ("2025-11-26T03:59:59", "closed"),
+        ("2025-11-26T04:00:00", "pre"),
+        ("2025-11-26T09:29:59", "pre"),
+        ("2025-11-26T09:30:00", "regular"),
+        ("2025-11-26T15:59:59", "regular"),
+        ("2025-11-26T16:00:00", "after"),
+        ("2025-11-26T19:59:59", "after"),
+        ("2025-11-26T20:00:00", "closed"),
+        ("2025-11-27T10:00:00", "closed"),  # Thanksgiving
+        ("2025-11-28T08:00:00", "pre"),  # a half day
+        ("2025-11-28T12:59:59", "regular"),
+        ("2025-11-28T13:00:00", "after"),
+        ("2025-11-28T16:59:59", "after"),
+        ("2025-11-28T17:00:00", "closed"),
+        ("2025-11-29T10:00:00", "closed"),  # a Saturday
+        ("2025-03-10T09:29:59", "pre"),  # the Monday after clocks went forward
+        ("2025-03-10T09:30:00", "regular"),
+        ("2025-11-03T04:00:00", "pre"),  # the Monday after they went back
+        ("2025-11-03T16:00:00", "after"),
+    ],
+)
+def test_an_instant_falls_in_one_part_of_the_trading_day(instant: str, part: str) -> None:
+    """Parts follow New York clocks: half days, holidays, weekends and clock changes included."""
+    local = datetime.fromisoformat(instant).replace(tzinfo=NEW_YORK)
+    assert CALENDAR.market_session(local) == part
+    assert CALENDAR.market_session(local.astimezone(UTC)) == part
+
+
+def test_extended_hours_keep_new_york_time_over_the_year() -> None:
+    """14:00 UTC is before the open in winter and after it in summer."""
+    assert CALENDAR.market_session(datetime(2025, 1, 15, 14, tzinfo=UTC)) == "pre"
+    assert CALENDAR.market_session(datetime(2025, 7, 15, 14, tzinfo=UTC)) == "regular"
+
+
+@given(st.datetimes(datetime(FIRST_YEAR, 2, 1), datetime(LAST_YEAR, 11, 30)))  # noqa: DTZ001 -- made aware below
+def test_regular_is_exactly_when_the_exchange_is_open(naive: datetime) -> None:
+    """`market_session` and `is_open` agree at every instant."""
+    instant = naive.replace(tzinfo=UTC)
+    assert (CALENDAR.market_session(instant) == "regular") == CALENDAR.is_open(instant)
+
+
+def test_a_part_of_the_day_needs_an_aware_instant() -> None:
+    """A naive instant is refused."""
+    with pytest.raises(ValueError, match="aware"):
+        CALENDAR.market_session(datetime(2025, 11, 28, 10))  # noqa: DTZ001 -- the case itself
+
+
 # -- partitions ----------------------------------------------------------------------------
 
 

@@ -19,6 +19,9 @@ NEW_YORK = ZoneInfo("America/New_York")
 OPEN_TIME = time(9, 30)
 CLOSE_TIME = time(16, 0)
 EARLY_CLOSE_TIME = time(13, 0)
+PRE_MARKET_TIME = time(4, 0)
+AFTER_HOURS_END = time(20, 0)
+EARLY_AFTER_HOURS_END = time(17, 0)
 
 _SATURDAY = 5
 
@@ -123,6 +126,25 @@ class TradingCalendar:
         """Say whether the regular session is running at `now`."""
         day = now.astimezone(NEW_YORK).date()
         return self.is_session(day) and self.open_at(day) <= now < self.close_at(day)
+
+    def market_session(self, instant: datetime) -> str:
+        """Name the part of the trading day an instant falls in, by New York time.
+
+        `pre` from 04:00 to the open, `regular` to the close, `after` to 20:00 (17:00 on half
+        days), `closed` otherwise; each begins with its first instant. A naive instant raises
+        ValueError.
+        """
+        if instant.tzinfo is None:
+            raise ValueError(f"a market session needs an aware instant, not {instant.isoformat()}")
+        day = instant.astimezone(NEW_YORK).date()
+        if not self.is_session(day):
+            return "closed"
+        last = EARLY_AFTER_HOURS_END if self.is_half_day(day) else AFTER_HOURS_END
+        if not _instant(day, PRE_MARKET_TIME) <= instant < _instant(day, last):
+            return "closed"
+        if instant < self.open_at(day):
+            return "pre"
+        return "regular" if instant < self.close_at(day) else "after"
 
     def last_completed(self, now: datetime) -> date:
         """Give the last session whose close is not after `now`."""
