@@ -13,10 +13,12 @@ import dagster as dg
 
 from market_pipeline.coordination import open_coordination
 from market_pipeline.domain.errors import ConfigurationError
+from market_pipeline.domain.notices import Notifier
 from market_pipeline.domain.ports import Coordination, HeadlineSource, OptionSource, PriceSource
 from market_pipeline.domain.sessions import TradingCalendar
 from market_pipeline.io_managers import WarehouseIOManager
 from market_pipeline.logs import configure_logs
+from market_pipeline.notifications import Notifications
 from market_pipeline.resources import clients
 from market_pipeline.settings import Settings, current_settings
 from market_pipeline.warehouse import Warehouse
@@ -99,6 +101,14 @@ class FinvizResource(dg.ConfigurableResource[HeadlineSource]):
         return clients.finviz(current_settings(), self.coordination, utc_now)
 
 
+class NotifierResource(dg.ConfigurableResource[Notifier]):
+    """Delivers the outbox to the channels of the settings."""
+
+    def create_resource(self, context: dg.InitResourceContext) -> Notifier:
+        """Give the relay; addresses are read, and errors in them raised, at its first use."""
+        return Notifications(current_settings(), utc_now)
+
+
 def coordination_of(settings: Settings) -> Coordination:
     """Open coordination as the settings ask for."""
     url = settings.redis_url.get_secret_value() if settings.redis_url else None
@@ -122,6 +132,7 @@ def resources_of(settings: Settings) -> dict[str, object]:
         "yahoo": YahooResource(coordination=coordination),
         "polygon": PolygonResource(coordination=coordination),
         "finviz": FinvizResource(coordination=coordination),
+        "notifier": NotifierResource(),
         "calendar": plain(TradingCalendar.xnys(settings.extra_closures)),
         "clock": plain(utc_now),
         "settings": plain(settings),
