@@ -9,9 +9,11 @@ from market_pipeline.cli import (
     database,
     demo,
     doctor,
+    notices,
     portfolio,
     sandbox,
     show,
+    watchdog,
     watchlist,
 )
 from market_pipeline.cli.edge import Flags
@@ -45,4 +47,7 @@ app.add_typer(watchlist.app, name="watchlist")
 app.command("backfill")(backfill.backfill)
 app.add_typer(show.app, name="show")
 app.command("doctor")(doctor.doctor)
+app.command("watchdog")(watchdog.watchdog)
+app.command("alerts")(notices.alerts)
+app.add_typer(notices.outbox_app, name="outbox")
 app.add_typer(database.app, name="db")

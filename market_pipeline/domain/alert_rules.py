@@ -178,7 +178,7 @@ def scheduler_alert(
     now: datetime,
     market_open_since: datetime | None,
     *,
-    expected_since: datetime | None = None,
+    is_expected: bool = False,
     silent_open: timedelta = SILENT_OPEN,
     silent_closed: timedelta = SILENT_CLOSED,
 ) -> Raise | Clear | None:
@@ -187,25 +187,26 @@ def scheduler_alert(
     Silent is older than `silent_closed`, or, while the market is open, more than `silent_open`
     since the later of the heartbeat and the opening (`market_open_since`; None when closed), so
     that the slow beat before the opening is no alarm. No heartbeat at all is silence only where
-    one is expected (`expected_since`, from when on); otherwise nothing can be said (None).
+    one `is_expected`: of a scheduler that was never started nothing can be said (None).
     """
-    beat = last_heartbeat_at if last_heartbeat_at is not None else expected_since
-    if beat is None:
-        return None
+    if last_heartbeat_at is None:
+        return _silence("no heartbeat was ever kept", now, now) if is_expected else None
+    beat = last_heartbeat_at
     is_silent = now - beat > silent_closed or (
         market_open_since is not None and now - max(beat, market_open_since) > silent_open
     )
-    if not is_silent and last_heartbeat_at is None:
-        return None
-    if not is_silent:
-        return Clear(SCHEDULER_ALERT, f"a heartbeat came at {iso(beat)}")
-    told = f"the last heartbeat came at {iso(beat)}" if last_heartbeat_at else "no heartbeat came"
+    if is_silent:
+        return _silence(f"the last heartbeat came at {iso(beat)}", beat, now)
+    return Clear(SCHEDULER_ALERT, f"a heartbeat came at {iso(beat)}")
+
+
+def _silence(told: str, since: datetime, now: datetime) -> Raise:
     return Raise(
         SCHEDULER.alert(
             SCHEDULER_ALERT,
             title="The scheduler is silent",
             happened=f"{told}; it is {iso(now.replace(microsecond=0))}",
-            since=beat,
+            since=since,
             subject="the Dagster daemon and its schedule headline_collection",
         )
     )

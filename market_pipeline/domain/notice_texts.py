@@ -52,12 +52,12 @@ def _headlines_text(payload: Mapping[str, object]) -> tuple[str, list[str]]:
     if symbols:
         more = ", ..." if len(symbols) > _SYMBOLS_IN_A_TITLE else ""
         title += f": {', '.join(symbols[:_SYMBOLS_IN_A_TITLE])}{more}"
-    lines = [f"{name.replace('_', ' ')}: {neutral(n, 12)}" for name, n in counts.items()]
+    lines = [f"{_label(name)}: {neutral(n, 12)}" for name, n in counts.items()]
     if symbols:
         rest = len(symbols) - _SYMBOLS_IN_A_BODY
         more = f" and {rest} more" if rest > 0 else ""
         lines.append(f"symbols: {', '.join(symbols[:_SYMBOLS_IN_A_BODY])}{more}")
-    lines += [f"latest {name}: {neutral(at, 40)}" for name, at in watermark.items() if at]
+    lines += [f"latest {_label(name)}: {neutral(at, 40)}" for name, at in watermark.items() if at]
     return title, lines
 
 
@@ -100,3 +100,7 @@ _TEXTS: Mapping[str, Callable[[Mapping[str, object]], tuple[str, list[str]]]] = 
 def _part(payload: Mapping[str, object], name: str) -> Mapping[str, object]:
     found = payload.get(name)
     return found if isinstance(found, Mapping) else {}
+
+
+def _label(name: str) -> str:
+    return neutral(name.replace("_", " "), 40)

@@ -93,6 +93,8 @@ class _Overheard(logging.Handler):
         logger = logging.getLogger("apprise")
         logger.handlers[:], logger.propagate = [self], False
         logger.setLevel(logging.WARNING)
+        # What its services are asked with logs addresses too, in warnings as well.
+        logging.getLogger("urllib3").setLevel(logging.ERROR)
 
     def listen(self) -> list[str]:
         """Give a list that fills with what is logged on this thread from now on."""

@@ -14,10 +14,12 @@ import dagster as dg
 from market_pipeline.coordination import open_coordination
 from market_pipeline.domain.errors import ConfigurationError
 from market_pipeline.domain.news import NewsCollector
+from market_pipeline.domain.notices import Notifier
 from market_pipeline.domain.ports import Coordination, OptionSource, PriceSource
 from market_pipeline.domain.sessions import TradingCalendar
 from market_pipeline.io_managers import WarehouseIOManager
 from market_pipeline.logs import configure_logs
+from market_pipeline.notifications import Notifications
 from market_pipeline.resources import clients
 from market_pipeline.settings import Settings, current_settings
 from market_pipeline.warehouse import Warehouse
@@ -110,6 +112,14 @@ class WireResource(dg.ConfigurableResource[NewsCollector]):
         return clients.wire(current_settings(), self.coordination, utc_now)
 
 
+class NotifierResource(dg.ConfigurableResource[Notifier]):
+    """Delivers the outbox to the channels of the settings."""
+
+    def create_resource(self, context: dg.InitResourceContext) -> Notifier:
+        """Give the relay; addresses are read, and errors in them raised, at its first use."""
+        return Notifications(current_settings(), utc_now)
+
+
 def coordination_of(settings: Settings) -> Coordination:
     """Open coordination as the settings ask for."""
     url = settings.redis_url.get_secret_value() if settings.redis_url else None
@@ -134,6 +144,7 @@ def resources_of(settings: Settings) -> dict[str, object]:
         "polygon": PolygonResource(coordination=coordination),
         "finviz": FinvizResource(coordination=coordination),
         "wire": WireResource(coordination=coordination),
+        "notifier": NotifierResource(),
         "calendar": plain(TradingCalendar.xnys(settings.extra_closures)),
         "clock": plain(utc_now),
         "settings": plain(settings),

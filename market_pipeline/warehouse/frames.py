@@ -164,7 +164,9 @@ def _nulled(values: Any) -> list[Any]:
     return list(objects.tolist())
 
 
-def _encode_integers(_column: Any, series: pd.Series, _dialect: str, place: str) -> list[Any]:
+def _encode_integers(column: Any, series: pd.Series, _dialect: str, place: str) -> list[Any]:
+    if isinstance(column.type, sa.BigInteger) and series.dtype.kind == "i":
+        return list(series.to_numpy(dtype="int64").tolist())  # floats lose the last digits
     values = _as_floats(series, place)
     known = values[~np.isnan(values)]
     if (known != np.floor(known)).any() or (np.abs(known) >= _INT32).any():
