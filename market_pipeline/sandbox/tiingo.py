@@ -41,7 +41,7 @@ class TiingoSite:
             return _reply({"detail": _NO_TOKEN}, 403)
         try:
             first, last = _day(query, "startDate"), _day(query, "endDate")
-            limit = min(int(query.get("limit", _DEFAULT_LIMIT)), _MOST)
+            limit = min(max(int(query.get("limit", _DEFAULT_LIMIT)), 0), _MOST)
             offset = max(int(query.get("offset", 0)), 0)
         except ValueError as problem:
             return _reply({"detail": f"Error: {problem}"}, 400)
