@@ -5,8 +5,9 @@ Belongs here: mounting, counting, choosing faults. Does not: any vendor's format
 
 import re
 from collections import Counter
+from typing import Annotated
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -15,10 +16,13 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from market_pipeline.domain.ports import Clock
+from market_pipeline.domain.symbols import parse_symbol
 from market_pipeline.sandbox.faults import Exchange, FaultBook, FaultSpec, misbehave
+from market_pipeline.sandbox.finnhub import FinnhubSite
 from market_pipeline.sandbox.finviz import FinvizSite
 from market_pipeline.sandbox.market import Market
 from market_pipeline.sandbox.polygon import PolygonSite
+from market_pipeline.sandbox.tiingo import TiingoSite
 from market_pipeline.sandbox.yahoo import YahooSite
 
 _CONTROLS = "_sandbox"
@@ -38,9 +42,15 @@ _KINDS = {
         (r"/v1/open-close/", "open_close"),
     ),
     "finviz": ((r"/quote\.ashx", "quote_moved"), (r"/quote$", "quote")),
-    "finviz_elite": ((r"/news_export\.ashx", "news_export"),),
+    "finviz_elite": ((r"/news_export\.ashx", "news_export"), (r"/export\.ashx", "export")),
+    "tiingo": ((r"/tiingo/news", "news"),),
+    "finnhub": (
+        (r"/api/v1/company-news", "company_news"),
+        (r"/api/v1/news-sentiment", "news_sentiment"),
+    ),
 }
 _SPECS = TypeAdapter(list[FaultSpec])
+_PORTFOLIOS = TypeAdapter(dict[Annotated[str, Field(pattern=r"^[0-9]{1,12}$")], list[str]])
 
 
 def create_app(market: Market, clock: Clock) -> Starlette:
@@ -50,13 +60,16 @@ def create_app(market: Market, clock: Clock) -> Starlette:
     application: a new one starts clean.
     """
     book, ledger = FaultBook(), RequestLedger()
-    finviz = FinvizSite(market, clock)
-    controls = _Controls(market, clock, book, ledger)
+    portfolios: dict[str, list[str]] = {}
+    finviz = FinvizSite(market, clock, portfolios)
+    controls = _Controls(market, clock, book, ledger, portfolios)
     routes: list[BaseRoute] = [
         Mount("/yahoo", routes=YahooSite(market).routes()),
         Mount("/polygon", routes=PolygonSite(market).routes()),
         Mount("/finviz_elite", routes=finviz.export_routes()),
         Mount("/finviz", routes=finviz.page_routes()),
+        Mount("/tiingo", routes=TiingoSite(market, clock).routes()),
+        Mount("/finnhub", routes=FinnhubSite(market, clock).routes()),
         Mount(f"/{_CONTROLS}", routes=controls.routes()),
     ]
     return Starlette(routes=routes, middleware=[Middleware(_Turnstile, book=book, ledger=ledger)])
@@ -113,12 +126,18 @@ class _Turnstile:
 
 
 class _Controls:
-    """The sandbox's own endpoints: health, faults, request counts."""
+    """The sandbox's own endpoints: health, faults, request counts, portfolios at Finviz."""
 
     def __init__(
-        self, market: Market, clock: Clock, book: FaultBook, ledger: RequestLedger
+        self,
+        market: Market,
+        clock: Clock,
+        book: FaultBook,
+        ledger: RequestLedger,
+        portfolios: dict[str, list[str]],
     ) -> None:
         self._market, self._clock, self._book, self._ledger = market, clock, book, ledger
+        self._held = portfolios
 
     def routes(self) -> list[Route]:
         return [
@@ -126,6 +145,7 @@ class _Controls:
             Route("/requests", self._requests, methods=["GET", "DELETE"]),
             Route("/faults", self._faults, methods=["GET", "POST", "DELETE"]),
             Route("/faults/{number:int}", self._one_fault, methods=["DELETE"]),
+            Route("/portfolios", self._portfolios, methods=["GET", "POST", "DELETE"]),
         ]
 
     async def _health(self, _request: Request) -> Response:
@@ -157,11 +177,29 @@ class _Controls:
             try:
                 specs = _SPECS.validate_json(text)
             except ValidationError as problem:
-                errors = problem.errors(include_url=False, include_context=False)
-                return JSONResponse({"errors": errors}, 422)
+                return _unreadable(problem)
             return JSONResponse({"ids": self._book.add(specs)}, 201)
         return JSONResponse({"faults": self._book.shown()})
 
     async def _one_fault(self, request: Request) -> Response:
         removed = self._book.clear(request.path_params["number"])
         return JSONResponse({"removed": removed}, 200 if removed else 404)
+
+    async def _portfolios(self, request: Request) -> Response:
+        if request.method == "DELETE":
+            self._held.clear()
+        if request.method == "POST":
+            try:
+                sent = _PORTFOLIOS.validate_json(await request.body())
+                held = {pid: [parse_symbol(text) for text in texts] for pid, texts in sent.items()}
+            except ValidationError as problem:
+                return _unreadable(problem)
+            except ValueError as problem:
+                return JSONResponse({"errors": [{"msg": str(problem)}]}, 422)
+            self._held.update(held)
+        return JSONResponse({"portfolios": self._held})
+
+
+def _unreadable(problem: ValidationError) -> Response:
+    errors = problem.errors(include_url=False, include_context=False)
+    return JSONResponse({"errors": errors}, 422)

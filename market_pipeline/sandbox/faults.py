@@ -20,9 +20,9 @@ from market_pipeline.sandbox.spoilt_bodies import DataFault
 
 FaultKind = Literal[
     "rate_limited", "server_error", "timeout", "slow_body", "reset", "truncated", "html",
-    "login_page", "renamed", "nan", "negative", "duplicates",
+    "login_page", "empty_body", "empty_list", "renamed", "nan", "negative", "duplicates",
 ]  # fmt: skip
-VendorName = Literal["*", "yahoo", "polygon", "finviz", "finviz_elite"]
+VendorName = Literal["*", "yahoo", "polygon", "finviz", "finviz_elite", "tiingo", "finnhub"]
 LONGEST_HANG_S = 120.0
 _SLOW_CHUNKS = 40
 _DEFAULT_STATUS = 503
@@ -139,6 +139,8 @@ async def misbehave(fault: FaultSpec, exchange: Exchange) -> None:
     if fault.kind == "timeout":
         await _hang(params.seconds, exchange.receive)
         await _send(exchange.send, _Answer(504, [], b""))
+    elif fault.kind == "empty_body":
+        await _send(exchange.send, _of_text(200, "", "text/html"))
     elif fault.kind == "rate_limited":
         answer = _of_text(429, *spoilt_bodies.too_many_requests(exchange.vendor))
         if params.retry_after_s is not None:

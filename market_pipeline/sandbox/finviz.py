@@ -1,4 +1,4 @@
-"""Finviz's wire: the Elite news export (CSV) and the quote page's news table (HTML of 2025).
+"""Finviz's wire: the Elite exports of news and screener (CSV), the quote page (HTML of 2025).
 
 Times are New York wall-clock; an export without a token answers the login page with status 200.
 Does not: any headline of its own.
@@ -6,7 +6,7 @@ Does not: any headline of its own.
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from html import escape
 from itertools import groupby
@@ -18,11 +18,13 @@ from starlette.routing import Route
 from market_pipeline.domain.ports import Clock
 from market_pipeline.domain.sessions import NEW_YORK
 from market_pipeline.domain.symbols import parse_symbol, to_dashed
-from market_pipeline.sandbox.market import Headline, Market
+from market_pipeline.sandbox.market import Headline, Listing, Market
 
 _ROWS = 100
 _MARKET_VIEW, _STOCK_VIEW = "1", "3"
 _SITE = "https://finviz.com"
+_SCREENER = ("No.", "Ticker", "Company", "Sector", "Industry", "Country")
+"""The screener's first columns, by which `c=` numbers them."""
 _COLUMNS = ("Title", "Source", "Date", "Url", "Category")
 
 LOGIN_PAGE = """<!DOCTYPE html>
@@ -42,6 +44,23 @@ _PAGE = """<!DOCTYPE html>
 <link rel="canonical" href="/quote.ashx?t={symbol}">
 </head>
 <body>
+<div class="quote-header"><div class="quote-header_left">
+<div class="quote-header_ticker-wrapper">
+<h1 class="js-recent-quote-ticker quote-header_ticker-wrapper_ticker" data-ticker="{symbol}">\
+{symbol}</h1>
+<h2 class="quote-header_ticker-wrapper_company text-xl">
+<a class="tab-link block truncate" href="https://www.example.com" rel="nofollow">
+                        {name}
+                        </a>
+</h2>
+</div>
+</div></div>
+<div class="quote-links whitespace-nowrap gap-8"><div class="flex space-x-0.5 overflow-hidden">
+<a class="tab-link" href="screener.ashx?v=111&amp;f=sec_{sector_slug}">{sector}</a>
+<span class="text-muted-3">•</span>
+<a class="tab-link truncate" href="screener.ashx?v=111&amp;f=ind_{industry_slug}" \
+title="{industry}">{industry}</a>
+</div></div>
 <div class="body-table-news-wrapper news-table_wrapper"><table width="100%" cellpadding="1" \
 cellspacing="0" border="0" id="news-table" class="fullview-news-outer news-table">
 {rows}</table>
@@ -82,8 +101,10 @@ We cover only stocks and ETFs listed on NYSE, NASDAQ, and AMEX.</td></tr></table
 class FinvizSite:
     """The Finviz pages and exports over one market."""
 
-    def __init__(self, market: Market, clock: Clock) -> None:
-        self._market, self._clock = market, clock
+    def __init__(
+        self, market: Market, clock: Clock, portfolios: Mapping[str, Sequence[str]]
+    ) -> None:
+        self._market, self._clock, self._portfolios = market, clock, portfolios
 
     def page_routes(self) -> list[Route]:
         """Give the routes below the public site's prefix."""
@@ -91,7 +112,10 @@ class FinvizSite:
 
     def export_routes(self) -> list[Route]:
         """Give the routes below the Elite site's prefix."""
-        return [Route("/news_export.ashx", self._export)]
+        return [
+            Route("/news_export.ashx", self._export),
+            Route("/export.ashx", self._screener),
+        ]
 
     async def _moved(self, request: Request) -> Response:
         root = request.scope.get("root_path", "")
@@ -105,7 +129,16 @@ class FinvizSite:
         if headlines is None:
             page = _UNKNOWN.format(symbol=escape(asked))
             return Response(page, 404, media_type="text/html")
-        page = _PAGE.format(symbol=escape(asked), rows=_table_rows(headlines, now))
+        listing = self._market.listing(symbol or "") or Listing(asked, asked, "CS", "XNYS")
+        page = _PAGE.format(
+            symbol=escape(asked),
+            name=escape(listing.name),
+            sector=escape(listing.sector),
+            sector_slug=_slug(listing.sector),
+            industry=escape(listing.industry),
+            industry_slug=_slug(listing.industry),
+            rows=_table_rows(headlines, now),
+        )
         return Response(page, media_type="text/html")
 
     async def _export(self, request: Request) -> Response:
@@ -113,10 +146,31 @@ class FinvizSite:
         if not query.get("auth", "").strip():
             return Response(LOGIN_PAGE, media_type="text/html")
         if query.get("v", _MARKET_VIEW) == _STOCK_VIEW:
-            asked = [_canonical(text) for text in query.get("t", "").split(",")]
-            return _csv(self._newest([s for s in asked if s]), has_tickers=True)
+            return _csv(self._newest(self._selected(query)), has_tickers=True)
         symbols = [listing.symbol for listing in self._market.listings()]
         return _csv(self._newest(symbols)[:_ROWS], has_tickers=False)
+
+    async def _screener(self, request: Request) -> Response:
+        query = request.query_params
+        if not query.get("auth", "").strip():
+            return Response(LOGIN_PAGE, media_type="text/html")
+        wanted = [int(text) for text in query.get("c", "").split(",") if text.isdecimal()]
+        columns = [number for number in wanted if number < len(_SCREENER)] or range(len(_SCREENER))
+        text = io.StringIO()
+        writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
+        writer.writerow(_SCREENER[number] for number in columns)
+        known = [self._market.listing(symbol) for symbol in self._selected(query)]
+        for row, one in enumerate((listing for listing in known if listing), 1):
+            cells = (row, to_dashed(one.symbol), one.name, one.sector, one.industry, "USA")
+            writer.writerow(cells[number] for number in columns)
+        return Response(text.getvalue(), media_type="text/csv")
+
+    def _selected(self, query: Mapping[str, str]) -> list[str]:
+        """Give the tickers of a portfolio's id, or those named; unreadable ones are left."""
+        if "pid" in query:
+            return list(self._portfolios.get(query["pid"], ()))
+        asked = [_canonical(text) for text in query.get("t", "").split(",")]
+        return [symbol for symbol in asked if symbol]
 
     def _newest(self, symbols: Sequence[str]) -> list[Headline]:
         """Merge the tickers' headlines, newest first, a shared one once; unknown ones are left."""
@@ -127,6 +181,10 @@ class FinvizSite:
             for headline in self._market.headlines(symbol, now, _ROWS) or ()
         }
         return sorted(found, key=lambda h: (h.published_at, h.title), reverse=True)
+
+
+def _slug(text: str) -> str:
+    return "".join(char for char in text.lower() if char.isalnum())
 
 
 def _canonical(asked: str) -> str | None:

@@ -1,10 +1,12 @@
 """Headlines drawn from a seed, ticker and New York day: good, bad and neutral, none real.
 
 Belongs here: templates, publishers and when they publish. Quotes, commas, tags and ampersands
-stand in some on purpose, and some concern several tickers at once. Does not: any wire format.
+stand in some on purpose, some concern several tickers at once, and some are told by several
+publishers in nearly the same words. Does not: any wire format.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from itertools import islice
@@ -50,6 +52,20 @@ _SHARED = (
     "{names} slide as new tariffs loom & costs rise",
     '"Crowded trades" to watch this week: {names}',
 )
+_DETAILS = (
+    "<p>{title}.</p><p>The company gave no further detail &amp; did not comment.</p>",
+    "{title}. Analysts had expected as much; volume was above its average of 20 days.",
+    "In short: <b>{title}</b>. A filing is expected within days.",
+    "",
+)
+_RETELLINGS: tuple[Callable[[str], str], ...] = (
+    lambda title: title,
+    lambda title: f"UPDATE 1-{title}",
+    lambda title: f"{title}, sources say",
+    lambda title: f"Breaking: {title}",
+    lambda title: title.replace("estimates", "expectations").replace("shares", "stock"),
+)
+_TOLD_AGAIN = 0.35
 _ORDINALS = ("first", "second", "third", "fourth")
 _OLDEST_DAYS = 120
 _SHARED_TICKERS = 3
@@ -65,7 +81,7 @@ def _backwards(seed: int, symbol: str, now: datetime) -> Iterator[Headline]:
     for back in range(_OLDEST_DAYS):
         day = today - timedelta(days=back)
         found = [*_of_symbol(seed, symbol, day), *_of_sector(seed, _sector(seed, symbol), day)]
-        concerned = (h for h in found if symbol in h.symbols)
+        concerned = (told for h in found if symbol in h.symbols for told in _told(seed, h))
         yield from sorted(concerned, key=lambda h: (h.published_at, h.title), reverse=True)
 
 
@@ -114,6 +130,36 @@ def _headline(
     path = f"/news/{slug}"
     url = path if publisher == _PRESS_RELEASES else f"https://news.example.com{path}?src=fv&v=1"
     return Headline(title, publisher, url, published_at, symbols)
+
+
+@lru_cache(maxsize=50_000)
+def _told(seed: int, headline: Headline) -> tuple[Headline, ...]:
+    """Give a headline with its description, and where drawn its retellings of the same day.
+
+    Drawn from a stream of their own, so that the headlines themselves are those of the seed.
+    """
+    draw = stream(seed, "told", headline.url, headline.published_at.date())
+    told = [_described(draw, headline)]
+    again = int(draw.integers(1, 3)) if draw.random() < _TOLD_AGAIN else 0
+    for number in range(again):
+        others = [name for name in _PUBLISHERS if name not in (headline.publisher, _PRESS_RELEASES)]
+        reword = _RETELLINGS[int(draw.integers(len(_RETELLINGS)))]
+        slug = headline.url.rpartition("/")[2].partition("?")[0]
+        retelling = replace(
+            headline,
+            title=reword(headline.title),
+            publisher=others[int(draw.integers(len(others)))],
+            url=f"https://news.example.com/news/{slug}-{number + 2}?src=fv&v=1",
+            # At most three hours after 20:00: still the same day.
+            published_at=headline.published_at + timedelta(minutes=int(draw.integers(2, 180))),
+        )
+        told.append(_described(draw, retelling))
+    return tuple(told)
+
+
+def _described(draw: np.random.Generator, headline: Headline) -> Headline:
+    detail = _DETAILS[int(draw.integers(len(_DETAILS)))].format(title=headline.title)
+    return replace(headline, description=detail)
 
 
 @lru_cache(maxsize=10_000)

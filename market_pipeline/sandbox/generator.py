@@ -50,6 +50,11 @@ class GeneratedMarket:
         """List the built-in instruments; other tickers exist without being listed."""
         return [instrument.listing for instrument in BUILT_IN.values()]
 
+    def listing(self, symbol: str) -> Listing | None:
+        """Describe an instrument, built in or made up."""
+        instrument = find_instrument(self._seed, symbol)
+        return instrument.listing if instrument is not None else None
+
     def bars(self, symbol: str) -> Bars | None:
         """Give the bars from 2012 to the last completed session; None for an unknown symbol."""
         with self._lock:

@@ -18,6 +18,21 @@ SECTORS = (
 )  # fmt: skip
 FACTORS = ("market", "rates", *STYLES, *SECTORS)
 
+_IN_FINVIZ_WORDS = {
+    "tech": ("Technology", "Software - Infrastructure"),
+    "communications": ("Communication Services", "Internet Content & Information"),
+    "financials": ("Financial", "Banks - Diversified"),
+    "health": ("Healthcare", "Drug Manufacturers - General"),
+    "staples": ("Consumer Defensive", "Household & Personal Products"),
+    "discretionary": ("Consumer Cyclical", "Internet Retail"),
+    "energy": ("Energy", "Oil & Gas Integrated"),
+    "utilities": ("Utilities", "Utilities - Regulated Electric"),
+    "industrials": ("Industrials", "Specialty Industrial Machinery"),
+    "materials": ("Basic Materials", "Specialty Chemicals"),
+}
+"""Sector and an industry of it; every ticker of a sector is said to be of the same one."""
+_FUND = ("Financial", "Exchange Traded Fund")
+
 _WELL_FORMED = re.compile(r"[A-Z]{1,5}(?:\.[A-Z])?")
 _UNKNOWN_PREFIX = "ZZ"
 
@@ -42,7 +57,12 @@ class Instrument:
     @property
     def listing(self) -> Listing:
         """How a reference list shows it."""
-        return Listing(self.symbol, self.name, self.kind, self.exchange)
+        if self.kind == "ETF":
+            sector, industry = _FUND
+        else:
+            own = next((factor for factor, _ in self.loadings if factor in SECTORS), "")
+            sector, industry = _IN_FINVIZ_WORDS.get(own, ("", ""))
+        return Listing(self.symbol, self.name, self.kind, self.exchange, sector, industry)
 
 
 _SPLITS = {

@@ -123,23 +123,32 @@ class OptionQuote:
 
 @dataclass(frozen=True, slots=True)
 class Headline:
-    """One headline: `published_at` aware, `symbols` in dot form, `url` absolute or relative."""
+    """One headline: `published_at` aware, `symbols` in dot form, `url` absolute or relative.
+
+    `description` is a sentence or two, markup included as publishers send it; empty where none.
+    """
 
     title: str
     publisher: str
     url: str
     published_at: datetime
     symbols: tuple[str, ...]
+    description: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """An instrument as a reference list shows it: `kind` is CS (stock) or ETF."""
+    """An instrument as a reference list shows it: `kind` is CS (stock) or ETF.
+
+    `sector` and `industry` in Finviz's words, empty where unknown.
+    """
 
     symbol: str
     name: str
     kind: str
     exchange: str
+    sector: str = ""
+    industry: str = ""
 
 
 class Market(Protocol):
@@ -165,6 +174,10 @@ class Market(Protocol):
 
     def listings(self) -> Sequence[Listing]:
         """List the known instruments by symbol (others may be known too)."""
+        ...
+
+    def listing(self, symbol: str) -> Listing | None:
+        """Describe one symbol in dot form, listed or not; None where it is unknown."""
         ...
 
     def bars(self, symbol: str) -> Bars | None:

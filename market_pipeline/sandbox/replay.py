@@ -50,6 +50,10 @@ class ReplayedMarket:
         """List the recorded symbols."""
         return [_listing(symbol) for symbol in self._prices.symbols]
 
+    def listing(self, symbol: str) -> Listing | None:
+        """Describe a recorded symbol; None for any other."""
+        return _listing(symbol) if symbol in self._symbols else None
+
     def bars(self, symbol: str) -> Bars | None:
         """Give every recorded bar of a symbol; None where it is not recorded."""
         return self._bars(symbol) if symbol in self._symbols else None

@@ -20,14 +20,26 @@ _TOO_MANY = {
         'per minute, please wait or upgrade your subscription to continue."}',
         "application/json",
     ),
+    "tiingo": (
+        '{"detail":"Error: You have run over your hourly request allocation. Please upgrade to '
+        'have your limits increased."}',
+        "application/json",
+    ),
+    "finnhub": (
+        '{"error":"API limit reached. Please try again later. Remaining Limit: 0"}',
+        "application/json",
+    ),
 }
 _RENAMED = {
     "yahoo": {"close": "closing"},
     "polygon": {"c": "closing", "details": "about"},
     "finviz_elite": {"Title": "Headline"},
     "finviz": {"news-table": "news-list"},
+    "tiingo": {"title": "heading"},
+    "finnhub": {"headline": "heading"},
 }
-_PRICES = ("close", "c", "bid", "price")
+_PRICES = ("close", "c", "bid", "price", "datetime")
+"""Where no field is named: prices, and the stamp of Finnhub's news."""
 _TABLE_ROW = re.compile(rb"    <tr class=\"cursor-pointer.*?</tr>\n", re.DOTALL)
 
 
@@ -66,24 +78,29 @@ def spoil(fault: DataFault, body: bytes) -> bytes:
         return head + line_end + rest
     if fault.kind == "duplicates":
         return _double_text(body, fault.rows)
-    return body
+    return _without_rows(body) if fault.kind == "empty_list" else body
 
 
 def _spoil_json(fault: DataFault, document: Any) -> Any:
     if fault.kind == "renamed":
         return _rename(document, _new_names(fault))
+    # Polygon wraps its rows, news vendors send them bare.
+    listed = document if isinstance(document, list) else document.get("results")
     results = _chart_results(document)
+    if fault.kind == "empty_list":
+        if isinstance(listed, list):
+            listed.clear()
+        return document
     if fault.kind == "duplicates":
         for result in results:
             _double_chart_rows(result, fault.rows)
-        if isinstance(document.get("results"), list):
-            document["results"] += document["results"][-fault.rows :]
+        if isinstance(listed, list):
+            listed += listed[-fault.rows :]
         return document
     worse: Callable[[float], float] = (
         (lambda _value: float("nan")) if fault.kind == "nan" else (lambda value: -abs(value))
     )
     names = frozenset(fault.columns or _PRICES)
-    listed = document.get("results")
     for item in [*results, *(listed[-fault.rows :] if isinstance(listed, list) else [listed])]:
         _spoil_numbers(item, names, worse, fault.rows)
     return document
@@ -109,7 +126,7 @@ def _spoil_numbers(
 
 
 def _chart_results(document: Any) -> list[dict[str, Any]]:
-    chart = document.get("chart")
+    chart = document.get("chart") if isinstance(document, dict) else None
     return (chart.get("result") or []) if isinstance(chart, dict) else []
 
 
@@ -134,6 +151,11 @@ def _new_names(fault: DataFault) -> Mapping[str, str]:
     if fault.columns:
         return {name: f"{name}_renamed" for name in fault.columns}
     return _RENAMED.get(fault.vendor, {})
+
+
+def _without_rows(body: bytes) -> bytes:
+    """Leave a CSV its header line, and a page its empty news table."""
+    return _TABLE_ROW.sub(b"", body) if body[:1] == b"<" else body.partition(b"\n")[0] + b"\n"
 
 
 def _double_text(body: bytes, rows: int) -> bytes:

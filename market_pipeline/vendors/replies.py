@@ -3,6 +3,7 @@
 404 is left to the client, for only it knows whether that is an unknown symbol.
 """
 
+import html
 import math
 import re
 from collections.abc import Iterable, Mapping
@@ -63,7 +64,7 @@ class VendorKey:
 
 
 class Redactor:
-    """Replaces secrets, in their forms in URLs and JSON too, wherever they stand, in any case."""
+    """Replaces secrets wherever they stand, in any case, as URLs, JSON and HTML write them too."""
 
     def __init__(self, *secrets: str) -> None:
         self._text = _any_of(secrets, _SHORTEST_SECRET)
@@ -81,18 +82,26 @@ class Redactor:
         return self._body.sub(b"[redacted]", body) if self._body else body
 
 
+def _written(secret: str) -> tuple[str, ...]:
+    """Give the ways a secret may be written: plainly, in a URL, in JSON, in HTML."""
+    return (
+        secret,
+        quote(secret),
+        quote(secret, safe=""),
+        quote_plus(secret),
+        secret.replace("/", r"\/"),
+        secret.replace("&", r"\u0026").replace("<", r"\u003c").replace(">", r"\u003e"),
+        html.escape(secret),
+        html.escape(secret, quote=False),
+    )
+
+
 def _any_of(secrets: Iterable[str], shortest: int) -> re.Pattern[str] | None:
     forms = {
         re.escape(form)
         for secret in secrets
         if len(secret) >= shortest
-        for form in (
-            secret,
-            quote(secret),
-            quote(secret, safe=""),
-            quote_plus(secret),
-            secret.replace("/", r"\/"),  # as some write JSON
-        )
+        for form in _written(secret)
     }
     longest_first = sorted(forms, key=len, reverse=True)
     return re.compile("|".join(longest_first), re.IGNORECASE) if forms else None

@@ -32,7 +32,8 @@ from market_pipeline.resources import open_warehouse, plain, utc_now
 from market_pipeline.sandbox import create_app, generated
 from market_pipeline.sandbox.server import SandboxServer
 from market_pipeline.settings import current_settings, forget_settings
-from market_pipeline.vendors.finviz import FinvizExportClient, FinvizHeadlines, FinvizPageClient
+from market_pipeline.vendors.finviz import FinvizExportClient, FinvizPageClient
+from market_pipeline.vendors.news_chain import NewsChain
 from market_pipeline.vendors.policy import CallPolicy
 from market_pipeline.vendors.polygon import PolygonClient
 from market_pipeline_tests.assets.conftest import bars_of, book_of, stock
@@ -257,7 +258,7 @@ def test_vendors_that_fail_in_every_way_leave_no_key(
         resources = {
             "yahoo": plain(bars_of("AAPL", "KO", "SPY", "TLT")),
             "polygon": plain(polygon),
-            "finviz": plain(FinvizHeadlines(export, shown)),
+            "finviz": plain(NewsChain("finviz", (export, shown), utc_now)),
             "clock": plain(FakeClock()),
         }
         defs = build_defs(current_settings(), resources)

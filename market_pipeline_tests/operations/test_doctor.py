@@ -176,7 +176,8 @@ def test_no_key_is_ever_shown(state_dir: Path, monkeypatch: pytest.MonkeyPatch) 
     """Keys and passwords stand nowhere in what the doctor says, sandbox or live."""
     assert state_dir
     monkeypatch.setenv("MARKET_PIPELINE_POLYGON_API_KEY", CANARY)
-    monkeypatch.setenv("MARKET_PIPELINE_FINVIZ_ELITE_KEY", CANARY)
+    for name in ("FINVIZ_ELITE_KEY", "TIINGO_API_KEY", "FINNHUB_API_KEY"):
+        monkeypatch.setenv(f"MARKET_PIPELINE_{name}", CANARY)
     monkeypatch.setenv("MARKET_PIPELINE_REDIS_URL", f"redis://:{CANARY}@127.0.0.1:1/0")
     unreachable = f"postgresql+psycopg2://me:{CANARY}@127.0.0.1:1/x"
     monkeypatch.setenv("MARKET_PIPELINE_DAGSTER_DATABASE_URL", unreachable)
@@ -184,7 +185,8 @@ def test_no_key_is_ever_shown(state_dir: Path, monkeypatch: pytest.MonkeyPatch) 
     live = examine(Settings(), sunday, offline=True)
     assert CANARY not in repr(live)
     items = by_item(live)
-    assert items["Polygon"].key == items["Finviz export"].key == "present"
+    keyed = ("Polygon", "Finviz export", "Tiingo", "Finnhub")
+    assert {items[name].key for name in keyed} == {"present"}
     assert [items[name].state for name in ("warehouse", "Dagster storage", "Redis")] == (
         ["broken"] * 3
     )
@@ -200,7 +202,7 @@ def test_a_sandbox_that_is_down_is_broken(state_dir: Path) -> None:
         current_settings().model_copy(update={"sandbox_url": "http://127.0.0.1:1"}), sunday
     )
     vendors = [found for found in diagnosis.findings if found.area == "vendor"]
-    assert len(vendors) == 4
+    assert len(vendors) == 6
     assert {(found.state, found.key) for found in vendors} == {("broken", "not needed (sandbox)")}
 
 

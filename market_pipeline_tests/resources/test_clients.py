@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import pytest
@@ -11,12 +12,20 @@ from pydantic import SecretStr
 
 from market_pipeline.coordination import FailoverCoordination, LocalCoordination
 from market_pipeline.domain.errors import NotEntitled, VendorError
+from market_pipeline.domain.news import NewsQuery
 from market_pipeline.domain.ports import BreakerStatus
 from market_pipeline.resources import clients, coordination_of, utc_now
 from market_pipeline.settings import Settings
 from market_pipeline_tests.vendors.loopback import Answer, Asked, Loopback, serving
 
-KEYS = {"polygon_api_key": "canary-of-polygon-77", "finviz_elite_key": "canary-of-finviz-77"}
+KEYS = {
+    "polygon_api_key": "canary-of-polygon-77",
+    "finviz_elite_key": "canary-of-finviz-77",
+    "tiingo_api_key": "canary-of-tiingo-77",
+    "finnhub_api_key": "canary-of-finnhub-77",
+}
+NEWS = ("finviz_export", "finviz_page", "tiingo", "finnhub")
+QUERY = NewsQuery(("AAPL",), datetime(2026, 11, 19, tzinfo=UTC), "growth")
 DAY = date(2026, 11, 20)
 
 
@@ -68,6 +77,9 @@ def build_all(settings: Settings, coordination: NotedCoordination) -> dict[str, 
         "finviz": clients.finviz(settings, coordination, utc_now),
         "finviz_export": clients.finviz_export(settings, coordination),
         "finviz_page": clients.finviz_page(settings, coordination, utc_now),
+        "wire": clients.wire(settings, coordination, utc_now),
+        "tiingo": clients.tiingo(settings, coordination),
+        "finnhub": clients.finnhub(settings, coordination, utc_now),
     }
 
 
@@ -80,8 +92,14 @@ def close_all(built: dict[str, Any]) -> None:
 ASKS: dict[str, Callable[[Any], object]] = {
     "yahoo": lambda client: client.daily_bars("AAPL", DAY, DAY),
     "polygon": lambda client: client.chain("AAPL", DAY),
-    "finviz_export": lambda client: client.headlines(["AAPL"]),
-    "finviz_page": lambda client: client.headlines(["AAPL"]),
+    **dict.fromkeys(NEWS, lambda client: client.headlines(QUERY)),
+}
+ADDRESSES = {
+    "polygon": "POLYGON_URL",
+    "finviz_export": "FINVIZ_EXPORT_URL",
+    "finviz_page": "FINVIZ_PAGE_URL",
+    "tiingo": "TIINGO_URL",
+    "finnhub": "FINNHUB_URL",
 }
 
 
@@ -101,7 +119,8 @@ def test_live_clients_bear_the_vendors_names(settings_with: Callable[..., Settin
     built = build_all(
         settings_with(
             yahoo_requests_per_minute=61, polygon_requests_per_minute=7,
-            finviz_requests_per_minute=21,
+            finviz_requests_per_minute=21, tiingo_requests_per_hour=51,
+            finnhub_requests_per_minute=59,
         ),
         noted,
     )  # fmt: skip
@@ -109,6 +128,7 @@ def test_live_clients_bear_the_vendors_names(settings_with: Callable[..., Settin
     assert noted.rates == {
         "yahoo": (61, 60.0), "polygon": (7, 60.0),
         "finviz_export": (21, 60.0), "finviz_page": (21, 60.0),
+        "tiingo": (51, 3600.0), "finnhub": (59, 60.0),
     }  # fmt: skip
     assert set(noted.breakers) == set(noted.rates)
 
@@ -118,12 +138,14 @@ def test_live_clients_speak_to_the_vendors_hosts(settings_with: Callable[..., Se
     built = build_all(settings_with(**KEYS), NotedCoordination())
     hosts = {
         name: f"{built[name]._http.base.scheme}://{built[name]._http.base.host}"
-        for name in ("polygon", "finviz_export", "finviz_page")
+        for name in ADDRESSES
     }
     assert hosts == {
         "polygon": "https://api.massive.com",
         "finviz_export": "https://elite.finviz.com",
         "finviz_page": "https://finviz.com",
+        "tiingo": "https://api.tiingo.com",
+        "finnhub": "https://finnhub.io",
     }
     assert built["yahoo"]._base_url is None
 
@@ -132,11 +154,10 @@ def test_a_missing_key_is_a_clear_refusal_and_no_request(
     settings_with: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch, refusing: Loopback
 ) -> None:
     """Without a key the vendor is not asked, and the message names the setting."""
-    monkeypatch.setattr(clients, "POLYGON_URL", refusing.url)
-    monkeypatch.setattr(clients, "FINVIZ_EXPORT_URL", refusing.url)
-    monkeypatch.setattr(clients, "FINVIZ_PAGE_URL", refusing.url)
+    for address in ADDRESSES.values():
+        monkeypatch.setattr(clients, address, refusing.url)
     built = build_all(settings_with(), NotedCoordination())
-    for name in ("polygon", "finviz_export"):
+    for name in ("polygon", "finviz_export", "tiingo", "finnhub"):
         with pytest.raises(NotEntitled, match="MARKET_PIPELINE_"):
             ASKS[name](built[name])
         assert refusing.asked == [], name
@@ -144,14 +165,95 @@ def test_a_missing_key_is_a_clear_refusal_and_no_request(
 
 
 def test_timeout_and_concurrency_are_the_settings(settings_with: Callable[..., Settings]) -> None:
-    """One request at a time, three seconds each."""
-    settings = settings_with(vendor_timeout_s=3.0, vendor_concurrency=1)
+    """One request at a time, three seconds each for prices, two for news."""
+    settings = settings_with(vendor_timeout_s=3.0, vendor_concurrency=1, news_timeout_s=2.0)
     built = build_all(settings, NotedCoordination())
-    policies = [built["yahoo"]._guard.policy]
-    policies += [
-        built[name]._http._guard.policy for name in ("polygon", "finviz_export", "finviz_page")
-    ]
+    policies = [built["yahoo"]._guard.policy, built["polygon"]._http._guard.policy]
     assert {(policy.timeout_s, policy.concurrency) for policy in policies} == {(3.0, 1)}
+    news = [built[name]._http._guard.policy for name in NEWS]
+    assert {(policy.timeout_s, policy.deadline_s) for policy in news} == {(2.0, 2.0)}
+    assert {policy.concurrency for policy in news} == {1}
+
+
+def test_a_source_of_news_waits_no_longer_than_the_next_one_can(
+    settings_with: Callable[..., Settings],
+) -> None:
+    """Tries, waits and the queue before them are short where few requests are made."""
+    built = build_all(settings_with(), NotedCoordination())
+    policies = {name: built[name]._http._guard.policy for name in NEWS}
+    assert {policy.attempts for policy in policies.values()} == {2}
+    assert all(policy.longest_wait_s <= 1.0 for policy in policies.values())
+    assert policies["finviz_export"].queue_s == policies["tiingo"].queue_s == 10.0
+    # One request a symbol: under the rate the last of them waits its turn for minutes.
+    assert policies["finviz_page"].queue_s == policies["finnhub"].queue_s == 600.0
+
+
+@pytest.mark.parametrize(
+    ("values", "finviz", "wire"),
+    [
+        ({}, ("finviz_page",), ()),
+        (KEYS, ("finviz_export", "finviz_page"), ("tiingo", "finnhub")),
+        ({"finnhub_api_key": "f" * 20}, ("finviz_page",), ("finnhub",)),
+        ({"tiingo_api_key": " "}, ("finviz_page",), ()),
+        (
+            KEYS | {"finviz_sources": "finviz_page,finviz_export", "wire_sources": "finnhub"},
+            ("finviz_page", "finviz_export"),
+            ("finnhub",),
+        ),
+        (KEYS | {"finviz_sources": (), "wire_sources": ()}, (), ()),
+    ],
+)
+def test_sources_are_asked_in_the_order_set_and_with_a_key_alone(
+    settings_with: Callable[..., Settings],
+    values: dict[str, object],
+    finviz: tuple[str, ...],
+    wire: tuple[str, ...],
+) -> None:
+    """A source that lacks its key is left out: that it cannot be asked is no failover."""
+    built = build_all(settings_with(**values), NotedCoordination())
+    assert (built["finviz"].sources, built["wire"].sources) == (finviz, wire)
+
+
+def test_a_portfolio_known_at_finviz_is_asked_for_by_its_id(
+    settings_with: Callable[..., Settings],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As `name=pid` pairs say."""
+    with serving(Answer(b"", status=500)) as server:
+        monkeypatch.setattr(clients, "FINVIZ_EXPORT_URL", server.url)
+        settings = settings_with(**KEYS, finviz_portfolio_ids="growth=123,income=456")
+        client = clients.finviz_export(settings, NotedCoordination())
+        with pytest.raises(VendorError):
+            client.headlines(QUERY)
+        client.close()
+    assert {asked.query["pid"][0] for asked in server.asked} == {"123"}
+
+
+def test_the_wire_fails_over_within_its_patience(
+    settings_with: Callable[..., Settings],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Tiingo hangs; what Finnhub has is there within the time of one source and a little."""
+
+    def script(asked: Asked) -> Answer:
+        if "tiingo" in asked.path:
+            return Answer(b"[]", hang_s=30)
+        row = b'{"datetime":1795000000,"headline":"H","source":"S","url":"https://n.example/"}'
+        return Answer(b"[" + row + b"]")
+
+    with serving(script) as server:
+        monkeypatch.setattr(clients, "TIINGO_URL", server.url)
+        monkeypatch.setattr(clients, "FINNHUB_URL", server.url)
+        settings = settings_with(**KEYS, news_timeout_s=0.5)
+        chain = clients.wire(settings, NotedCoordination(), utc_now)
+        started = perf_counter()
+        collection = chain.collect(QUERY)
+        took_s = perf_counter() - started
+        chain.close()
+    assert [(item.source, item.is_failover) for item in collection.news.items] == [
+        ("finnhub", True)
+    ]
+    assert took_s < 3
 
 
 # -- sandbox -------------------------------------------------------------------------------
@@ -165,9 +267,10 @@ def test_with_a_sandbox_every_name_says_so(settings_with: Callable[..., Settings
     assert {name: client.name for name, client in built.items()} == {
         name: f"{name}:sandbox" for name in built
     }
+    assert built["finviz"].sources == ("finviz_export:sandbox", "finviz_page:sandbox")
+    assert built["wire"].sources == ("tiingo:sandbox", "finnhub:sandbox")
     assert noted.rates == dict.fromkeys(
-        ("yahoo:sandbox", "polygon:sandbox", "finviz_export:sandbox", "finviz_page:sandbox"),
-        (1234, 60.0),
+        (f"{name}:sandbox" for name in ("yahoo", "polygon", *NEWS)), (1234, 60.0)
     )
     assert set(noted.breakers) == set(noted.rates)
 
@@ -183,7 +286,7 @@ def test_the_sandbox_is_asked_under_the_vendors_path_and_sees_no_real_key(
             ask(built[name])
     close_all(built)
     assert {asked.path.split("/")[1] for asked in refusing.asked} == {
-        "yahoo", "polygon", "finviz_elite", "finviz",
+        "yahoo", "polygon", "finviz_elite", "finviz", "tiingo", "finnhub",
     }  # fmt: skip
     for asked in refusing.asked:
         text = f"{asked.target} {dict(asked.headers)}"
@@ -195,7 +298,7 @@ def test_the_sandbox_is_asked_under_the_vendors_path_and_sees_no_real_key(
 def test_a_live_key_travels_to_its_own_vendor_only(
     settings_with: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Polygon's key in a header to Polygon, Finviz' token in the query to the export: no more."""
+    """Each in its header, Finviz's token in the query, to the vendor it is of: no more."""
     told: list[Asked] = []
 
     def refuse(asked: Asked) -> Answer:
@@ -203,10 +306,10 @@ def test_a_live_key_travels_to_its_own_vendor_only(
         return Answer(b"{}", status=401)
 
     with serving(refuse) as server:
-        for name in ("POLYGON_URL", "FINVIZ_EXPORT_URL", "FINVIZ_PAGE_URL"):
+        for name in ADDRESSES.values():
             monkeypatch.setattr(clients, name, f"{server.url}/{name.lower()}")
         built = build_all(settings_with(**KEYS), NotedCoordination())
-        for name in ("polygon", "finviz_export", "finviz_page"):
+        for name in ADDRESSES:
             with pytest.raises(VendorError):
                 ASKS[name](built[name])
         close_all(built)
@@ -220,7 +323,22 @@ def test_a_live_key_travels_to_its_own_vendor_only(
         "polygon_url": {"polygon_api_key"},
         "finviz_export_url": {"finviz_elite_key"},
         "finviz_page_url": set(),
+        "tiingo_url": {"tiingo_api_key"},
+        "finnhub_url": {"finnhub_api_key"},
     }
+
+
+def test_a_premium_plan_is_one_in_the_sandbox_too(
+    settings_with: Callable[..., Settings], refusing: Loopback
+) -> None:
+    """The sandbox gives tones to keys that say so; a real one never travels there."""
+    settings = settings_with(sandbox_url=refusing.url, finnhub_premium=True, **KEYS)
+    client = clients.finnhub(settings, NotedCoordination(), utc_now)
+    with pytest.raises(VendorError):
+        client.news_sentiment("AAPL")
+    client.close()
+    assert "premium" in refusing.asked[0].headers["x-finnhub-token"]
+    assert "canary" not in refusing.asked[0].headers["x-finnhub-token"]
 
 
 # -- coordination --------------------------------------------------------------------------

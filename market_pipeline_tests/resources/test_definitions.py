@@ -13,7 +13,8 @@ from sqlalchemy.exc import OperationalError
 
 from market_pipeline.definitions import build_defs
 from market_pipeline.domain.errors import ConfigurationError
-from market_pipeline.domain.ports import Coordination, HeadlineSource, OptionSource, PriceSource
+from market_pipeline.domain.news import NewsCollector
+from market_pipeline.domain.ports import Coordination, OptionSource, PriceSource
 from market_pipeline.io_managers import WarehouseIOManager
 from market_pipeline.resources import open_warehouse, plain, resources_of, utc_now, warehouse_io
 from market_pipeline.settings import Settings, settings_in_force
@@ -21,8 +22,8 @@ from market_pipeline.warehouse import Warehouse
 from market_pipeline_tests.assets.conftest import bars_of
 
 NAMES = {
-    "warehouse", "warehouse_io", "coordination", "yahoo", "polygon", "finviz", "calendar", "clock",
-    "settings",
+    "warehouse", "warehouse_io", "coordination", "yahoo", "polygon", "finviz", "wire", "calendar",
+    "clock", "settings",
 }  # fmt: skip
 
 
@@ -123,10 +124,11 @@ def test_resources_are_what_the_ports_ask_for(settings: Settings) -> None:
         coordination: dg.ResourceParam[Coordination],
         yahoo: dg.ResourceParam[PriceSource],
         polygon: dg.ResourceParam[OptionSource],
-        finviz: dg.ResourceParam[HeadlineSource],
+        finviz: dg.ResourceParam[NewsCollector],
+        wire: dg.ResourceParam[NewsCollector],
     ) -> None:
         seen.update(warehouse=warehouse, coordination=coordination)
-        seen.update(names=[yahoo.name, polygon.name, finviz.name])
+        seen.update(names=[yahoo.name, polygon.name, finviz.name, wire.name])
         assert warehouse.is_current()
 
     sandboxed = over(settings, sandbox_url="http://127.0.0.1:9")
@@ -136,7 +138,7 @@ def test_resources_are_what_the_ports_ask_for(settings: Settings) -> None:
     finally:
         structlog.reset_defaults()  # the warehouse resource configures the logs of a run
     assert result.success
-    assert seen["names"] == ["yahoo:sandbox", "polygon:sandbox", "finviz:sandbox"]
+    assert seen["names"] == ["yahoo:sandbox", "polygon:sandbox", "finviz:sandbox", "wire:sandbox"]
     assert isinstance(seen["warehouse"], Warehouse)
     assert str(seen["warehouse"]) == f"Warehouse({seen['warehouse'].display_url})"
 

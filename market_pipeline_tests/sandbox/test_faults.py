@@ -12,6 +12,8 @@ CHART = "/yahoo/v8/finance/chart/KO?range=1mo"
 CHAIN = "/polygon/v3/snapshot/options/KO?limit=250"
 EXPORT = "/finviz_elite/news_export.ashx?v=3&t=AAPL&auth=x"
 PAGE = "/finviz/quote?t=AAPL"
+WIRE = "/tiingo/tiingo/news?tickers=aapl&token=x"
+SECOND = "/finnhub/api/v1/company-news?symbol=AAPL&from=2026-11-01&to=2026-11-20&token=x"
 
 
 def spoil(client: httpx.Client, **rule: Any) -> list[int]:
@@ -35,6 +37,8 @@ def test_rate_limit_with_and_without_retry_after(
     assert (yahoo.status_code, polygon.status_code) == (429, 429)
     assert "Too Many Requests" in yahoo.text
     assert polygon.json()["status"] == "ERROR"
+    assert "allocation" in client.get(WIRE).json()["detail"]
+    assert "API limit" in client.get(SECOND).json()["error"]
     sent = None if retry_after is None else str(retry_after)
     assert yahoo.headers.get("retry-after") == polygon.headers.get("retry-after") == sent
 
@@ -84,7 +88,7 @@ def test_truncated_json_is_no_json(client: httpx.Client) -> None:
 def test_pages_come_instead_of_data(client: httpx.Client, kind: str, word: str) -> None:
     """HTML with status 200 stands where JSON or CSV was expected."""
     spoil(client, kind=kind)
-    for path in (CHART, CHAIN, EXPORT):
+    for path in (CHART, CHAIN, EXPORT, WIRE, SECOND):
         answer = client.get(path)
         assert answer.status_code == 200
         assert answer.headers["content-type"] == "text/html"
@@ -99,9 +103,30 @@ def test_fields_are_renamed(client: httpx.Client) -> None:
     assert "details" not in client.get(CHAIN).json()["results"][0]
     assert client.get(EXPORT).text.startswith('"Headline","Source"')
     assert 'id="news-table"' not in client.get(PAGE).text
+    assert "title" not in client.get(WIRE).json()[0]
+    assert "headline" not in client.get(SECOND).json()[0]
     client.delete("/_sandbox/faults")
     spoil(client, kind="renamed", vendor="yahoo", params={"columns": {"volume": "vol"}})
     assert "vol" in chart(client)["indicators"]["quote"][0]
+
+
+def test_a_body_may_be_empty(client: httpx.Client) -> None:
+    """Not a byte, with status 200, from any vendor."""
+    spoil(client, kind="empty_body")
+    for path in (CHART, CHAIN, EXPORT, PAGE, WIRE, SECOND):
+        answer = client.get(path)
+        assert (answer.status_code, answer.content) == (200, b"")
+
+
+def test_lists_may_be_empty(client: httpx.Client) -> None:
+    """The form stays: an array, an envelope, a header line, a table, with nothing in it."""
+    spoil(client, kind="empty_list")
+    assert client.get(WIRE).json() == client.get(SECOND).json() == []
+    assert client.get(CHAIN).json()["results"] == []
+    assert client.get(EXPORT).text == '"Title","Source","Date","Url","Category","Ticker"\n'
+    page = client.get(PAGE).text
+    assert 'id="news-table"' in page
+    assert "<tr class" not in page
 
 
 def test_numbers_become_nan(client: httpx.Client) -> None:
@@ -127,7 +152,7 @@ def test_prices_become_negative(client: httpx.Client) -> None:
 
 def test_rows_are_doubled(client: httpx.Client) -> None:
     """The last rows come twice in a chart, a chain, a CSV and a page."""
-    before = {path: client.get(path).text for path in (CHART, CHAIN, EXPORT, PAGE)}
+    before = {path: client.get(path).text for path in (CHART, CHAIN, EXPORT, PAGE, WIRE, SECOND)}
     count = len(json.loads(before[CHART])["chart"]["result"][0]["timestamp"])
     contracts = len(json.loads(before[CHAIN])["results"])
     spoil(client, kind="duplicates", params={"rows": 2})
@@ -138,6 +163,9 @@ def test_rows_are_doubled(client: httpx.Client) -> None:
     assert len(client.get(CHAIN).json()["results"]) == contracts + 2
     lines = client.get(EXPORT).text.splitlines()
     assert lines[-2:] == lines[-4:-2] == before[EXPORT].splitlines()[-2:]
+    for path in (WIRE, SECOND):
+        articles = client.get(path).json()
+        assert articles[-2:] == articles[-4:-2] == json.loads(before[path])[-2:]
     assert client.get(PAGE).text.count("<tr class") == before[PAGE].count("<tr class") + 2
 
 
@@ -189,19 +217,24 @@ def test_unreadable_rules_are_refused(client: httpx.Client, rule: dict[str, Any]
 
 def test_requests_are_counted_by_vendor_and_kind(client: httpx.Client) -> None:
     """Counts name vendor and kind; asking the sandbox itself counts nothing."""
-    for path in (CHART, CHART, CHAIN, EXPORT, PAGE, "/yahoo/v1/test/getcrumb"):
+    tone = "/finnhub/api/v1/news-sentiment?symbol=AAPL"
+    screener = EXPORT.replace("news_export", "export")
+    crumb = "/yahoo/v1/test/getcrumb"
+    for path in (CHART, CHART, crumb, CHAIN, EXPORT, screener, PAGE, WIRE, SECOND, tone):
         client.get(path)
     spoil(client, kind="html", count=1)
     client.get(CHAIN)
     shown = client.get("/_sandbox/requests").json()
     assert shown == {
-        "total": 7,
+        "total": 11,
         "spoilt": 1,
         "vendors": {
             "yahoo": {"chart": 2, "crumb": 1},
             "polygon": {"chain": 2},
             "finviz": {"quote": 1},
-            "finviz_elite": {"news_export": 1},
+            "finviz_elite": {"news_export": 1, "export": 1},
+            "tiingo": {"news": 1},
+            "finnhub": {"company_news": 1, "news_sentiment": 1},
         },
     }
     assert client.delete("/_sandbox/requests").json()["total"] == 0

@@ -18,6 +18,7 @@ from market_pipeline.sandbox.market import Headline
 from market_pipeline_tests.sandbox.conftest import NOW
 
 EXPORT = "/finviz_elite/news_export.ashx"
+SCREENER = "/finviz_elite/export.ashx"
 STAMP = re.compile(r"(?:(Today|[A-Z][a-z]{2}-\d{2}-\d{2}) )?(\d{2}:\d{2}[AP]M)")
 
 
@@ -82,6 +83,61 @@ def test_without_a_token_comes_the_login_page(client: httpx.Client) -> None:
         assert answer.status_code == 200
         assert answer.text.startswith("<!DOCTYPE html>")
         assert "Login" in answer.text
+
+
+def test_an_id_selects_the_tickers_it_was_given(client: httpx.Client) -> None:
+    """A control says what a portfolio holds; an id nobody gave holds nothing."""
+    told = client.post("/_sandbox/portfolios", json={"123": ["AAPL", "BRK-B"]})
+    assert told.json() == {"portfolios": {"123": ["AAPL", "BRK.B"]}}
+    by_id = client.get(EXPORT, params={"v": 3, "pid": "123", "auth": "token"})
+    by_name = client.get(EXPORT, params={"v": 3, "t": "AAPL,BRK-B", "auth": "token"})
+    assert by_id.text == by_name.text
+    unknown = client.get(EXPORT, params={"v": 3, "pid": "9", "auth": "token"})
+    assert len(unknown.text.splitlines()) == 1
+    assert client.post("/_sandbox/portfolios", json={"x": ["AAPL"]}).status_code == 422
+    assert client.post("/_sandbox/portfolios", json={"1": ["=x"]}).status_code == 422
+    assert client.delete("/_sandbox/portfolios").json() == {"portfolios": {}}
+
+
+def test_the_screener_names_company_sector_and_industry(
+    client: httpx.Client, vendor_payloads: Path
+) -> None:
+    """Its columns are the first recorded ones, in the order `c=` asks for."""
+    recorded = (vendor_payloads / "finviz" / "export_v151_20260731.csv").read_text()
+    answer = client.get(SCREENER, params={"v": 152, "t": "AAPL,BRK-B,ZZTOP", "auth": "token"})
+    header = answer.text.splitlines()[0]
+    assert recorded.startswith(header + ",")
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    assert [(row["Ticker"], row["Sector"]) for row in rows] == [
+        ("AAPL", "Technology"),
+        ("BRK-B", "Financial"),
+    ]
+    chosen = client.get(SCREENER, params={"t": "AAPL", "c": "1,3", "auth": "token"})
+    assert chosen.text == '"Ticker","Sector"\n"AAPL","Technology"\n'
+    assert client.get(SCREENER, params={"t": "AAPL"}).text.startswith("<!DOCTYPE html>")
+
+
+def test_the_page_names_the_company_as_recorded(
+    client: httpx.Client, vendor_payloads: Path
+) -> None:
+    """Name, sector and industry stand under the elements that the page of 2025 has for them."""
+    places = (
+        "h2.quote-header_ticker-wrapper_company a.tab-link",
+        'div.quote-links a[href*="f=sec_"]',
+        'div.quote-links a[href*="f=ind_"]',
+    )
+    recorded = (vendor_payloads / "finviz" / "quote_AACT_20250507.html").read_text()
+    ours = client.get("/finviz/quote", params={"t": "T"}).text
+    found = [
+        [BeautifulSoup(page, "lxml").select_one(place) for place in places]
+        for page in (recorded, ours)
+    ]
+    assert all(all(elements) for elements in found)
+    assert [" ".join(element.text.split()) for element in found[1] if element] == [
+        "AT&T Inc.",
+        "Communication Services",
+        "Internet Content & Information",
+    ]
 
 
 def test_the_old_address_moves(client: httpx.Client) -> None:

@@ -158,3 +158,39 @@ def test_headlines_exercise_escaping_and_sharing(market: GeneratedMarket) -> Non
     others = market.headlines(shared.symbols[1], NOW, 500) or ()
     assert shared in others
     assert len({headline.publisher for headline in headlines}) > 3
+
+
+def test_some_stories_are_told_by_several_publishers(market: GeneratedMarket) -> None:
+    """In nearly the same words, within hours of the same day; most are told once."""
+    headlines = list(market.headlines("AAPL", NOW, 100) or ())
+    slugs = [headline.url.rpartition("/")[2].partition("?")[0] for headline in headlines]
+    again = {slug: headline for slug, headline in zip(slugs, headlines, strict=True)
+             if slug[:-2] in slugs}  # fmt: skip
+    assert 10 < len(again) < 60
+    for slug, headline in again.items():
+        first = headlines[slugs.index(slug[:-2])]
+        assert headline.publisher != first.publisher
+        assert headline.published_at > first.published_at
+        assert headline.published_at.date() == first.published_at.date()
+        assert headline.symbols == first.symbols
+    assert any(h.title == headlines[slugs.index(slug[:-2])].title for slug, h in again.items())
+    assert any(h.title != headlines[slugs.index(slug[:-2])].title for slug, h in again.items())
+
+
+def test_descriptions_hold_markup_or_are_missing(market: GeneratedMarket) -> None:
+    """As publishers send them."""
+    told = [headline.description for headline in market.headlines("AAPL", NOW, 100) or ()]
+    assert "" in told
+    assert any("<p>" in text and "&amp;" in text for text in told)
+
+
+def test_a_listing_says_sector_and_industry(market: GeneratedMarket) -> None:
+    """For built-in and made-up tickers, not for unknown ones."""
+    apple, fund = market.listing("AAPL"), market.listing("SPY")
+    assert apple is not None
+    assert fund is not None
+    assert (apple.sector, fund.industry) == ("Technology", "Exchange Traded Fund")
+    made_up = market.listing("QQZX")
+    assert made_up is not None
+    assert made_up.sector
+    assert market.listing("ZZTOP") is None

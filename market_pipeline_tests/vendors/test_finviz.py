@@ -1,6 +1,6 @@
-"""The Finviz clients: the export, the page behind it, and what passes between them."""
+"""The Finviz clients: the export and the page, what each asks and how it reads the answer."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
@@ -12,23 +12,29 @@ from market_pipeline.domain.errors import (
     Blocked,
     LayoutChanged,
     NotEntitled,
+    Throttled,
     Unavailable,
     VendorError,
 )
-from market_pipeline.domain.ports import FetchedNews, HeadlineSource, NewsItem
-from market_pipeline.vendors.finviz import (
-    FinvizExportClient,
-    FinvizHeadlines,
-    FinvizPageClient,
+from market_pipeline.domain.news import Company, FetchedNews, NewsQuery
+from market_pipeline.vendors.finviz import FinvizExportClient, FinvizPageClient
+from market_pipeline.vendors.finviz_csv import (
+    parse_companies,
+    parse_news_export,
+    parse_screener,
 )
-from market_pipeline.vendors.finviz_csv import parse_news_export, parse_screener
 from market_pipeline.vendors.finviz_page import parse_quote_page
 from market_pipeline.vendors.policy import CallPolicy
 from market_pipeline_tests.vendors.loopback import Answer, Asked, Loopback, serving
 
 ONCE = CallPolicy(attempts=1)
 NOW = datetime(2026, 8, 1, 2, 30, tzinfo=UTC)  # still 31 July in New York
+SCREENER_HEADER = '"No.","Ticker","Company","Sector","Industry","Country"\n'
 HEADER = '"Title","Source","Date","Url","Category","Ticker"\n'
+
+
+def about(*symbols: str, portfolio: str | None = None) -> NewsQuery:
+    return NewsQuery(symbols, NOW, portfolio)
 
 
 def csv_row(title: str = "T", when: str = "2026-07-31 04:12:27", tickers: str = "KO") -> str:
@@ -83,13 +89,83 @@ def test_the_export_is_asked_in_batches_of_fifty(
 ) -> None:
     """120 symbols are three requests; an article that comes in each is one item."""
     symbols = [f"A{number}" for number in range(119)] + ["BRK.B"]
-    news = elite.headlines(symbols)
+    news = elite.headlines(about(*symbols))
     asked = [asked.query["t"][0].split(",") for asked in server.asked]
     assert [len(batch) for batch in asked] == [50, 50, 20]
     assert asked[2][-1] == "BRK-B"
     assert server.asked[0].path == "/elite/news_export.ashx"
     assert (server.asked[0].query["v"], server.asked[0].query["auth"]) == (["3"], ["canarytoken"])
     assert len(news.items) == 1
+
+
+def test_a_portfolio_known_at_finviz_is_asked_for_by_its_id(server: Loopback) -> None:
+    """One request, and what it holds beyond the symbols asked for is kept; others go by ticker."""
+    made = FinvizExportClient(
+        server.url, SecretStr("canarytoken"), policy=ONCE, portfolio_ids={"growth": 123}
+    )
+    server.script = lambda _asked: Answer(export(csv_row("a"), csv_row("b", tickers="PEP")))
+    news = made.headlines(about("KO", portfolio="growth"))
+    made.headlines(about("KO", portfolio="income"))
+    made.headlines(about("KO"))
+    made.close()
+    assert [item.symbols for item in news.items] == [("KO",), ("PEP",)]
+    asked = [{k: v for k, v in one.query.items() if k in ("pid", "t")} for one in server.asked]
+    assert asked == [{"pid": ["123"]}, {"t": ["KO"]}, {"t": ["KO"]}]
+
+
+def test_an_export_by_id_without_tickers_has_no_use(server: Loopback) -> None:
+    """Without that column nobody knows what an item concerns."""
+    made = FinvizExportClient(server.url, SecretStr("k" * 9), policy=ONCE, portfolio_ids={"g": 1})
+    server.script = lambda _asked: Answer(b"Title,Source,Date,Url,Category\n")
+    with pytest.raises(LayoutChanged, match="'Ticker'"):
+        made.headlines(about("KO", portfolio="g"))
+    made.close()
+
+
+def test_companies_come_from_the_screener_export(
+    elite: FinvizExportClient, server: Loopback
+) -> None:
+    """Four columns are asked for, 50 symbols a request."""
+    row = '1,"BRK-B","Berkshire Hathaway, Inc.","Financial","Insurance","USA"\n'
+    server.script = lambda _asked: Answer((SCREENER_HEADER + row).encode())
+    found = elite.companies([f"A{number}" for number in range(50)] + ["BRK.B"])
+    assert found[0] == Company(
+        "BRK.B", "Berkshire Hathaway, Inc.", "Financial", "Insurance", "finviz_export"
+    )
+    assert [asked.path for asked in server.asked] == ["/elite/export.ashx"] * 2
+    assert (server.asked[1].query["v"], server.asked[1].query["t"]) == (["152"], ["BRK-B"])
+
+
+def test_companies_are_looked_up_once_and_cost_no_news(server: Loopback) -> None:
+    """With the news come the companies not heard of yet; where that fails the news still comes."""
+    made = FinvizExportClient(
+        server.url, SecretStr("canarytoken"), policy=ONCE, describes_companies=True
+    )
+    screener = Answer((SCREENER_HEADER + "1,KO,Coca-Cola,Consumer,Beverages,USA\n").encode())
+
+    def script(asked: Asked) -> Answer:
+        return Answer(export(csv_row())) if "news" in asked.path else screener
+
+    server.script = script
+    told = [made.headlines(about("KO")).companies for _ in range(2)]
+    assert told == [(Company("KO", "Coca-Cola", "Consumer", "Beverages", "finviz_export"),), ()]
+    screener = Answer(b"canarytoken is no good", 403)
+    with capture_logs() as events:
+        news = made.headlines(about("PEP"))
+    made.close()
+    assert (len(news.items), news.companies) == (1, ())
+    assert [event["event"] for event in events if event["log_level"] == "warning"] == [
+        "companies_not_described"
+    ]
+    assert "canarytoken" not in repr(events)
+
+
+def test_a_company_whose_ticker_cannot_be_read_is_left_out() -> None:
+    """Numbers are not looked at; an empty cell is an unknown."""
+    body = SCREENER_HEADER + '1,"=x()",A,B,C,D\n2,KO,,,,\n'
+    assert parse_companies(body.encode(), "s") == (Company("KO", "", "", "", "s"),)
+    with pytest.raises(LayoutChanged, match="'Sector'"):
+        parse_companies(b"Ticker,Company\nKO,x\n", "s")
 
 
 def test_a_market_view_has_no_tickers(elite: FinvizExportClient, server: Loopback) -> None:
@@ -100,7 +176,7 @@ def test_a_market_view_has_no_tickers(elite: FinvizExportClient, server: Loopbac
     assert (item.symbols, item.source) == ((), "finviz_export")
     assert item.published_at == datetime(2026, 4, 11, 12, 20, tzinfo=UTC)
     with pytest.raises(LayoutChanged, match="'Ticker'"):
-        elite.headlines(["KO"])
+        elite.headlines(about("KO"))
 
 
 @pytest.mark.parametrize(
@@ -108,6 +184,7 @@ def test_a_market_view_has_no_tickers(elite: FinvizExportClient, server: Loopbac
     [
         (Answer(b"<!DOCTYPE html><title>Login</title>"), Blocked, "is the token valid"),
         (Answer(b""), BadPayload, "empty body"),
+        (Answer(b" \n\n"), BadPayload, "empty body"),
         (Answer(b"Headline,Date\nx,y\n"), LayoutChanged, "'Title'"),
         (Answer(export(csv_row()) + b'"cut off in the mid'), BadPayload, "broken"),
         (Answer(b"\xff\xfe" + export()), BadPayload, "UTF-8"),
@@ -125,7 +202,7 @@ def test_a_bad_export_is_a_typed_error(
     """A login page with status 200 is no empty export."""
     server.script = lambda _asked: answer
     with pytest.raises(error, match=words) as caught:
-        elite.headlines(["KO"])
+        elite.headlines(about("KO"))
     assert type(caught.value) is error
     assert "canarytoken" not in str(caught.value)
 
@@ -163,6 +240,13 @@ def test_hostile_titles_are_cleaned() -> None:
     (item,) = parse_news_export(export(csv_row(title)), "s").items
     assert item.headline.startswith("A BC x")
     assert len(item.headline) == 500
+
+
+def test_markup_in_an_export_becomes_text() -> None:
+    """Tags go, references are resolved once, and what then looks like a tag is text."""
+    title = "<b>AT&amp;T</b> says &lt;i&gt; &amp;amp; <script>alert(1)</script>EPS < 3"
+    (item,) = parse_news_export(export(csv_row(title)), "s").items
+    assert item.headline == "AT&T says <i> &amp; EPS < 3"
 
 
 def test_a_crowd_of_tickers_is_cut_with_the_wanted_ones_first() -> None:
@@ -239,7 +323,8 @@ def test_a_date_that_cannot_be_read_dates_nothing_below() -> None:
     [
         (b"<html><title>Just a moment...</title></html>", 200, Blocked),
         (b"<html><title>KO</title><table id='other'></table></html>", 200, LayoutChanged),
-        (b"", 200, LayoutChanged),
+        (b"", 200, BadPayload),
+        (b" \r\n", 200, BadPayload),
         (page(("??", "a"), ("!!", "b")), 200, LayoutChanged),
         (page(("Today 11:17AM", "a"), link="javascript:alert(1)"), 200, LayoutChanged),
     ],
@@ -269,7 +354,7 @@ def test_a_redirect_within_the_site_is_followed(public: FinvizPageClient, server
         return Answer(page(("Today 09:00AM", "a"), link="/news/1"))
 
     server.script = script
-    (item,) = public.headlines(["BRK.B"]).items
+    (item,) = public.headlines(about("BRK.B")).items
     assert (item.symbols, item.url) == (("BRK.B",), f"{server.url}/news/1")
     assert server.asked[1].query == {"t": ["BRK-B"]}
     assert server.asked[1].headers["user-agent"].startswith("Mozilla/")
@@ -285,7 +370,7 @@ def test_one_bad_page_stops_no_other(public: FinvizPageClient, server: Loopback)
         "ERR": Answer(b"", 500),
     }
     server.script = lambda asked: answers[asked.query["t"][0]]
-    news = public.headlines(["KO", "XXX", "=cmd()", "NEW", "ERR", "PEP", "KO"])
+    news = public.headlines(about("KO", "XXX", "=cmd()", "NEW", "ERR", "PEP", "KO"))
     assert [item.symbols for item in news.items] == [("KO", "PEP")]
     assert [(row.symbol, row.rule) for row in news.rejected] == [
         ("=cmd()", "unknown_symbol"),
@@ -300,94 +385,64 @@ def test_a_refusal_ends_the_asking(public: FinvizPageClient, server: Loopback) -
     server.script = lambda asked: (
         Answer(page(("Today 09:00AM", "a"))) if asked.query["t"] == ["A"] else Answer(b"", 403)
     )
-    news = public.headlines(["A", "B", "C"])
+    news = public.headlines(about("A", "B", "C"))
     assert len(news.items) == 1
     assert [(row.symbol, row.rule) for row in news.rejected] == [("B", "blocked"), ("C", "blocked")]
     assert len(server.asked) == 2
     with pytest.raises(Blocked):
-        public.headlines(["B"])
+        public.headlines(about("B"))
+
+
+def test_a_vendor_that_is_down_is_not_asked_for_every_symbol(server: Loopback) -> None:
+    """Where nothing was readable within the deadline the next source gets its turn."""
+    server.script = lambda _asked: Answer(b"", hang_s=5)
+    made = FinvizPageClient(
+        server.url, clock=lambda: NOW, policy=CallPolicy(timeout_s=0.2, deadline_s=0.2, attempts=2)
+    )
+    with pytest.raises(Unavailable):
+        made.headlines(about("A", "B", "C", "D"))
+    made.close()
+    assert len(server.asked) == 1
+
+
+def test_one_slow_page_stops_no_other(server: Loopback) -> None:
+    """Once something was readable, each symbol is asked for."""
+    server.script = lambda asked: Answer(
+        page(("Today 09:00AM", "a")), hang_s=0 if asked.query["t"] != ["B"] else 5
+    )
+    made = FinvizPageClient(
+        server.url, clock=lambda: NOW, policy=CallPolicy(timeout_s=0.2, deadline_s=0.2, attempts=1)
+    )
+    news = made.headlines(about("A", "B", "C"))
+    made.close()
+    assert [item.symbols for item in news.items] == [("A", "C")]
+    assert [(row.symbol, row.rule) for row in news.rejected] == [("B", "unavailable")]
+
+
+def test_a_limit_ends_the_asking(public: FinvizPageClient, server: Loopback) -> None:
+    """A vendor that asks to wait is not asked on."""
+    server.script = lambda _asked: Answer(b"slow down", 429)
+    with pytest.raises(Throttled):
+        public.headlines(about("A", "B", "C"))
+    assert len(server.asked) == 1
+
+
+def test_a_page_describes_the_company() -> None:
+    """In the layouts of 2025 and of 2022; what is missing is empty, and nothing is no error."""
+    links = '<a href="screener.ashx?v=111&f=sec_x">Energy</a><a href="?f=ind_y">Oil &amp; Gas</a>'
+    new = (
+        f'<h2 class="quote-header_ticker-wrapper_company"><a> Coca\n Cola </a></h2>'
+        f'<div class="quote-links">{links}</div>'
+    )
+    old = f'<table class="fullview-title"><tr><td>{links}</td></tr></table>'
+    for header, name in ((new, "Coca Cola"), (old, "")):
+        news = read_page(page().replace(b"<body>", f"<body>{header}".encode()))
+        assert news.companies == (Company("KO", name, "Energy", "Oil & Gas", "finviz_page"),)
+    assert read_page(page()).companies == ()
 
 
 def test_only_unknown_symbols_are_an_answer(public: FinvizPageClient, server: Loopback) -> None:
     """The vendor works; it knows none of them."""
     server.script = lambda _asked: Answer(b"<html>", 404)
-    news = public.headlines(["XXX"])
+    news = public.headlines(about("XXX"))
     assert (news.items, [row.rule for row in news.rejected]) == ((), ["unknown_symbol"])
-
-
-# -- both ----------------------------------------------------------------------------------
-
-
-class Fixed:
-    """A source that always gives the same, or always fails the same."""
-
-    def __init__(self, name: str, outcome: FetchedNews | VendorError) -> None:
-        self.name, self.outcome, self.calls = name, outcome, 0
-
-    def headlines(self, symbols: Sequence[str]) -> FetchedNews:
-        self.calls += 1
-        if isinstance(self.outcome, VendorError):
-            raise self.outcome
-        return self.outcome
-
-
-def item(source: str) -> NewsItem:
-    return NewsItem("H", "P", "https://n.example/", NOW, ("KO",), source)
-
-
-def test_the_page_rests_while_the_export_works() -> None:
-    """The second path costs nothing until it is needed."""
-    first = Fixed("export", FetchedNews((item("export"),)))
-    second: HeadlineSource = Fixed("page", Unavailable("v", "e", "down"))
-    assert FinvizHeadlines(first, second).headlines(["KO"]).items[0].source == "export"
-
-
-@pytest.mark.parametrize(
-    ("outcome", "reason"),
-    [
-        (NotEntitled("finviz_export", "news", "no key"), "not_entitled"),
-        (Unavailable("finviz_export", "news", "down"), "unavailable"),
-        (FetchedNews(()), "empty"),
-    ],
-)
-def test_the_page_takes_over_and_says_so(outcome: FetchedNews | VendorError, reason: str) -> None:
-    """On any error and on an empty export; items keep the name of their source."""
-    pair = FinvizHeadlines(Fixed("export", outcome), Fixed("page", FetchedNews((item("page"),))))
-    with capture_logs() as events:
-        news = pair.headlines(["KO"])
-    assert [one.source for one in news.items] == ["page"]
-    assert [(event["event"], event["reason"]) for event in events] == [
-        ("headline_failover", reason)
-    ]
-
-
-def test_both_failing_is_the_pages_error() -> None:
-    """There is no third path."""
-    pair = FinvizHeadlines(
-        Fixed("export", NotEntitled("v", "e", "no key")), Fixed("page", Blocked("v", "e", "403"))
-    )
-    with pytest.raises(Blocked):
-        pair.headlines(["KO"])
-
-
-def test_no_symbols_ask_nobody() -> None:
-    """An empty universe is no reason to read anything."""
-    first = Fixed("export", FetchedNews(()))
-    second = Fixed("page", FetchedNews(()))
-    assert FinvizHeadlines(first, second).headlines([]) == FetchedNews(())
-    assert (first.calls, second.calls) == (0, 0)
-
-
-def test_probes_tell_of_both(
-    elite: FinvizExportClient, public: FinvizPageClient, server: Loopback
-) -> None:
-    """One down is told beside the other; both down is an error."""
-    server.script = lambda asked: (
-        Answer(b"", 403) if "export" in asked.path else Answer(page(("Today 09:00AM", "a")))
-    )
-    told = FinvizHeadlines(elite, public).probe()
-    assert "MARKET_PIPELINE_FINVIZ_ELITE_KEY" in told
-    assert "(1 headlines)" in told
-    server.script = lambda _asked: Answer(b"", 503)
-    with pytest.raises(Unavailable):
-        FinvizHeadlines(elite, public).probe()

@@ -18,19 +18,29 @@ from market_pipeline.domain.errors import (
     UnknownSymbol,
     VendorError,
 )
+from market_pipeline.domain.news import FetchedNews, NewsQuery
 from market_pipeline.domain.ports import BAR_COLUMNS, OPTION_COLUMNS
 from market_pipeline.domain.sessions import TradingCalendar
 from market_pipeline.sandbox.application import create_app
 from market_pipeline.sandbox.generator import GeneratedMarket
 from market_pipeline.sandbox.server import SandboxServer
-from market_pipeline.vendors.finviz import FinvizExportClient, FinvizHeadlines, FinvizPageClient
+from market_pipeline.vendors.finnhub import FinnhubClient
+from market_pipeline.vendors.finviz import FinvizExportClient, FinvizPageClient
+from market_pipeline.vendors.news_chain import NewsChain
 from market_pipeline.vendors.policy import CallPolicy
 from market_pipeline.vendors.polygon import PolygonClient
+from market_pipeline.vendors.tiingo import TiingoClient
 from market_pipeline.vendors.yahoo import YahooClient
 
 NOW = datetime(2026, 7, 31, 22, 0, tzinfo=UTC)
 FIRST, LAST = date(2026, 7, 1), date(2026, 7, 31)
 KEY = SecretStr("sandbox-needs-no-real-key")
+PREMIUM = SecretStr("sandbox-premium-key")
+SINCE = datetime(2026, 7, 28, tzinfo=UTC)
+
+
+def about(*symbols: str, portfolio: str | None = None) -> NewsQuery:
+    return NewsQuery(symbols, SINCE, portfolio)
 
 
 @dataclass(frozen=True)
@@ -40,6 +50,14 @@ class Clients:
     polygon: PolygonClient
     export: FinvizExportClient
     page: FinvizPageClient
+    tiingo: TiingoClient
+    finnhub: FinnhubClient
+
+    @property
+    def all(self) -> tuple[Any, ...]:
+        return (
+            self.yahoo, self.polygon, self.export, self.page, self.tiingo, self.finnhub
+        )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -52,11 +70,17 @@ def sandbox() -> Iterator[Clients]:
             server.url,
             YahooClient(f"{server.url}/yahoo", name="yahoo:sandbox", policy=policy),
             PolygonClient(f"{server.url}/polygon", KEY, policy=policy),
-            FinvizExportClient(f"{server.url}/finviz_elite", KEY, policy=policy),
+            FinvizExportClient(
+                f"{server.url}/finviz_elite", KEY, policy=policy, portfolio_ids={"growth": 123}
+            ),
             FinvizPageClient(f"{server.url}/finviz", clock=lambda: NOW, policy=policy),
+            TiingoClient(f"{server.url}/tiingo", KEY, policy=policy),
+            FinnhubClient(
+                f"{server.url}/finnhub", PREMIUM, clock=lambda: NOW, policy=policy, premium=True
+            ),
         )
         yield clients
-        for client in (clients.yahoo, clients.polygon, clients.export, clients.page):
+        for client in clients.all:
             client.close()
 
 
@@ -68,7 +92,7 @@ def faulty(sandbox: Clients) -> Iterator[Any]:
         rule: dict[str, Any] = {
             "kind": kind,
             "vendor": vendor,
-            "path": "chart|aggs|news_export|quote",
+            "path": "chart|aggs|news|quote",
         }
         if params:
             rule["params"] = params
@@ -106,25 +130,76 @@ def test_a_chain_is_read_page_by_page_and_its_contracts_have_bars(sandbox: Clien
     assert len(bars.frame)
 
 
-def test_both_headline_paths_tell_the_same_news(sandbox: Clients) -> None:
-    """To the minute, for the page knows no seconds."""
-    exported = sandbox.export.headlines(["AAPL", "BRK.B"])
-    shown = sandbox.page.headlines(["AAPL", "BRK.B", "ZZTOP"])
-    assert exported.items
-    assert exported.rejected == ()
+def told(news: FetchedNews) -> set[Any]:
+    """Give what every source tells of an item; the page knows no seconds."""
+    return {(n.headline, n.published_at.replace(second=0, microsecond=0)) for n in news.items}
+
+
+def test_every_news_source_tells_the_same(sandbox: Clients) -> None:
+    """Export, page, Tiingo and Finnhub, each in its own format, of the days they all cover."""
+    asked = about("AAPL", "BRK.B")
+    sources = (sandbox.export, sandbox.page, sandbox.tiingo, sandbox.finnhub)
+    fetched = [source.headlines(asked) for source in sources]
+    assert all(news.items and not news.rejected for news in fetched)
+    since = datetime(2026, 7, 29, tzinfo=UTC)
+    recent = [{one for one in told(news) if one[1] >= since} for news in fetched]
+    assert len(recent[0]) > 5
+    assert recent[0] == recent[1] == recent[2] == recent[3]
+    exported, wired = fetched[0].items, fetched[2].items
+    assert not any("<b>" in item.headline for item in (*exported, *wired))
+    assert any(item.description for item in wired)
+    assert not any("<" in item.description for item in wired)
+    assert {len(item.symbols) > 1 for item in wired} == {True, False}
+
+
+def test_unknown_symbols_are_told_where_a_source_tells_them(sandbox: Clients) -> None:
+    """The page answers 404; the others give what they know."""
+    asked = about("AAPL", "ZZTOP")
+    shown = sandbox.page.headlines(asked)
     assert [(row.symbol, row.rule) for row in shown.rejected] == [("ZZTOP", "unknown_symbol")]
+    for source in (sandbox.export, sandbox.tiingo, sandbox.finnhub):
+        news = source.headlines(asked)
+        assert news.items
+        assert news.rejected == ()
 
-    def told(news: Any) -> set[Any]:
-        return {(n.headline, n.publisher, n.published_at.replace(second=0)) for n in news.items}
 
-    assert told(exported) == told(shown)
-    pair = FinvizHeadlines(sandbox.export, sandbox.page)
-    assert {item.source for item in pair.headlines(["AAPL"]).items} == {"finviz_export"}
+def test_companies_are_described_alike_by_page_and_export(sandbox: Clients) -> None:
+    """Name, sector and industry."""
+    shown = sandbox.page.headlines(about("AAPL", "T")).companies
+    exported = sandbox.export.companies(["AAPL", "T", "ZZTOP"])
+
+    def said(companies: Any) -> list[Any]:
+        return [(one.symbol, one.name, one.sector, one.industry) for one in companies]
+
+    assert said(shown) == said(exported)
+    assert said(shown)[1][:3] == ("T", "AT&T Inc.", "Communication Services")
+
+
+def test_a_portfolio_is_exported_by_its_id(sandbox: Clients) -> None:
+    """What it holds there is what comes, asked for or not."""
+    portfolios = f"{sandbox.url}/_sandbox/portfolios"
+    httpx.post(portfolios, json={"123": ["KO", "PEP"]}).raise_for_status()
+    news = sandbox.export.headlines(about("KO", portfolio="growth"))
+    httpx.delete(portfolios).raise_for_status()
+    assert told(news) == told(sandbox.export.headlines(about("KO", "PEP")))
+    assert any("PEP" in item.symbols for item in news.items)
+
+
+def test_finnhub_scores_what_a_premium_plan_covers(sandbox: Clients) -> None:
+    """Each item of a symbol the same; a free key costs the scores only."""
+    scored = sandbox.finnhub.headlines(about("KO")).items
+    assert len({(item.vendor_score, item.vendor_confidence) for item in scored}) == 1
+    assert scored[0].vendor_confidence is not None
+    free = FinnhubClient(f"{sandbox.url}/finnhub", KEY, clock=lambda: NOW, premium=True)
+    plain = free.headlines(about("KO")).items
+    free.close()
+    assert [item.headline for item in plain] == [item.headline for item in scored]
+    assert {item.vendor_score for item in plain} == {None}
 
 
 def test_every_client_can_be_probed(sandbox: Clients) -> None:
     """`doctor` asks each of them."""
-    for client in (sandbox.yahoo, sandbox.polygon, sandbox.export, sandbox.page):
+    for client in sandbox.all:
         assert client.probe().startswith("answers in ")
 
 
@@ -162,34 +237,75 @@ def test_each_fault_is_a_typed_error(
         polygon.close()
 
 
-@pytest.mark.parametrize(
-    ("kind", "error"),
-    [
-        ("login_page", Blocked),
-        ("html", Blocked),
-        ("renamed", LayoutChanged),
-        ("server_error", Unavailable),
-    ],
-)
-def test_a_spoilt_export_hands_over_to_the_page(
+FAILURES = [
+    ("rate_limited", Throttled),
+    ("server_error", Unavailable),
+    ("timeout", Unavailable),
+    ("slow_body", Unavailable),
+    ("reset", Unavailable),
+    ("truncated", BadPayload),
+    ("html", Blocked),
+    ("login_page", Blocked),
+    ("empty_body", BadPayload),
+    ("renamed", LayoutChanged),
+]
+
+
+@pytest.mark.parametrize(("kind", "error"), FAILURES)
+def test_a_spoilt_first_source_hands_over_to_the_second(
     sandbox: Clients, faulty: Any, kind: str, error: type[VendorError]
 ) -> None:
-    """Whatever is wrong with the first path, the second one has the news."""
-    faulty("finviz_elite", kind)
+    """Whatever is wrong with the export or with Tiingo, the page and Finnhub have the news."""
+    policy = CallPolicy(timeout_s=0.6, deadline_s=0.6, attempts=1)
+    chains = (
+        ("finviz_elite", FinvizExportClient(f"{sandbox.url}/finviz_elite", KEY, policy=policy),
+         sandbox.page),
+        ("tiingo", TiingoClient(f"{sandbox.url}/tiingo", KEY, policy=policy), sandbox.finnhub),
+    )  # fmt: skip
+    for vendor, first, second in chains:
+        faulty(vendor, kind)
+        collection = NewsChain("feed", (first, second), lambda: NOW).collect(about("AAPL"))
+        first.close()
+        assert {(item.source, item.is_failover) for item in collection.news.items} == {
+            (second.name, True)
+        }
+        assert [attempt.error_kind for attempt in collection.attempts] == [error.kind, None]
+        assert collection.attempts[0].duration_ms < 1500
+
+
+def test_an_empty_answer_hands_over_too(sandbox: Clients, faulty: Any) -> None:
+    """It is no error; but the second source may know more."""
+    for vendor in ("finviz_elite", "tiingo"):
+        faulty(vendor, "empty_list")
+    for first, second in ((sandbox.export, sandbox.page), (sandbox.tiingo, sandbox.finnhub)):
+        assert first.headlines(about("AAPL")).items == ()
+        collection = NewsChain("feed", (first, second), lambda: NOW).collect(about("AAPL"))
+        assert [attempt.error_kind for attempt in collection.attempts] == ["empty", None]
+        assert collection.news.items
+
+
+@pytest.mark.parametrize(("kind", "error"), FAILURES)
+def test_a_spoilt_second_source_is_a_typed_error(
+    sandbox: Clients, faulty: Any, kind: str, error: type[VendorError]
+) -> None:
+    """Finnhub fails as Tiingo does."""
+    policy = CallPolicy(timeout_s=0.6, deadline_s=0.6, attempts=1)
+    finnhub = FinnhubClient(f"{sandbox.url}/finnhub", KEY, clock=lambda: NOW, policy=policy)
+    faulty("finnhub", kind)
     with pytest.raises(error):
-        sandbox.export.headlines(["AAPL"])
-    news = FinvizHeadlines(sandbox.export, sandbox.page).headlines(["AAPL"])
-    assert {item.source for item in news.items} == {"finviz_page"}
+        finnhub.headlines(about("AAPL"))
+    finnhub.close()
 
 
 def test_doubled_rows_are_one_row(sandbox: Clients, faulty: Any) -> None:
     """A row told twice is kept once: silently where nothing differs, else set aside."""
     clean = sandbox.yahoo.daily_bars("KO", FIRST, LAST).frame
-    told = len(sandbox.export.headlines(["KO"]).items)
-    for vendor in ("yahoo", "finviz_elite"):
+    sources = (sandbox.export, sandbox.page, sandbox.tiingo, sandbox.finnhub)
+    counts = [len(source.headlines(about("KO")).items) for source in sources]
+    for vendor in ("yahoo", "finviz_elite", "finviz", "tiingo", "finnhub"):
         faulty(vendor, "duplicates")
     assert sandbox.yahoo.daily_bars("KO", FIRST, LAST).frame.equals(clean)
-    assert len(sandbox.export.headlines(["KO"]).items) == told
+    assert [len(source.headlines(about("KO")).items) for source in sources] == counts
 
 
 def test_negative_option_prices_are_set_aside(sandbox: Clients, faulty: Any) -> None:
