@@ -9,6 +9,7 @@ from market_pipeline.cli import (
     database,
     demo,
     doctor,
+    impact,
     portfolio,
     sandbox,
     show,
@@ -44,5 +45,6 @@ app.add_typer(portfolio.app, name="portfolio")
 app.add_typer(watchlist.app, name="watchlist")
 app.command("backfill")(backfill.backfill)
 app.add_typer(show.app, name="show")
+app.command("impact")(impact.impact)
 app.command("doctor")(doctor.doctor)
 app.add_typer(database.app, name="db")

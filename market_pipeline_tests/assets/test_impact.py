@@ -134,7 +134,7 @@ class News:
             resources={
                 "warehouse": plain(self.warehouse),
                 "calendar": plain(CALENDAR),
-                "settings": plain(Settings(_env_file=None)),  # type: ignore[call-arg]  # of pydantic
+                "settings": plain(Settings(_env_file=None)),
                 "warehouse_io": dg.IOManagerDefinition.hardcoded_io_manager(
                     WarehouseIOManager(self.warehouse, CALENDAR, lambda: AT)
                 ),
@@ -298,7 +298,7 @@ def judged(news: News, name: str, change: Callable[[pd.DataFrame], pd.DataFrame]
         asset_checks=[found],
         resources={
             "warehouse": plain(news.warehouse), "calendar": plain(CALENDAR),
-            "settings": plain(Settings(_env_file=None)),  # type: ignore[call-arg]  # of pydantic
+            "settings": plain(Settings(_env_file=None)),
         },
     )  # fmt: skip
     job = defs.resolve_implicit_global_asset_job_def()
