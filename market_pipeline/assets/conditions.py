@@ -32,3 +32,9 @@ blocking check failed last asks for nothing.
 
 FOLLOWS_ITS_INPUTS_BUT_BOOKS = FOLLOWS_ITS_INPUTS.ignore(dg.AssetSelection.assets(BOOKS_KEY))
 """The same, without waiting for books: they are imported when people have any, not made here."""
+
+FOLLOWS_PRICES_NOT_NEWS = FOLLOWS_ITS_INPUTS.ignore(dg.AssetSelection.assets("headlines"))
+"""The same, but not with every collection of headlines: that would ask for ten sessions each time.
+
+What is made for a session takes in the news of the sessions before it, late stories included.
+"""

@@ -9,6 +9,7 @@ from market_pipeline.cli import (
     database,
     demo,
     doctor,
+    impact,
     notices,
     portfolio,
     sandbox,
@@ -46,6 +47,7 @@ app.add_typer(portfolio.app, name="portfolio")
 app.add_typer(watchlist.app, name="watchlist")
 app.command("backfill")(backfill.backfill)
 app.add_typer(show.app, name="show")
+app.command("impact")(impact.impact)
 app.command("doctor")(doctor.doctor)
 app.command("watchdog")(watchdog.watchdog)
 app.command("alerts")(notices.alerts)

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 SANDBOX_BANNER = "SANDBOX DATA: made up or replayed, no real market"
 _WIDTH_OF_A_PIPE = 1000
-_HIGHLIGHTED = ("flags", "quality", "status", "state", "change", "rule", "unpriced_symbols")
+_HIGHLIGHTED = (
+    "flags", "quality", "status", "state", "change", "rule", "unpriced_symbols", "mark", "sample",
+)  # fmt: skip
 _UNREMARKABLE = frozenset({"-", "", "ok", "priced", "manual", "full_history"})
 
 

@@ -7,7 +7,7 @@ older holder off), and values put on one side are not seen on the other.
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol, TypeVar
 
@@ -85,6 +85,25 @@ class FailoverCoordination:
     def get(self, key: str) -> str | None:
         """Return the value under `key`, None when there is none or it expired."""
         return self.run(lambda side: side.get(key))
+
+    def delete(self, keys: Sequence[str]) -> int:
+        """Forget the values under `keys`; give how many the side that answers had.
+
+        Forgotten on the local side in any case: what an earlier outage left there must not be
+        met again in the next. What Redis keeps through an outage lives until it expires.
+        """
+        count, side = self.run(lambda side: (side.delete(keys), side))
+        if side is not self._local:
+            self._local.delete(keys)
+        return count
+
+    def increment(self, key: str, by: int = 1, ttl_s: float | None = None) -> int:
+        """Add `by` to the whole number under `key` on the side that answers; the sums differ."""
+        return self.run(lambda side: side.increment(key, by, ttl_s))
+
+    def purge_expired(self) -> int:
+        """Take expired values off both sides; give how many."""
+        return self.run(lambda side: side.purge_expired()) + self._local.purge_expired()
 
     def close(self) -> None:
         """Close both sides."""

@@ -8,6 +8,7 @@ import hashlib
 import re
 import sqlite3
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -28,6 +29,7 @@ CREATE TABLE IF NOT EXISTS breakers (
     name TEXT PRIMARY KEY, state TEXT NOT NULL, failure_count INTEGER NOT NULL, opened_at REAL)
 """
 _TRIM_EVERY = 100
+_WHOLE_NUMBER = re.compile(r"0|-?[1-9][0-9]*")
 
 
 class LocalCoordination:
@@ -130,6 +132,45 @@ class LocalCoordination:
                 (key, self._clock().timestamp()),
             ).fetchone()
         return None if row is None else str(row[0])
+
+    def delete(self, keys: Sequence[str]) -> int:
+        """Forget the values under `keys`; give how many there were."""
+        now_s = self._clock().timestamp()
+        found = 0
+        with self._file.writing() as connection:
+            connection.execute("DELETE FROM entries WHERE expires_at <= ?", (now_s,))
+            for key in dict.fromkeys(keys):
+                found += connection.execute("DELETE FROM entries WHERE name = ?", (key,)).rowcount
+        return found
+
+    def increment(self, key: str, by: int = 1, ttl_s: float | None = None) -> int:
+        """Add `by` to the whole number under `key`, atomically; `ttl_s` begins with the first.
+
+        Raises ValueError where the value is no whole number.
+        """
+        now_s = self._clock().timestamp()
+        with self._file.writing() as connection:
+            connection.execute(
+                "DELETE FROM entries WHERE name = ? AND expires_at <= ?", (key, now_s)
+            )
+            row = connection.execute("SELECT value FROM entries WHERE name = ?", (key,)).fetchone()
+            # Not int() alone, which also reads "1_000" and " 1 ": Redis does not.
+            if row is not None and not _WHOLE_NUMBER.fullmatch(row[0]):
+                raise ValueError(f"the value under {key} is no whole number")
+            total = by + (0 if row is None else int(row[0]))
+            connection.execute(
+                "INSERT INTO entries (name, value, expires_at) VALUES (?, ?, ?)"
+                " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                (key, str(total), None if ttl_s is None else now_s + ttl_s),
+            )
+        return total
+
+    def purge_expired(self) -> int:
+        """Take expired values out of the file; give how many."""
+        with self._file.writing() as connection:
+            return connection.execute(
+                "DELETE FROM entries WHERE expires_at <= ?", (self._clock().timestamp(),)
+            ).rowcount
 
     def close(self) -> None:
         """Close the file; the next use opens it again."""

@@ -6,6 +6,7 @@ URL may hold a password: it is read once and never kept, shown or logged.
 """
 
 import hashlib
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -81,6 +82,16 @@ _RELEASE = """
     return 0
 """
 
+_INCREMENT = """
+    local is_new = redis.call('EXISTS', KEYS[1]) == 0
+    redis.call('INCRBY', KEYS[1], ARGV[1])
+    if is_new and ARGV[2] ~= '' then
+        redis.call('PEXPIRE', KEYS[1], ARGV[2])
+    end
+    -- As text: a Lua number keeps 53 bits only, and so would the answer.
+    return redis.call('GET', KEYS[1])
+"""
+
 
 class RedisCoordination:
     """The `Coordination` port on Redis. Raises one of `UNREACHABLE` when it cannot be served."""
@@ -92,6 +103,7 @@ class RedisCoordination:
         self._acquire = self._client.register_script(_ACQUIRE)
         self._renew = self._client.register_script(_RENEW)
         self._release = self._client.register_script(_RELEASE)
+        self._increment = self._client.register_script(_INCREMENT)
 
     def __repr__(self) -> str:
         place = self._client.connection_pool.connection_kwargs
@@ -146,6 +158,30 @@ class RedisCoordination:
         """Return the value under `key`, None when there is none or it expired."""
         value: str | None = self._client.get(self._key("entry", key))
         return value
+
+    def delete(self, keys: Sequence[str]) -> int:
+        """Forget the values under `keys`; give how many there were."""
+        names = [self._key("entry", key) for key in dict.fromkeys(keys)]
+        return int(self._client.delete(*names)) if names else 0
+
+    def increment(self, key: str, by: int = 1, ttl_s: float | None = None) -> int:
+        """Add `by` to the whole number under `key`, atomically; `ttl_s` begins with the first.
+
+        Raises ValueError where the value is no whole number.
+        """
+        try:
+            total = self._increment(
+                keys=[self._key("entry", key)], args=[by, "" if ttl_s is None else _ms(ttl_s)]
+            )
+        except redis.exceptions.ResponseError as error:
+            if "not an integer" not in str(error):
+                raise
+            raise ValueError(f"the value under {key} is no whole number") from None
+        return int(total)
+
+    def purge_expired(self) -> int:
+        """Do nothing: Redis takes expired values away by itself."""
+        return 0
 
     def close(self) -> None:
         """Close the connections; the next use opens new ones."""

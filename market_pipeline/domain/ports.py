@@ -4,7 +4,7 @@ Assets and checks see these names only; who stands behind them is decided in `re
 Frames: dates are naive `datetime64[s]` (a date is no instant), instants `datetime64[us, UTC]`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -148,6 +148,22 @@ class Coordination(Protocol):
     def put(self, key: str, value: str, ttl_s: float | None = None) -> None: ...
 
     def get(self, key: str) -> str | None: ...
+
+    def delete(self, keys: Sequence[str]) -> int:
+        """Forget the values under `keys`; give how many there were."""
+        ...
+
+    def increment(self, key: str, by: int = 1, ttl_s: float | None = None) -> int:
+        """Add `by` to the whole number under `key`, atomically, and give the sum.
+
+        A number that is not there, or expired, counts as 0; only then does `ttl_s` begin.
+        `get` reads the number as text. Raises ValueError where another kind of value stands.
+        """
+        ...
+
+    def purge_expired(self) -> int:
+        """Take expired values off the disk; give how many (0 where the store does so itself)."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,9 @@ class Derived:
     quarantine: pd.DataFrame | None = None
     quarantine_first: date | None = None
     """First date the findings speak of, where that is before the range."""
+    history_first: date | None = None
+    """Where given, `history` is whole from this session on and replaces what stood before the
+    range, instead of being merged: a row that is not in it any more goes."""
 
 
 class WarehouseIOManager(dg.IOManager):
@@ -58,7 +61,10 @@ class WarehouseIOManager(dg.IOManager):
         asset = context.asset_key.path[-1]
         table = table_of(context.definition_metadata, context.asset_key)
         counts = WriteCounts()
-        if obj.history is not None and not obj.history.empty:
+        if obj.history is not None and obj.history_first is not None:
+            before = self._calendar.previous(first)
+            counts += self._warehouse.replace_range(table, obj.history, obj.history_first, before)
+        elif obj.history is not None and not obj.history.empty:
             counts += self._warehouse.merge(table, obj.history)
         if obj.notes is not None:
             self._warehouse.replace_notes(asset, first, last, obj.notes)

@@ -139,6 +139,19 @@ TELLINGS = View(
     newest="published_at",
     made_by="headlines",
 )
+IMPACT = View(
+    "impact",
+    "rows of impact",
+    "Show what each story's session and the next five returned, beside its score.",
+    "headline_impact",
+    _columns(
+        "symbol headline_hash published_at sentiment_label sentiment_score sentiment_confidence "
+        "relevance beta return_pct adjusted_return_pct adjusted_next_1_pct adjusted_next_2_pct "
+        "adjusted_next_3_pct adjusted_next_4_pct adjusted_next_5_pct sessions_known"
+    ),
+    newest="published_at",
+    default_limit=100,
+)
 SNAPSHOT = View(
     "snapshot",
     "snapshots",
@@ -199,8 +212,8 @@ FETCHES = View(
 VIEWS = {
     view.name: view
     for view in (
-        UNIVERSE, PRICES, FACTORS, METRICS, HEADLINES, TELLINGS, SOURCES, COLLECTIONS, SNAPSHOT,
-        POSITIONS, NOTES, QUARANTINE, FETCHES,
+        UNIVERSE, PRICES, FACTORS, METRICS, HEADLINES, TELLINGS, IMPACT, SOURCES, COLLECTIONS,
+        SNAPSHOT, POSITIONS, NOTES, QUARANTINE, FETCHES,
     )
 }  # fmt: skip
 

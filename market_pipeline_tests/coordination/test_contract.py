@@ -432,6 +432,71 @@ class CoordinationContract:
         time.sleep(0.15)
         assert coordination.get("key") == "long"
 
+    def test_deleted_values_are_gone_and_counted_once(
+        self, backend: Backend, coordination: Coordination
+    ) -> None:
+        """Absent, expired and repeated keys are no error and do not count."""
+        for key in ("a", "b", "c"):
+            coordination.put(key, key)
+        coordination.put("old", "x", ttl_s=0.05)
+        time.sleep(0.1)
+        other = backend.open()
+        assert other.delete(["a", "b", "a", "old", "never"]) == 2
+        assert [coordination.get(key) for key in ("a", "b", "c")] == [None, None, "c"]
+        assert other.delete([]) == 0
+        other.close()
+
+    def test_a_number_counts_up_from_nothing_and_reads_as_text(
+        self, coordination: Coordination
+    ) -> None:
+        """Steps of any size and sign; numbers beyond 53 bits stay exact; delete begins anew."""
+        assert [coordination.increment("n"), coordination.increment("n", 41)] == [1, 42]
+        assert coordination.get("n") == "42"
+        assert coordination.increment("n", -43) == -1
+        assert coordination.increment("big", 2**60 + 1) == 2**60 + 1
+        assert coordination.increment("big") == 2**60 + 2
+        coordination.put("n", "7")
+        assert coordination.increment("n") == 8
+        coordination.delete(["n"])
+        assert coordination.increment("n") == 1
+
+    def test_the_time_of_a_number_begins_with_its_first_step(
+        self, coordination: Coordination
+    ) -> None:
+        """Later steps do not extend it, and a number that never expired is given no end."""
+        coordination.increment("window", ttl_s=0.3)
+        coordination.increment("for ever")
+        coordination.increment("for ever", ttl_s=0.05)
+        time.sleep(0.2)
+        assert coordination.increment("window", ttl_s=30) == 2
+        time.sleep(0.15)
+        assert coordination.get("window") is None
+        assert coordination.increment("window", ttl_s=30) == 1
+        assert coordination.get("for ever") == "2"
+
+    @pytest.mark.parametrize("value", ["text", "", "1.5", "1_000", " 1"])
+    def test_what_is_no_whole_number_is_not_counted(
+        self, coordination: Coordination, value: str
+    ) -> None:
+        """A ValueError, and the value stays."""
+        coordination.put("key", value)
+        with pytest.raises(ValueError, match="no whole number"):
+            coordination.increment("key")
+        assert coordination.get("key") == value
+
+    def test_threads_lose_no_step(self, backend: Backend) -> None:
+        """Eight connections of their own, 25 steps each: 200, and no sum is given twice."""
+
+        def count(_: int) -> list[int]:
+            own = backend.open()
+            sums = [own.increment("n") for _ in range(25)]
+            own.close()
+            return sums
+
+        with ThreadPoolExecutor(8) as pool:
+            sums = [number for part in pool.map(count, range(8)) for number in part]
+        assert sorted(sums) == list(range(1, 201))
+
 
 class TestLocalCoordination(CoordinationContract):
     """The contract on an SQLite file."""
@@ -444,6 +509,16 @@ class TestLocalCoordination(CoordinationContract):
         """`kind` is local."""
         assert coordination.kind == "local"
 
+    def test_expired_values_are_purged_and_counted(self, coordination: Coordination) -> None:
+        """Only what expired goes; a second purge finds nothing."""
+        coordination.put("stays", "x")
+        coordination.put("waits", "x", ttl_s=30)
+        for key in ("a", "b"):
+            coordination.increment(key, ttl_s=0.05)
+        time.sleep(0.1)
+        assert [coordination.purge_expired(), coordination.purge_expired()] == [2, 0]
+        assert [coordination.get("stays"), coordination.get("waits")] == ["x", "x"]
+
 
 class TestRedisCoordination(CoordinationContract):
     """The contract on a real Redis."""
@@ -455,3 +530,11 @@ class TestRedisCoordination(CoordinationContract):
     def test_it_says_what_it_is(self, coordination: Coordination) -> None:
         """`kind` is redis."""
         assert coordination.kind == "redis"
+
+    def test_purging_is_left_to_redis(self, coordination: Coordination) -> None:
+        """Nothing to do and nothing done, expired or not."""
+        coordination.put("key", "x", ttl_s=0.05)
+        time.sleep(0.1)
+        coordination.put("stays", "x")
+        assert coordination.purge_expired() == 0
+        assert coordination.get("stays") == "x"

@@ -67,6 +67,9 @@ def test_every_call_goes_on_while_redis_is_down_and_returns_with_it(
         within_a_second(lambda: bucket.acquire(0.5))
         within_a_second(lambda: coordination.put("key", "value"))
         assert within_a_second(lambda: coordination.get("key")) == "value"
+        assert within_a_second(lambda: coordination.increment("number", ttl_s=30)) >= 1
+        assert within_a_second(lambda: coordination.delete(["key", "number"])) == 2
+        assert within_a_second(coordination.purge_expired) == 0
         lease = within_a_second(lambda: coordination.acquire_lease("job", "a", 5))
         assert lease is not None
         renewed = within_a_second(lambda: coordination.renew_lease(lease, 5))
@@ -208,6 +211,20 @@ def test_a_restarted_redis_is_no_outage_for_pooled_connections(
     bucket.acquire(0)
     assert coordination.acquire_lease("job", "a", 5) is not None
     coordination.close()
+
+
+def test_what_was_deleted_is_not_met_again_in_the_next_outage(
+    coordination: FailoverCoordination, private_redis: PrivateRedis
+) -> None:
+    """A value kept locally in one outage, deleted in Redis after it, is gone in the second."""
+    private_redis.stop()
+    coordination.put("key", "of the first outage")
+    private_redis.start()
+    time.sleep(RETRY_AFTER_S)
+    assert coordination.delete(["key"]) == 0, "Redis never had it"
+    assert coordination.kind == "redis"
+    private_redis.stop()
+    assert coordination.get("key") is None
 
 
 def test_many_threads_meeting_the_outage_warn_once(

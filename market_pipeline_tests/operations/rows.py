@@ -87,6 +87,28 @@ def headlines(day: date = SESSION, source: str = "finviz_export") -> pd.DataFram
     )
 
 
+def impact(session: date = SESSION) -> pd.DataFrame:
+    """Give the impact of two stories, told a minute apart; of the second nothing is known yet."""
+    returns = ("return_pct", *(f"return_next_{n}_pct" for n in range(1, 6)))
+    adjusted = ("adjusted_return_pct", *(f"adjusted_next_{n}_pct" for n in range(1, 6)))
+    return pd.DataFrame(
+        {
+            "session_date": pd.Timestamp(session),
+            "headline_hash": [f"{number:032d}" for number in range(2)],
+            "symbol": ["AAPL", "MSFT"],
+            "published_at": [pd.Timestamp(AT), pd.Timestamp(AT) + pd.Timedelta(minutes=1)],
+            "relevance": [1.0, 0.5],
+            "sentiment_score": [0.75, -0.25],
+            "sentiment_confidence": [0.9, 0.4],
+            "sentiment_label": ["positive", "negative"],
+            "sentiment_model": "test",
+            "beta": [UGLY_BETA, NAN],
+            **{name: [1.25, NAN] for name in (*returns, *adjusted)},
+            "sessions_known": [6, 0],
+        }
+    )
+
+
 def snapshots(session: date = SESSION) -> pd.DataFrame:
     """Give a snapshot of one portfolio with an unpriced position."""
     money = (
@@ -171,6 +193,7 @@ def fill(warehouse: Warehouse, kind: str | None = None) -> None:
         "market_data_cache": prices(),
         "symbol_factor_exposures": exposures(),
         "headlines": headlines(),
+        "headline_impact": impact(),
         "portfolio_snapshots": snapshots(),
         "portfolio_positions": valued_positions(),
         "symbol_universe": universe(),
