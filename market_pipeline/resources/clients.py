@@ -24,6 +24,8 @@ from market_pipeline.vendors.tiingo import BASE_URL as TIINGO_URL
 from market_pipeline.vendors.tiingo import TiingoClient
 from market_pipeline.vendors.yahoo import YahooClient
 
+_Maker = Callable[[], NewsSource]
+
 SANDBOX_SUFFIX = ":sandbox"
 _SANDBOX_KEY = SecretStr("sandbox-needs-no-real-key")
 _SANDBOX_PREMIUM = SecretStr("sandbox-premium-needs-no-real-key")
@@ -58,33 +60,24 @@ def polygon(settings: Settings, coordination: Coordination) -> PolygonClient:
 
 def finviz(settings: Settings, coordination: Coordination, clock: Clock) -> NewsChain:
     """Build Finviz's ways in, in the order set; the export only where there is a token for it."""
-    known: dict[str, tuple[bool, Callable[[], NewsSource]]] = {
-        "finviz_export": (
-            _can_ask(settings, settings.finviz_elite_key),
-            lambda: finviz_export(settings, coordination),
-        ),
-        "finviz_page": (True, lambda: finviz_page(settings, coordination, clock)),
+    sources: dict[str, _Maker] = {
+        "finviz_page": lambda: finviz_page(settings, coordination, clock),
     }
-    chosen = [known[name] for name in settings.finviz_sources]
-    sources = [make() for is_usable, make in chosen if is_usable]
-    return NewsChain(_named(settings, "finviz"), sources, clock)
+    if _can_ask(settings, settings.finviz_elite_key):
+        sources["finviz_export"] = lambda: finviz_export(settings, coordination)
+    made = [sources[name]() for name in settings.finviz_sources if name in sources]
+    return NewsChain(_named(settings, "finviz"), made, clock)
 
 
 def wire(settings: Settings, coordination: Coordination, clock: Clock) -> NewsChain:
     """Build the wire's sources, in the order set; those without a key are left out."""
-    known: dict[str, tuple[bool, Callable[[], NewsSource]]] = {
-        "tiingo": (
-            _can_ask(settings, settings.tiingo_api_key),
-            lambda: tiingo(settings, coordination),
-        ),
-        "finnhub": (
-            _can_ask(settings, settings.finnhub_api_key),
-            lambda: finnhub(settings, coordination, clock),
-        ),
-    }
-    chosen = [known[name] for name in settings.wire_sources]
-    sources = [make() for is_usable, make in chosen if is_usable]
-    return NewsChain(_named(settings, "wire"), sources, clock)
+    sources: dict[str, _Maker] = {}
+    if _can_ask(settings, settings.tiingo_api_key):
+        sources["tiingo"] = lambda: tiingo(settings, coordination)
+    if _can_ask(settings, settings.finnhub_api_key):
+        sources["finnhub"] = lambda: finnhub(settings, coordination, clock)
+    made = [sources[name]() for name in settings.wire_sources if name in sources]
+    return NewsChain(_named(settings, "wire"), made, clock)
 
 
 def finviz_export(settings: Settings, coordination: Coordination) -> FinvizExportClient:

@@ -22,7 +22,7 @@ from market_pipeline.domain.errors import (
 )
 from market_pipeline.vendors.http import HttpTransport
 from market_pipeline.vendors.policy import CallPolicy
-from market_pipeline.vendors.replies import Reply, VendorKey, retry_after_s
+from market_pipeline.vendors.replies import Redactor, Reply, VendorKey, retry_after_s
 from market_pipeline_tests.vendors.loopback import Answer, Asked, Loopback, serving
 
 CANARY = "canary/KEY+7f3a91d2"
@@ -229,6 +229,18 @@ def test_an_echoed_key_is_taken_out_of_the_body(server: Loopback) -> None:
     """Some vendors repeat the key in their answer."""
     server.script = lambda _asked: Answer(f"your key {CANARY} is limited".encode())
     assert transport(server).get("/x").body == b"your key [redacted] is limited"
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["ca/n&<ary>", r"ca\/n&<ary>", r"ca/n\u0026\u003cary\u003E", "ca/n&amp;&lt;ary&gt;",
+     "CA%2fN%26%3CARY%3E"],
+)  # fmt: skip
+def test_a_key_is_known_however_it_is_written(written: str) -> None:
+    """As JSON, HTML and URLs write it: what is unescaped later must not bring it back."""
+    redact = Redactor("ca/n&<ary>")
+    assert redact(f"a {written} b") == "a [redacted] b"
+    assert redact.body(f"a {written} b".encode()) == b"a [redacted] b"
 
 
 FAULTS = [
