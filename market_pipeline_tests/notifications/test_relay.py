@@ -14,6 +14,7 @@ import pytest
 from market_pipeline.domain.notices import Message, message
 from market_pipeline.notifications import relay
 from market_pipeline.notifications.apprise_channel import AppriseChannel
+from market_pipeline.notifications.channels import Channel
 from market_pipeline.notifications.relay import LEASE, Pace
 from market_pipeline.notifications.webhook import Webhook
 from market_pipeline.warehouse import Warehouse
@@ -60,7 +61,7 @@ def test_every_channel_gets_every_message_in_order_once(
     notices: Notices, receiver: Receiver, clock: HandClock
 ) -> None:
     """Webhook and Apprise alike; then everything is finished and nothing is due."""
-    channels = [
+    channels: list[Channel] = [
         Webhook(receiver.url),
         AppriseChannel(f"json://127.0.0.1:{receiver.port}/apprise"),
     ]
@@ -165,7 +166,7 @@ def test_no_address_stands_in_a_row_or_a_log(
     warehouse.notices.add(told(0))
     receiver.status = lambda _: 500
     host = f"127.0.0.1:{receiver.port}"
-    channels = [
+    channels: list[Channel] = [
         Webhook(f"http://{CANARY}:{CANARY}@{host}/{CANARY}?{CANARY}"),
         Webhook(f"http://{CANARY}.invalid/", 0.5),
         AppriseChannel(f"json://{CANARY}:{CANARY}@{host}/{CANARY}"),
