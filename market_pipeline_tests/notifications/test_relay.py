@@ -10,13 +10,15 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from market_pipeline.domain.notices import Message, message
-from market_pipeline.notifications import relay
+from market_pipeline.notifications import Notifications, relay
 from market_pipeline.notifications.apprise_channel import AppriseChannel
 from market_pipeline.notifications.channels import Channel
 from market_pipeline.notifications.relay import LEASE, Pace
 from market_pipeline.notifications.webhook import Webhook
+from market_pipeline.settings import Settings
 from market_pipeline.warehouse import Warehouse
 from market_pipeline.warehouse.engine import Database
 from market_pipeline.warehouse.notices import Notices, append
@@ -155,6 +157,20 @@ def test_a_channels_slip_is_a_failure_and_not_quoted(
     assert (result.delivered, result.failed) == (3, 3)
     assert CANARY not in notices.outbox().to_csv()
     assert "unexpected KeyError" in set(notices.outbox()["last_error"])
+
+
+def test_settings_that_cannot_be_read_send_and_finish_nothing(
+    state_dir: Path, notices: Notices, receiver: Receiver, clock: HandClock
+) -> None:
+    """What is to be told waits for them to be corrected; the work that tells it goes on."""
+    wrong = Settings(webhook_urls=SecretStr(f"{receiver.url} {CANARY}"))
+    result = Notifications(wrong, clock).relay(notices)
+    assert "WEBHOOK_URLS: address 2 of 2" in str(result)
+    assert CANARY not in str(result)
+    assert receiver.posted == []
+    right = Settings(webhook_urls=SecretStr(f"{receiver.url} {receiver.url}/2"))
+    assert Notifications(right, clock).relay(notices).finished == 3
+    assert len(receiver.posted) == 6
 
 
 def test_no_address_stands_in_a_row_or_a_log(
