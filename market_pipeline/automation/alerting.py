@@ -47,7 +47,8 @@ def notices(status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
     ) -> dg.SkipReason:
         said = judge_collections(warehouse.notices, clock())
         result = notifier.relay(warehouse.notices)
-        told = f"outbox: {result}" if result.delivered or result.failed else "outbox: nothing due"
+        is_quiet = not (result.delivered or result.failures)
+        told = "outbox: nothing due" if is_quiet else f"outbox: {result}"
         return dg.SkipReason("; ".join([*(said or ["no alert opened or closed"]), told]))
 
     return sensor

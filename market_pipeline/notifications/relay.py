@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from market_pipeline.domain.errors import DeliveryFailed
+from market_pipeline.domain.errors import ConfigurationError, DeliveryFailed
 from market_pipeline.domain.notices import Delivery, Outbox, RelayResult, next_attempt
 from market_pipeline.notifications.channels import Channel, channels_of
 from market_pipeline.settings import Settings
@@ -81,8 +81,17 @@ class Notifications:
         return self._channels
 
     def relay(self, outbox: Outbox) -> RelayResult:
-        """Make one bounded pass over the outbox."""
-        return relay(outbox, self.channels, self._clock)
+        """Make one bounded pass over the outbox.
+
+        Where an address cannot be one nothing is sent or finished, and the result says so: the
+        work that has something to tell does not fail for it, and no channel is passed over.
+        """
+        try:
+            channels = self.channels
+        except ConfigurationError as error:
+            log.warning("notices_not_relayed", error=str(error))
+            return RelayResult(failures={"settings": str(error)})
+        return relay(outbox, channels, self._clock)
 
 
 class _Turn:

@@ -81,7 +81,7 @@ def watch(
     try:
         with _opened(settings) as warehouse:
             said = _through_the_outbox(warehouse, verdict, now, direct)
-            said += _relayed(warehouse, notifications)
+            said.append(f"outbox: {notifications.relay(warehouse.notices)}")
     except (sa.exc.SQLAlchemyError, ConfigurationError, OSError) as error:
         said = [f"no outbox: {_brief(error)}"]
         if verdict is not None:  # else nothing was ever started here, and nothing is missed
@@ -140,13 +140,6 @@ def _through_the_outbox(
             said.append(f"alert {verdict.key} closed")
         said += direct.take_back(verdict.key, verdict.reason)
     return said + direct.take_back(WAREHOUSE_ALERT, "the warehouse answers again")
-
-
-def _relayed(warehouse: Warehouse, notifications: Notifications) -> list[str]:
-    try:
-        return [f"outbox: {notifications.relay(warehouse.notices)}"]
-    except ConfigurationError as error:  # the alert is recorded; its address is to be corrected
-        return [f"outbox: nothing sent, {error}"]
 
 
 def _past_the_outbox(verdict: Raise | Clear, now: datetime, direct: DirectNotices) -> list[str]:

@@ -10,12 +10,15 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from market_pipeline.domain.notices import Message, message
-from market_pipeline.notifications import relay
+from market_pipeline.notifications import Notifications, relay
 from market_pipeline.notifications.apprise_channel import AppriseChannel
+from market_pipeline.notifications.channels import Channel
 from market_pipeline.notifications.relay import LEASE, Pace
 from market_pipeline.notifications.webhook import Webhook
+from market_pipeline.settings import Settings
 from market_pipeline.warehouse import Warehouse
 from market_pipeline.warehouse.engine import Database
 from market_pipeline.warehouse.notices import Notices, append
@@ -60,7 +63,7 @@ def test_every_channel_gets_every_message_in_order_once(
     notices: Notices, receiver: Receiver, clock: HandClock
 ) -> None:
     """Webhook and Apprise alike; then everything is finished and nothing is due."""
-    channels = [
+    channels: list[Channel] = [
         Webhook(receiver.url),
         AppriseChannel(f"json://127.0.0.1:{receiver.port}/apprise"),
     ]
@@ -156,6 +159,20 @@ def test_a_channels_slip_is_a_failure_and_not_quoted(
     assert "unexpected KeyError" in set(notices.outbox()["last_error"])
 
 
+def test_settings_that_cannot_be_read_send_and_finish_nothing(
+    state_dir: Path, notices: Notices, receiver: Receiver, clock: HandClock
+) -> None:
+    """What is to be told waits for them to be corrected; the work that tells it goes on."""
+    wrong = Settings(webhook_urls=SecretStr(f"{receiver.url} {CANARY}"))
+    result = Notifications(wrong, clock).relay(notices)
+    assert "WEBHOOK_URLS: address 2 of 2" in str(result)
+    assert CANARY not in str(result)
+    assert receiver.posted == []
+    right = Settings(webhook_urls=SecretStr(f"{receiver.url} {receiver.url}/2"))
+    assert Notifications(right, clock).relay(notices).finished == 3
+    assert len(receiver.posted) == 6
+
+
 def test_no_address_stands_in_a_row_or_a_log(
     url: str, clock: HandClock, receiver: Receiver, capfd: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
@@ -165,7 +182,7 @@ def test_no_address_stands_in_a_row_or_a_log(
     warehouse.notices.add(told(0))
     receiver.status = lambda _: 500
     host = f"127.0.0.1:{receiver.port}"
-    channels = [
+    channels: list[Channel] = [
         Webhook(f"http://{CANARY}:{CANARY}@{host}/{CANARY}?{CANARY}"),
         Webhook(f"http://{CANARY}.invalid/", 0.5),
         AppriseChannel(f"json://{CANARY}:{CANARY}@{host}/{CANARY}"),
