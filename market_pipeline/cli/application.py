@@ -6,10 +6,12 @@ import typer
 
 from market_pipeline.cli import (
     backfill,
+    cache,
     database,
     demo,
     doctor,
     impact,
+    news,
     portfolio,
     sandbox,
     show,
@@ -45,6 +47,8 @@ app.add_typer(portfolio.app, name="portfolio")
 app.add_typer(watchlist.app, name="watchlist")
 app.command("backfill")(backfill.backfill)
 app.add_typer(show.app, name="show")
+app.command("news")(news.news)
 app.command("impact")(impact.impact)
 app.command("doctor")(doctor.doctor)
+app.add_typer(cache.app, name="cache")
 app.add_typer(database.app, name="db")

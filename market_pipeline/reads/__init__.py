@@ -13,9 +13,10 @@ from market_pipeline.reads.answers import (
     Tone,
 )
 from market_pipeline.reads.cache import KindStats
-from market_pipeline.reads.news import NewsReads
+from market_pipeline.reads.news import SUMMARY_DAYS, NewsReads
 
 __all__ = [
+    "SUMMARY_DAYS",
     "Headline",
     "HourTone",
     "KindStats",
