@@ -6,10 +6,12 @@ import typer
 
 from market_pipeline.cli import (
     backfill,
+    cache,
     database,
     demo,
     doctor,
     impact,
+    news,
     notices,
     portfolio,
     sandbox,
@@ -47,9 +49,11 @@ app.add_typer(portfolio.app, name="portfolio")
 app.add_typer(watchlist.app, name="watchlist")
 app.command("backfill")(backfill.backfill)
 app.add_typer(show.app, name="show")
+app.command("news")(news.news)
 app.command("impact")(impact.impact)
 app.command("doctor")(doctor.doctor)
 app.command("watchdog")(watchdog.watchdog)
 app.command("alerts")(notices.alerts)
 app.add_typer(notices.outbox_app, name="outbox")
+app.add_typer(cache.app, name="cache")
 app.add_typer(database.app, name="db")

@@ -35,18 +35,24 @@ def print_rows(
     """Print rows: `columns` of them for people (default all), everything for machines."""
     from market_pipeline.operations.rendering import to_csv, to_json
 
-    is_sandbox = data_kind == "sandbox"
+    mark_sandbox(data_kind, form)
     if form is Format.table:
-        console = stdout_console()
-        if is_sandbox:
-            console.print(SANDBOX_BANNER, style="bold black on yellow")
-        console.print(_table(frame, title, columns or [str(name) for name in frame.columns]))
+        table = _table(frame, title, columns or [str(name) for name in frame.columns])
+        stdout_console().print(table)
         return
-    if is_sandbox:
-        remark(SANDBOX_BANNER)
     text = to_csv(frame) if form is Format.csv else to_json(frame)
     # By lines: unbuffered, one long write to a closed pipe is cut short without an error.
     sys.stdout.writelines(text.splitlines(keepends=True))
+
+
+def mark_sandbox(data_kind: str | None, form: Format) -> None:
+    """Say that what follows is of the sandbox: on stdout for people, on stderr for machines."""
+    if data_kind != "sandbox":
+        return
+    if form is Format.table:
+        stdout_console().print(SANDBOX_BANNER, style="bold black on yellow")
+    else:
+        remark(SANDBOX_BANNER)
 
 
 def say(text: str, form: Format = Format.table) -> None:

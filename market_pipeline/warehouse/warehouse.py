@@ -6,9 +6,9 @@ Ranges of dates are closed and mean the table's partition column. What the table
 """
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date, datetime
-from typing import Literal
+from typing import Literal, TypeVar
 
 import pandas as pd
 import sqlalchemy as sa
@@ -29,6 +29,8 @@ DIGEST_EXCLUDES = (
     "response_ms", "run_id", "fetch_id",
 )  # fmt: skip
 """Columns that tell when and how a row came, not what it says."""
+
+T = TypeVar("T")
 
 _COLLECTION_TIME = ("fetched_at",)
 
@@ -113,6 +115,14 @@ class Warehouse:
         query = queries.Query(table_name, first, last, symbols, columns, where)
         with self._database.reading() as connection:
             return queries.read(connection, query)
+
+    def ask(self, question: Callable[[sa.Connection], T]) -> T:
+        """Give what `question` finds through a read-only connection: all of it of one moment.
+
+        For questions that a database answers better than frames do; they stand in this package.
+        """
+        with self._database.reading() as connection:
+            return question(connection)
 
     def bounds(self, table_name: str) -> tuple[date, date] | None:
         """Give the first and last date of a partitioned table, or None when it is empty."""

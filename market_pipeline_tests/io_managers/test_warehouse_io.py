@@ -169,6 +169,17 @@ def test_history_is_merged_not_replaced(kept: Kept) -> None:
     }  # fmt: skip
 
 
+def test_a_whole_history_replaces_what_stood_before_the_range(kept: Kept) -> None:
+    """From its first session to the range: what it does not name goes, also where it is empty."""
+    older, day = stored((MONDAY, "PG", 8.0)), stored((WEDNESDAY, "KO", 2.0))
+    kept.run(lambda: Derived(day, history=older, history_first=MONDAY), WEDNESDAY)
+    assert kept.prices() == {(MONDAY, "PG"): 8.0, (WEDNESDAY, "KO"): 2.0}
+    kept.run(lambda: Derived(day, history=stored(), history_first=TUESDAY), WEDNESDAY)
+    assert kept.prices() == {(MONDAY, "PG"): 8.0, (WEDNESDAY, "KO"): 2.0}
+    kept.run(lambda: Derived(day, history=stored(), history_first=MONDAY), WEDNESDAY)
+    assert kept.prices() == {(WEDNESDAY, "KO"): 2.0}
+
+
 def test_rows_alongside_are_replaced_over_the_same_range(kept: Kept) -> None:
     """A second table follows the first: its rows of the range, and no others."""
     kept.warehouse.merge("portfolio_positions", held(*((day, 1) for day in (MONDAY, TUESDAY))))
