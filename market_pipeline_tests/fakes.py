@@ -15,8 +15,6 @@ from market_pipeline.domain.ports import (
     BAR_COLUMNS,
     OPTION_COLUMNS,
     FetchedFrame,
-    FetchedNews,
-    NewsItem,
 )
 from market_pipeline.domain.sessions import TradingCalendar
 from market_pipeline.domain.symbols import parse_occ
@@ -124,19 +122,3 @@ def option_frame(rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
     dates = ("session_date", "expiration_date")
     numbers = OPTION_COLUMNS[7:18]
     return frame.astype(dict.fromkeys(dates, "datetime64[s]") | dict.fromkeys(numbers, "float64"))
-
-
-@dataclass
-class FakeHeadlines:
-    """A headline source that gives what it was told to."""
-
-    items: Sequence[NewsItem] = ()
-    name: str = "fake"
-    asked: list[tuple[str, ...]] = field(default_factory=list)
-    fails: list[VendorError] = field(default_factory=list)
-
-    def headlines(self, symbols: Sequence[str]) -> FetchedNews:
-        self.asked.append(tuple(symbols))
-        if self.fails:
-            raise self.fails.pop(0)
-        return FetchedNews(tuple(self.items))

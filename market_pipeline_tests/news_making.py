@@ -110,6 +110,7 @@ class FakeCollector:
     fails: list[VendorError] = field(default_factory=list)
     rejected: Sequence[Rejected] = ()
     is_configured: bool = True
+    at: datetime = MORNING
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -123,6 +124,6 @@ class FakeCollector:
     def collect(self, query: NewsQuery) -> NewsCollection:
         self.asked.append(query)
         if self.fails:
-            return failed(self.name, error=self.fails.pop(0))
+            return failed(self.name, at=self.at, error=self.fails.pop(0))
         wanted = [item for item in self.items if set(item.symbols) & set(query.symbols)]
-        return answered(*wanted, source=self.name, rejected=self.rejected)
+        return answered(*wanted, source=self.name, at=self.at, rejected=self.rejected)

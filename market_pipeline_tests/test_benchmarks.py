@@ -21,7 +21,8 @@ from benchmarks.turns import in_turns
 from market_pipeline.domain.sessions import TradingCalendar
 from market_pipeline.settings import current_settings
 from market_pipeline_tests.assets.conftest import bars_of, book_of, stock
-from market_pipeline_tests.fakes import FakeHeadlines, FakeOptions
+from market_pipeline_tests.fakes import FakeOptions
+from market_pipeline_tests.news_making import FakeCollector
 
 CALENDAR = TradingCalendar.xnys()
 NAMES = ("bulk", "collect", "derived", "graph", "start_up")
@@ -160,7 +161,7 @@ def test_the_plain_graph_makes_what_the_graph_makes(state_dir: Path) -> None:
         current_settings(),
         yahoo=bars_of("AAPL", "KO", "SPY", "TLT"),
         polygon=FakeOptions(),
-        finviz=FakeHeadlines(),
+        finviz=FakeCollector(),
         clock=lambda: datetime(2026, 11, 20, 1, tzinfo=UTC),
     )
     book = book_of(stock(1, "AAPL"), stock(2, "KO", -40))

@@ -114,7 +114,7 @@ def define(days: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition:
         warehouse: dg.ResourceParam[Warehouse],
         calendar: dg.ResourceParam[TradingCalendar],
         tone: dg.ResourceParam[ToneModel],
-        reads: dg.ResourceParam[NewsReads],
+        coordination: dg.ResourceParam[Coordination],
         notifier: dg.ResourceParam[Notifier],
         settings: dg.ResourceParam[Settings],
         clock: dg.ResourceParam[Clock],
@@ -129,9 +129,11 @@ def define(days: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition:
             reader = _reader(warehouse, calendar, tone, clock)
             stored = _take(work, warehouse, reader, settings, clock)
             if stored.symbols:
+                # Only now, after the commit: what was kept before it no longer holds.
+                reads = NewsReads(warehouse, coordination, clock, calendar=calendar)
                 reads.invalidate(sorted(stored.symbols))
                 reads.prewarm(sorted(stored.symbols))
-            notifier.relay(warehouse.notices)
+            work.tell(f"notices: {notifier.relay(warehouse.notices)}")
             held = warehouse.read(
                 TABLE, first=work.first, last=work.last, columns=["published_date"]
             )

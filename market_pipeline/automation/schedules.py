@@ -6,6 +6,7 @@ import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from market_pipeline.automation.jobs import range_tags
+from market_pipeline.domain.alert_rules import HEARTBEAT_KEY
 from market_pipeline.domain.ports import Clock, Coordination
 from market_pipeline.domain.sessions import NEW_YORK, TradingCalendar
 from market_pipeline.partitions import date_key, latest_session, next_key_at
@@ -19,10 +20,6 @@ HEADLINES_CRON_NEW_YORK = "*/5 * * * *"
 
 CLEANUP_CRON_UTC = "17 * * * *"
 """Hourly, away from the full hour when everything else starts."""
-
-HEARTBEAT_KEY = "scheduler:headline:last_heartbeat"
-"""Where the news schedule leaves the instant of its last tick, skipped or not: a watchdog that
-lives elsewhere reads it."""
 
 _HEARTBEAT_TTL_S = 7 * 24 * 3600.0
 INGESTION_OFF = "MARKET_PIPELINE_INGESTION_V2_ENABLED is off: no headlines are collected"
@@ -81,6 +78,7 @@ def headline_collection(
         settings: dg.ResourceParam[Settings],
         clock: dg.ResourceParam[Clock],
     ) -> dg.RunRequest | dg.SkipReason:
+        # Skipped or not: a watchdog that lives elsewhere sees that somebody is at the clock.
         coordination.put(HEARTBEAT_KEY, clock().isoformat(), _HEARTBEAT_TTL_S)
         now = context.scheduled_execution_time
         if not settings.ingestion_v2_enabled:

@@ -5,7 +5,7 @@ hands them any object that fits. Secrets are read here from the settings and nev
 configuration, which the UI shows.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
@@ -16,6 +16,7 @@ from market_pipeline.domain.errors import ConfigurationError
 from market_pipeline.domain.news import NewsCollector
 from market_pipeline.domain.notices import Notifier
 from market_pipeline.domain.ports import Coordination, OptionSource, PriceSource
+from market_pipeline.domain.sentiment import Sentiment
 from market_pipeline.domain.sessions import TradingCalendar
 from market_pipeline.io_managers import WarehouseIOManager
 from market_pipeline.logs import configure_logs
@@ -120,6 +121,23 @@ class NotifierResource(dg.ConfigurableResource[Notifier]):
         return Notifications(current_settings(), utc_now)
 
 
+class ShippedTone:
+    """The tone model that comes with the package; its weights are read at the first text."""
+
+    @property
+    def version(self) -> str:
+        """Name of the model and its weights."""
+        from market_pipeline.sentiment import MODEL_VERSION
+
+        return MODEL_VERSION
+
+    def score(self, texts: Sequence[str]) -> list[Sentiment]:
+        """Judge each text, in the order given."""
+        from market_pipeline.sentiment import score_texts
+
+        return score_texts(texts)
+
+
 def coordination_of(settings: Settings) -> Coordination:
     """Open coordination as the settings ask for."""
     url = settings.redis_url.get_secret_value() if settings.redis_url else None
@@ -145,6 +163,7 @@ def resources_of(settings: Settings) -> dict[str, object]:
         "finviz": FinvizResource(coordination=coordination),
         "wire": WireResource(coordination=coordination),
         "notifier": NotifierResource(),
+        "tone": plain(ShippedTone()),
         "calendar": plain(TradingCalendar.xnys(settings.extra_closures)),
         "clock": plain(utc_now),
         "settings": plain(settings),

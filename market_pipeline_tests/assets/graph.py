@@ -13,7 +13,8 @@ from market_pipeline.partitions import date_key
 from market_pipeline.resources import plain
 from market_pipeline.settings import current_settings
 from market_pipeline.warehouse import Warehouse
-from market_pipeline_tests.fakes import FakeClock, FakeHeadlines, FakeOptions, FakePrices
+from market_pipeline_tests.fakes import FakeClock, FakeOptions, FakePrices
+from market_pipeline_tests.news_making import FakeCollector, FixedTone
 
 
 @dataclass
@@ -23,7 +24,9 @@ class Graph:
     warehouse: Warehouse
     prices: FakePrices
     options: FakeOptions = field(default_factory=FakeOptions)
-    news: FakeHeadlines = field(default_factory=FakeHeadlines)
+    news: FakeCollector = field(default_factory=FakeCollector)
+    wire: FakeCollector = field(default_factory=lambda: FakeCollector(is_configured=False))
+    tone: FixedTone = field(default_factory=FixedTone)
     clock: FakeClock = field(default_factory=FakeClock)
     instance: dg.DagsterInstance = field(default_factory=dg.DagsterInstance.ephemeral)
 
@@ -36,6 +39,8 @@ class Graph:
                 "yahoo": plain(self.prices),
                 "polygon": plain(self.options),
                 "finviz": plain(self.news),
+                "wire": plain(self.wire),
+                "tone": plain(self.tone),
                 "clock": plain(self.clock),
             },
         )

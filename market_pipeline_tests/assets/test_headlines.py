@@ -7,14 +7,20 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from market_pipeline.assets.news_collecting import lock_name, portfolio_symbols
+from market_pipeline.coordination import LocalCoordination
 from market_pipeline.domain.errors import NotEntitled, Unavailable
-from market_pipeline.domain.ports import NewsItem, Rejected
-from market_pipeline.vendors.finviz import FinvizHeadlines
+from market_pipeline.domain.news import FetchedNews, NewsCollection, NewsItem, NewsQuery
+from market_pipeline.domain.ports import Lease, Rejected
+from market_pipeline.reads import NewsReads
+from market_pipeline.resources import utc_now
+from market_pipeline.vendors.news_chain import NewsChain
 from market_pipeline.warehouse import Warehouse
 from market_pipeline_tests.assets.conftest import bars_of, book_of, stock
 from market_pipeline_tests.assets.graph import Graph, failed_steps
 from market_pipeline_tests.assets.test_options import option
-from market_pipeline_tests.fakes import FakeHeadlines
+from market_pipeline_tests.fakes import CALENDAR
+from market_pipeline_tests.news_making import FakeCollector, FixedTone
 
 THURSDAY, FRIDAY, SATURDAY = date(2026, 11, 19), date(2026, 11, 20), date(2026, 11, 21)
 MONDAY_AFTER = date(2026, 11, 23)
@@ -41,7 +47,7 @@ def graph(state_dir: Path, warehouse: Warehouse) -> Graph:
     """Give the graph over a book of two stocks, on Saturday afternoon, with four items of news."""
     assert state_dir
     warehouse.import_book(book_of(stock(1, "AAPL"), stock(2, "KO", -40)), NOW)
-    news = FakeHeadlines((EVENING, MORNING, MIDNIGHT, PAST_IT), name="finviz")
+    news = FakeCollector((EVENING, MORNING, MIDNIGHT, PAST_IT), name="finviz")
     made = Graph(warehouse, bars_of("AAPL", "KO", "SPY", "TLT"), news=news)
     made.clock.now = NOW
     return made
@@ -72,7 +78,7 @@ def test_items_land_on_their_new_york_day(graph: Graph) -> None:
     }
     assert days(graph.warehouse.read("finviz_headlines")) == expected
     assert days(graph.warehouse.read("headlines")) == expected
-    assert graph.news.asked == [("AAPL", "KO")]
+    assert graph.news.symbols_asked == [("AAPL", "KO")]
 
 
 def test_a_headline_meets_the_session_that_prices_it(graph: Graph) -> None:
@@ -90,20 +96,17 @@ def test_a_headline_meets_the_session_that_prices_it(graph: Graph) -> None:
     }
 
 
-def test_items_outside_the_range_are_kept_and_derived_when_their_day_is_run(graph: Graph) -> None:
-    """Collecting for Saturday keeps Thursday's item raw; Thursday's own run makes its headline."""
+def test_items_of_other_days_become_stories_too(graph: Graph) -> None:
+    """Collecting for Saturday brings Thursday's items, which nothing shows again: none is lost."""
     collect(graph, SATURDAY, SATURDAY)
     assert graph.warehouse.count("finviz_headlines") == 4
-    assert set(days(graph.warehouse.read("headlines"))) == {PAST_IT.headline}
-    graph.news.items = ()
-    collect(graph, THURSDAY, FRIDAY)
-    assert graph.warehouse.count("headlines") == 4
+    assert len(days(graph.warehouse.read("headlines"))) == 4
 
 
 def test_a_second_collection_changes_nothing(graph: Graph) -> None:
     """The same items later leave the same rows: first seen, not last seen."""
     collect(graph, THURSDAY, SATURDAY)
-    tables = ("finviz_headlines", "headlines")
+    tables = ("finviz_headlines", "headlines", "headline_sources", "headline_aggregates", "outbox")
     before = {name: graph.warehouse.read(name) for name in tables}
     graph.clock.now += timedelta(minutes=5)
     collect(graph, THURSDAY, SATURDAY)
@@ -132,33 +135,48 @@ def test_news_that_leaves_the_vendors_list_stays(graph: Graph) -> None:
     assert graph.warehouse.count("headlines") == 4
 
 
-def test_the_same_news_from_two_sources_is_one_headline(graph: Graph) -> None:
-    """Raw rows keep both, each under its source; the headline counts two."""
-    twin = replace(MORNING, source="finviz_page", published_at=MORNING.published_at)
-    graph.news.items = (MORNING, twin)
+def test_the_same_news_from_two_sources_is_one_story(graph: Graph) -> None:
+    """Raw rows keep both, each under its source; the story counts two."""
+    twin = replace(MORNING, source="tiingo", publisher="Bloomberg")
+    graph.news.items = (MORNING,)
+    graph.wire = FakeCollector((twin,), name="wire")
     collect(graph, FRIDAY, FRIDAY)
-    raw = graph.warehouse.read("finviz_headlines")
-    assert sorted(raw["source"]) == ["finviz_export", "finviz_page"]
-    headline = graph.warehouse.read("headlines").iloc[0]
-    assert graph.warehouse.count("headlines") == 1
-    assert headline["source_count"] == 2
+    assert graph.warehouse.read("finviz_headlines")["source"].tolist() == ["finviz_export"]
+    assert graph.warehouse.read("wire_headlines")["source"].tolist() == ["tiingo"]
+    (story,) = graph.warehouse.read("headlines").to_dict("records")
+    assert story["source_count"] == 2
 
 
-def test_after_failover_the_page_is_named_as_the_source(graph: Graph) -> None:
-    """Where the export refuses, each item says that the page gave it."""
-    shown = replace(MORNING, source="finviz_page")
-    export = FakeHeadlines(name="finviz_export", fails=[NotEntitled("finviz", "news", "no key")])
-    page = FakeHeadlines((shown,), name="finviz_page")
-    graph.news = FinvizHeadlines(export, page)  # type: ignore[assignment]  # the real pair over fakes
+class OneSource:
+    """A source of news that gives what it was told to, or fails."""
+
+    def __init__(self, name: str, *items: NewsItem, error: Exception | None = None) -> None:
+        self.name, self._items, self._error = name, items, error
+
+    def headlines(self, _query: NewsQuery) -> FetchedNews:
+        if self._error is not None:
+            raise self._error
+        return FetchedNews(self._items)
+
+
+def test_after_failover_the_second_is_named_and_flagged(graph: Graph) -> None:
+    """Where the export refuses, each item says that the page gave it, and both are on record."""
+    page = OneSource("finviz_page", replace(MORNING, source="finviz_page"))
+    export = OneSource("finviz_export", error=NotEntitled("finviz", "news", "no key"))
+    graph.news = NewsChain("finviz", (export, page), graph.clock)  # type: ignore[assignment]  # the real chain over fakes
     collect(graph, FRIDAY, FRIDAY)
-    assert graph.warehouse.read("headlines")["source"].tolist() == ["finviz_page"]
-    assert export.asked == page.asked == [("AAPL", "KO")]
+    (story,) = graph.warehouse.read("headlines").to_dict("records")
+    assert (story["source"], story["is_failover"]) == ("finviz_page", True)
+    events = graph.warehouse.read("collection_events")
+    assert events["source"].tolist() == ["finviz_export", "finviz_page"]
+    assert events["is_success"].tolist() == [False, True]
+    assert events["error_kind"].tolist() == ["not_entitled", None]
 
 
 def test_nothing_held_or_watched_asks_for_nothing(state_dir: Path, warehouse: Warehouse) -> None:
     """No symbol of interest, no request, no failure: factor proxies alone are no interest."""
     assert state_dir
-    graph = Graph(warehouse, bars_of("SPY"), news=FakeHeadlines((MORNING,)))
+    graph = Graph(warehouse, bars_of("SPY"), news=FakeCollector((MORNING,)))
     graph.clock.now = NOW
     collect(graph, FRIDAY, SATURDAY)
     assert graph.news.asked == []
@@ -173,33 +191,131 @@ def test_watched_stocks_and_underlyings_are_asked_for(
     left = replace(stock(1, "XOM"), exit_date=date(2026, 11, 2))
     warehouse.import_book(book_of(left, option(2, "AAPL280121C00300000")), NOW)
     warehouse.watch(["BRK.B"], NOW)
-    graph = Graph(warehouse, bars_of("SPY"), news=FakeHeadlines(()))
+    graph = Graph(warehouse, bars_of("SPY"), news=FakeCollector(()))
     graph.clock.now = NOW
     collect(graph, FRIDAY, SATURDAY)
-    assert graph.news.asked == [("AAPL", "BRK.B")]
+    assert sorted(graph.news.symbols_asked) == [("AAPL",), ("BRK.B",)]
+    assert {query.portfolio for query in graph.news.asked} == {"small", "watchlist"}
 
 
-def test_a_failure_is_logged_and_the_retry_collects(graph: Graph) -> None:
-    """The fetch log holds the failure and the success after it, with the kind of the error."""
+def test_sources_that_fail_leave_the_run_red_and_what_came_stored(graph: Graph) -> None:
+    """Finviz is down and the wire delivers: its news is stored, the failure on record, and a
+    check says whose news was not delivered."""
     graph.news.fails = [Unavailable("finviz_page", "quote", "HTTP 503")]
+    graph.wire = FakeCollector((replace(MORNING, source="tiingo"),), name="tiingo")
+    result = graph.run(FRIDAY, SATURDAY, job="news_job")
+    assert failed_steps(result) == ["headlines_sources_delivered"]
+    assert graph.warehouse.count("headlines") == 1
+    (evaluation,) = [
+        event for event in result.get_asset_check_evaluations()
+        if event.check_name == "sources_delivered"
+    ]  # fmt: skip
+    assert not evaluation.passed
+    assert "finviz_headlines small" in str(evaluation.metadata["silent"].value)
+    graph.clock.now += timedelta(minutes=5)
     collect(graph, FRIDAY, SATURDAY)
-    log = graph.warehouse.read("enrichment_fetch_log", where={"asset": "finviz_headlines"})
-    assert log["is_success"].tolist() == [False, True]
-    assert log["error_kind"].fillna("").tolist() == ["unavailable", ""]
-    assert log["error_detail"].fillna("").tolist() == ["HTTP 503", ""]
-    assert log["rows"].tolist() == [0, 4]
+    assert graph.warehouse.count("headlines") == 4
 
 
 def test_a_symbol_without_a_page_is_kept_as_rejected(graph: Graph) -> None:
     """What the source could not answer stands in quarantine and stops nothing."""
-
-    class Partial(FakeHeadlines):
-        def headlines(self, symbols):  # type: ignore[no-untyped-def]  # as the port says
-            told = super().headlines(symbols)
-            return replace(told, rejected=(Rejected("KO", None, "unavailable", "KO", "HTTP 503"),))
-
-    graph.news = Partial((EVENING,), name="finviz")
+    rejected = [Rejected("KO", None, "unavailable", "KO", "HTTP 503")]
+    graph.news = FakeCollector((EVENING,), name="finviz", rejected=rejected)
     collect(graph, THURSDAY, SATURDAY)
     found = graph.warehouse.read("quarantine", where={"asset": "finviz_headlines"})
     assert found[["symbol", "rule"]].values.tolist() == [["KO", "unavailable"]]
     assert graph.warehouse.count("headlines") == 1
+
+
+def test_a_source_that_is_not_configured_is_not_asked(graph: Graph) -> None:
+    """Without a key the wire rests: no event, no failure, and the run says so."""
+    collect(graph, FRIDAY, SATURDAY)
+    assert graph.wire.asked == []
+    assert set(graph.warehouse.read("collection_events")["asset"]) == {"finviz_headlines"}
+
+
+def test_a_portfolio_that_is_being_collected_is_left_alone(graph: Graph) -> None:
+    """Another process holds its lock: nothing is asked twice, and nothing fails."""
+    held = LocalCoordination(state_of(graph), utc_now)
+    assert held.acquire_lease(lock_name("finviz_headlines", "small"), "another", 60.0)
+    collect(graph, FRIDAY, SATURDAY)
+    assert graph.news.asked == []
+    held.close()
+
+
+def state_of(graph: Graph) -> Path:
+    """Give the coordination file of the graph's settings."""
+    from market_pipeline.settings import current_settings
+
+    assert graph
+    return current_settings().state_dir / "coordination.sqlite3"
+
+
+def test_a_holder_whose_lock_was_taken_over_writes_nothing(graph: Graph) -> None:
+    """Its lock expires while it asks, another collects and writes: the late one is fenced off."""
+    warehouse = graph.warehouse
+
+    class Slow(FakeCollector):
+        def collect(self, query: NewsQuery) -> NewsCollection:
+            name = lock_name("finviz_headlines", "small")
+            later = Lease(name, "another", 2**60, NOW + timedelta(seconds=30))
+            from market_pipeline.warehouse.news_store import CollectedFor
+
+            successor = CollectedFor("finviz_headlines", "small", "other-run", later)
+            warehouse.news.commit_collection(successor, FakeCollector().collect(query), NOW)
+            return super().collect(query)
+
+    graph.news = Slow((MORNING,), name="finviz")
+    collect(graph, FRIDAY, SATURDAY)
+    assert warehouse.count("finviz_headlines") == 0
+    assert warehouse.read("collection_events")["run_id"].tolist() == ["other-run"]
+
+
+def test_each_portfolio_is_asked_for_and_no_symbol_twice() -> None:
+    """A symbol of two books is asked for the first, unless a source knows the book by itself."""
+    books = [book_of(stock(1, "AAPL"), stock(2, "KO"), portfolio_id="a"),
+             book_of(stock(1, "AAPL"), stock(2, "XOM"), portfolio_id="b"),
+             book_of(stock(1, "AAPL"), portfolio_id="c")]  # fmt: skip
+    plan = portfolio_symbols(books, ["KO", "NVDA"], CALENDAR, NOW)
+    assert plan == {"a": ("AAPL", "KO"), "b": ("XOM",), "watchlist": ("NVDA",)}
+    whole = portfolio_symbols(books, [], CALENDAR, NOW, whole=("b",))
+    assert whole == {"a": ("AAPL", "KO"), "b": ("AAPL", "XOM")}
+
+
+def test_after_an_outage_all_since_the_last_delivery_is_asked_for(graph: Graph) -> None:
+    """Usually three days back; after a week of silence, to an hour before it began."""
+    graph.news.at = NOW
+    collect(graph, FRIDAY, SATURDAY)
+    graph.clock.now += timedelta(days=8)
+    collect(graph, FRIDAY, SATURDAY)
+    first, second = (query.since for query in graph.news.asked)
+    assert first == NOW - timedelta(days=3)
+    assert second < NOW
+    assert NOW - second <= timedelta(hours=1, minutes=1)
+
+
+def test_new_stories_are_announced_and_kept_answers_taken_back(graph: Graph) -> None:
+    """The outbox tells of them; who asked before the run is not answered from before it after."""
+    reads = NewsReads(graph.warehouse, LocalCoordination(state_of(graph), graph.clock), graph.clock)
+    assert reads.latest("KO").headlines == ()
+    collect(graph, FRIDAY, SATURDAY)
+    assert [each.headline for each in reads.latest("KO").headlines] == [MORNING.headline]
+    (message,) = graph.warehouse.read("outbox").to_dict("records")
+    assert message["topic"] == "headlines.stored"
+    assert '"AAPL"' in message["payload"]
+    assert '"KO"' in message["payload"]
+
+
+def test_another_model_judges_the_days_of_the_run_again(graph: Graph) -> None:
+    """A replay of Friday under a new model leaves new tones there and the old ones elsewhere."""
+    collect(graph, THURSDAY, SATURDAY)
+    graph.tone = FixedTone("fixed-2")
+    collect(graph, FRIDAY, FRIDAY)
+    rows = graph.warehouse.read("headlines").set_index("headline")["sentiment_model"]
+    assert rows.to_dict() == {
+        EVENING.headline: "fixed-1",
+        MORNING.headline: "fixed-2",
+        MIDNIGHT.headline: "fixed-2",
+        PAST_IT.headline: "fixed-1",
+    }
+    assert set(graph.tone.asked) == {MORNING.headline, MIDNIGHT.headline}

@@ -1,6 +1,6 @@
 """When the clock starts what, and what it says when it does not."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -8,6 +8,8 @@ import pytest
 
 from market_pipeline.definitions import build_defs
 from market_pipeline.domain.sessions import NEW_YORK
+from market_pipeline.resources import coordination_of, utc_now
+from market_pipeline.settings import current_settings, forget_settings
 
 
 def tick(state_dir: Path, name: str, at: datetime) -> dg.RunRequest | dg.SkipReason:
@@ -73,14 +75,64 @@ def test_headlines_are_collected_for_yesterday_and_today_in_market_hours(state_d
     ("at", "reason"),
     [
         (datetime(2026, 11, 20, 9, 25, tzinfo=NEW_YORK), "outside market hours"),
-        (datetime(2026, 11, 27, 13, 0, tzinfo=NEW_YORK), "09:30 to 13:00, a half day"),
-        (datetime(2026, 11, 26, 10, 0, tzinfo=NEW_YORK), "2026-11-26 is no session"),
+        (datetime(2026, 11, 27, 13, 5, tzinfo=NEW_YORK), "09:30 to 13:00, a half day"),
+        (datetime(2026, 11, 26, 10, 5, tzinfo=NEW_YORK), "2026-11-26 is no session"),
     ],
 )
-def test_headlines_outside_market_hours_are_skipped_with_the_reason(
+def test_headlines_between_the_full_hours_are_skipped_with_the_reason(
     state_dir: Path, at: datetime, reason: str
 ) -> None:
     """Before the open, after a half day's close and on holidays the tick says why it rests."""
     skipped = tick(state_dir, "headline_collection", at)
     assert isinstance(skipped, dg.SkipReason)
     assert reason in (skipped.skip_message or "")
+    assert "the next collection is at the full hour" in (skipped.skip_message or "")
+
+
+@pytest.mark.parametrize(
+    "at",
+    [
+        datetime(2026, 11, 20, 21, 0, tzinfo=NEW_YORK),  # an evening
+        datetime(2026, 11, 22, 3, 0, tzinfo=NEW_YORK),  # a Sunday night
+        datetime(2026, 11, 27, 13, 0, tzinfo=NEW_YORK),  # the close of a half day
+    ],
+)
+def test_headlines_are_collected_hourly_when_the_market_is_closed(
+    state_dir: Path, at: datetime
+) -> None:
+    """News keeps no market hours."""
+    assert isinstance(tick(state_dir, "headline_collection", at), dg.RunRequest)
+
+
+@pytest.mark.parametrize("name", ["headline_collection", "news_cleanup"])
+def test_when_ingestion_is_off_a_tick_says_so(
+    state_dir: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Off is a skipped tick with that reason, never an error."""
+    monkeypatch.setenv("MARKET_PIPELINE_INGESTION_V2_ENABLED", "off")
+    forget_settings()
+    skipped = tick(state_dir, name, datetime(2026, 11, 20, 10, 0, tzinfo=NEW_YORK))
+    assert isinstance(skipped, dg.SkipReason)
+    assert "MARKET_PIPELINE_INGESTION_V2_ENABLED is off" in (skipped.skip_message or "")
+
+
+@pytest.mark.parametrize("minute", [0, 5])
+def test_every_tick_leaves_a_heartbeat(state_dir: Path, minute: int) -> None:
+    """A tick that is skipped beats too: a watchdog elsewhere sees that somebody is at the clock."""
+    before = utc_now()
+    tick(state_dir, "headline_collection", datetime(2026, 11, 22, 10, minute, tzinfo=NEW_YORK))
+    coordination = coordination_of(current_settings())
+    beat = coordination.get("scheduler:headline:last_heartbeat")
+    assert beat is not None
+    assert before <= datetime.fromisoformat(beat) <= utc_now()
+
+
+def test_the_cleanup_runs_every_hour(state_dir: Path) -> None:
+    """Each hour's tick is a run of its own."""
+    at = datetime(2026, 11, 22, 10, 17, tzinfo=UTC)
+    keys = set()
+    for hours in (0, 1):
+        request = tick(state_dir, "news_cleanup", at + timedelta(hours=hours))
+        assert isinstance(request, dg.RunRequest)
+        keys.add(request.run_key)
+    assert len(keys) == 2

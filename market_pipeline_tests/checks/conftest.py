@@ -20,7 +20,8 @@ from market_pipeline_tests.assets.conftest import HISTORY_TO, bars_of, book_of, 
 from market_pipeline_tests.assets.graph import Graph
 from market_pipeline_tests.assets.test_headlines import EVENING, MIDNIGHT, MORNING
 from market_pipeline_tests.assets.test_options import CALL, option
-from market_pipeline_tests.fakes import FakeHeadlines, steady_bars
+from market_pipeline_tests.fakes import steady_bars
+from market_pipeline_tests.news_making import FakeCollector
 
 MONDAY, TUESDAY, WEDNESDAY, THURSDAY, FRIDAY = (date(2026, 11, day) for day in range(16, 21))
 WEEK = (MONDAY, FRIDAY)
@@ -101,7 +102,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     warehouse.watch(["NOSUCH", "YOUNG"], IMPORTED)
     prices = bars_of("AAPL", "KO", "SPY", "TLT")
     prices.frames = {**prices.frames, "YOUNG": steady_bars("YOUNG", THURSDAY, HISTORY_TO)}
-    graph = Graph(warehouse, prices, news=FakeHeadlines((EVENING, MORNING, MIDNIGHT)))
+    graph = Graph(warehouse, prices, news=FakeCollector((EVENING, MORNING, MIDNIGHT)))
     with settings_in_force(settings):
         assert graph.run(*WEEK).success
         assert graph.run(*WEEK, job="news_job").success
