@@ -21,10 +21,12 @@ from market_pipeline.domain.story_titles import (
     OPENING_WORDS,
     Title,
     extra_words,
+    is_binding,
     is_filler,
     is_movable,
     is_name,
     match_keys,
+    one_spelling,
     read_title,
     tokens_of,
 )
@@ -160,13 +162,16 @@ def _contains(large: Title, small: Title) -> bool:
 
 
 def _names_grow(large: Title, shared: frozenset[str]) -> bool:
-    """Say whether an extra name stands beside a shared one: another firm, or one firm more.
+    """Say whether an extra word makes a shared name another one, or one firm more.
 
-    "Samsung SDI" is not "Samsung"; "Apple and Google" is not "Apple".
+    "Samsung SDI" is not "Samsung", "Apple and Google" not "Apple"; "Apple stock" is Apple's.
     """
     words = [word for word in large.words if word != "and" and word.isalpha()]
     for one, other in pairwise(words):
-        if is_name(one) and is_name(other) and (one in shared) != (other in shared):
+        if is_name(one) and one in shared:
+            if not (other in shared or other == "stock" or is_filler(other) or is_binding(other)):
+                return True
+        elif is_name(one) and is_name(other) and other in shared:
             return True
     return False
 
@@ -205,13 +210,14 @@ def _is_cut_from(short: Title, long: Title) -> bool:
         return False
     if short.is_cut:
         return len(short.text) >= _SHORTEST_CUT
-    return len(short.text) >= _SHORTEST_SILENT_CUT and _breaks_off(short, long, rest)
+    return len(short.text) >= _SHORTEST_SILENT_CUT and _breaks_off(short, rest)
 
 
-def _breaks_off(short: Title, long: Title, rest: str) -> bool:
+def _breaks_off(short: Title, rest: str) -> bool:
+    last = short.text.rpartition(" ")[2]
     if rest[0] == " ":
-        return is_filler(short.text.rpartition(" ")[2])
-    return short.words[-1] != long.words[len(short.words) - 1]
+        return is_filler(last)
+    return one_spelling(last) != one_spelling(last + rest.partition(" ")[0])
 
 
 def _likeness(one: Title, other: Title) -> float:

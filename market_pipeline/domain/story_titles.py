@@ -159,6 +159,11 @@ def is_filler(word: str) -> bool:
     return word in _FILLERS
 
 
+def is_binding(word: str) -> bool:
+    """Say whether a word gives the next one its role: "by" and "from"."""
+    return word in _BINDING
+
+
 def is_movable(word: str) -> bool:
     """Say whether a word says what happens, and not to whom: "beats", "rises", "may"."""
     return word in _MOVABLE
@@ -205,16 +210,16 @@ def _spelled(raw: Sequence[str]) -> tuple[list[str], list[str]]:
             found, at = number_at(raw, at)
             words.extend(word for word in found if words[-1:] != [word])
         elif tuple(raw[at : at + 2]) in lists.PHRASES:
-            words.append(_one_spelling(lists.PHRASES[raw[at], raw[at + 1]]))
+            words.append(one_spelling(lists.PHRASES[raw[at], raw[at + 1]]))
             at += 2
         else:
-            words.append(_one_spelling(raw[at]))
+            words.append(one_spelling(raw[at]))
             at += 1
     return words, years
 
 
 @lru_cache(maxsize=200_000)
-def _one_spelling(word: str) -> str:
+def one_spelling(word: str) -> str:
     """Give the one word by which a word is compared: `climbs` is `rise`, `shares` is `stock`."""
     if word in _MEANING:
         return _MEANING[word]

@@ -228,6 +228,8 @@ TWO_STORIES = [
         "Boeing chief to face Senate hearing on whistleblower",
         "Boeing chief's wife to face Senate hearing on whistleblower",
     ),
+    ("Linven reports Q2 results", "Linven Networks reports Q2 results"),
+    ("Delta adds winter routes to Florida", "Delta Apparel adds winter routes to Florida"),
     ("Berkshire BRK.A closes at record", "Berkshire BRK.B closes at record"),
     # columns
     ("Stocks to watch on Monday", "Stocks to watch on Tuesday"),
