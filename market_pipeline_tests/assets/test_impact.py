@@ -122,14 +122,8 @@ class News:
 
     def run(self, first: date, last: date | None = None) -> dict[str, dg.AssetCheckEvaluation]:
         """Materialize a range of sessions with its checks; give their verdicts."""
-        sessions = trading_sessions(date(2026, 1, 2))
         defs = dg.Definitions(
-            assets=[
-                impact.define(sessions),
-                dg.AssetSpec("market_data_cache", partitions_def=sessions),
-                dg.AssetSpec("factor_exposures", partitions_def=sessions),
-                dg.AssetSpec("headlines", partitions_def=calendar_days(date(2026, 1, 2))),
-            ],
+            assets=graph(),
             asset_checks=impact_checks.define(),
             resources={
                 "warehouse": plain(self.warehouse),
@@ -160,6 +154,17 @@ class News:
     def edit(self, change: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
         """Spoil what is stored."""
         self.warehouse.replace_range(TABLE, change(self.rows()), FIRST, LAST)
+
+
+def graph() -> list[dg.AssetsDefinition | dg.AssetSpec]:
+    """Give the asset and what it follows."""
+    sessions = trading_sessions(date(2026, 1, 2))
+    return [
+        impact.define(sessions),
+        dg.AssetSpec("market_data_cache", partitions_def=sessions),
+        dg.AssetSpec("factor_exposures", partitions_def=sessions),
+        dg.AssetSpec("headlines", partitions_def=calendar_days(date(2026, 1, 2))),
+    ]
 
 
 def plain(value: object) -> dg.ResourceDefinition:
@@ -277,6 +282,32 @@ def test_a_session_without_news_is_no_failure(news: News) -> None:
     failed = [verdict for verdict in verdicts.values() if not verdict.passed]
     assert [verdict.check_name for verdict in failed] == ["headline_impact_is_not_empty"]
     assert failed[0].severity is dg.AssetCheckSeverity.WARN
+
+
+def test_it_follows_prices_and_not_every_collection_of_news() -> None:
+    """Prices and betas of a session ask for it, once both are there; headlines ask for nothing."""
+    unused: dict[str, object] = dict.fromkeys(("warehouse", "calendar"), plain(None))
+    unused["warehouse_io"] = dg.mem_io_manager
+    defs = dg.Definitions(assets=graph(), resources=unused)
+    instance = dg.DagsterInstance.ephemeral()
+    cursor: Any = None
+
+    def asked_after(**made: str) -> set[str | None]:
+        nonlocal cursor
+        for name, day in made.items():
+            instance.report_runless_asset_event(dg.AssetMaterialization(name, partition=day))
+        result = dg.evaluate_automation_conditions(
+            defs, instance, cursor=cursor, evaluation_time=at(21, 2)
+        )
+        cursor = result.cursor
+        return set(result.get_requested_partitions(dg.AssetKey(TABLE)))
+
+    assert asked_after() == set()
+    assert asked_after(market_data_cache="2026-11-20") == set()
+    assert asked_after(factor_exposures="2026-11-20") == {"2026-11-20"}
+    assert asked_after(headline_impact="2026-11-20") == set()
+    assert asked_after(headlines="2026-11-20") == set()
+    assert asked_after(market_data_cache="2026-11-20") == {"2026-11-20"}
 
 
 # -- the claims ----------------------------------------------------------------------------
