@@ -1,7 +1,7 @@
 """Titles read for comparison: what wraps them is taken off, what they claim is laid open.
 
 Belongs here: from text to words, claims and match keys. Does not: judging two titles
-(`stories`), the words themselves (`story_words`).
+(`stories`), the words (`story_words`, `common_words`).
 """
 
 import hashlib
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
 
+from market_pipeline.domain import common_words
 from market_pipeline.domain import story_words as lists
 from market_pipeline.domain.headlines import normalise
 from market_pipeline.domain.story_numbers import (
@@ -71,8 +72,8 @@ _MOVABLE = frozenset(line.split()[0] for line in lists.SAME_MEANING.strip().spli
 _CLAIMS = frozenset(_MEANING.values()) | {"eur", "gbp", "jpy"}
 _FILLERS = frozenset(lists.FILLERS.split())
 _BINDING = frozenset({"by", "from"})
-_NAMES = frozenset(lists.NAMES.split())
-_RANK = {word: rank for rank, word in enumerate(lists.RANKED.split())}
+_NAMES = frozenset(common_words.NAMES.split())
+_RANK = {word: rank for rank, word in enumerate(common_words.RANKED.split())}
 
 
 @dataclass(frozen=True, slots=True)

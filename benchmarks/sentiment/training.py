@@ -1,0 +1,163 @@
+"""Fine-tunes the published encoder on headlines and made-up newswire, and calibrates it.
+
+Everything random follows from the seeds; what is fitted besides weights is fitted on the
+validation part.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from scipy.optimize import minimize
+from torch.nn import functional
+
+from benchmarks.sentiment.data import Part
+from benchmarks.sentiment.made_up_newswire import made_up_newswire
+from benchmarks.sentiment.measures import macro_f1
+from benchmarks.sentiment.torch_encoder import (
+    MAX_PIECES,
+    TorchEncoder,
+    kept_pieces,
+    padded,
+    published,
+)
+from market_pipeline.domain.sentiment import LABELS
+from market_pipeline.sentiment.calibration import Calibration
+from market_pipeline.sentiment.text import readable
+from market_pipeline.sentiment.wordpiece import WordPiece
+
+SEEDS = (1, 2)
+
+Rows = Sequence[Sequence[int]]
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Choices of the training; those that were compared were compared on the validation part."""
+
+    epochs: int = 4
+    batch: int = 32
+    rate: float = 1.5e-4
+    head_rate: float = 7.5e-4
+    decay_by_layer: float = 0.9
+    dropout: float = 0.1
+    smoothing: float = 0.05
+    made_up: int = 2000
+    # Weights of classes are their inverse frequency to this power.
+    balance: float = 0.5
+
+
+def piece_numbers() -> Callable[[str], list[int]]:
+    """Give what turns a text into numbers, as the shipped model does."""
+    pieces = WordPiece(kept_pieces(published())[1], MAX_PIECES)
+    return lambda text: pieces.numbers(readable(text))
+
+
+def fine_tuned(
+    recipe: Recipe, train: Part, numbers: Callable[[str], list[int]], seed: int, say: Say
+) -> TorchEncoder:
+    """Train one encoder on a part and on made-up newswire."""
+    draw = np.random.default_rng(seed)
+    made_up = made_up_newswire(recipe.made_up, seed)
+    texts = [*train.texts, *(made.text for made in made_up)]
+    labels = np.array([*train.labels, *(LABELS.index(made.label) for made in made_up)])
+    rows = [numbers(text) for text in texts]
+    torch.manual_seed(0)  # one start for all seeds, so that their weights can be averaged
+    model = TorchEncoder(published(), recipe.dropout)
+    torch.manual_seed(seed)
+    steps = recipe.epochs * math.ceil(len(rows) / recipe.batch)
+    optimizer = torch.optim.AdamW(_groups(model, recipe), betas=(0.9, 0.98), fused=True)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: min(1.0, step / (0.1 * steps)) * max(0.02, 1 - step / steps)
+    )
+    counts = np.bincount(train.labels, minlength=3)
+    weight = torch.tensor((counts.sum() / counts / 3) ** recipe.balance, dtype=torch.float32)
+    for epoch in range(recipe.epochs):
+        model.train()
+        losses = []
+        for some in _batches(rows, recipe.batch, draw):
+            loss = functional.cross_entropy(
+                model(padded([rows[i] for i in some])),
+                torch.from_numpy(labels[some]),
+                weight=weight,
+                label_smoothing=recipe.smoothing,
+            )
+            optimizer.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            schedule.step()
+            losses.append(loss.item())
+        say(f"seed {seed}, epoch {epoch + 1} of {recipe.epochs}: loss {np.mean(losses):.3f}")
+    return model
+
+
+def averaged(models: Sequence[TorchEncoder]) -> TorchEncoder:
+    """Average the weights of encoders that started from the same published ones."""
+    first, states = models[0], [model.state_dict() for model in models]
+    first.load_state_dict({k: torch.stack([s[k] for s in states]).mean(0) for k in states[0]})
+    return first
+
+
+def calibrated(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]) -> Calibration:
+    """Fit temperature and offsets by likelihood, then the two boundaries by macro F1."""
+
+    def surprise(point: npt.NDArray[np.float64]) -> float:
+        offsets = (float(point[1]), 0.0, float(point[2]))
+        shares = Calibration(float(np.exp(point[0])), offsets, (-0.33, 0.33)).probabilities(logits)
+        return float(-np.log(shares[np.arange(len(labels)), labels] + 1e-12).mean())
+
+    best = minimize(surprise, np.zeros(3), method="Nelder-Mead", options={"xatol": 1e-4}).x
+    temperature, offsets = float(np.exp(best[0])), (float(best[1]), 0.0, float(best[2]))
+    shares = Calibration(temperature, offsets, (-0.33, 0.33)).probabilities(logits)
+    plain = shares[:, 2] - shares[:, 0]
+    grid = np.round(np.arange(0.10, 0.61, 0.025), 3)
+    tried = [
+        (
+            macro_f1(labels, _labels(plain, -low, high)),
+            -abs(low - 0.33) - abs(high - 0.33),
+            low,
+            high,
+        )
+        for low in grid
+        for high in grid
+    ]
+    _, _, low, high = max(tried)
+    return Calibration(temperature, offsets, (-float(low), float(high)))
+
+
+def _labels(plain: npt.NDArray[np.float64], low: float, high: float) -> npt.NDArray[np.int64]:
+    return np.where(plain >= high, 2, np.where(plain <= low, 0, 1))
+
+
+def _groups(model: TorchEncoder, recipe: Recipe) -> list[dict[str, object]]:
+    """Give every weight its rate: the nearer to the words, the smaller."""
+    depth, groups = len(model.layers), []
+    for name, weight in model.named_parameters():
+        if not weight.requires_grad:
+            continue
+        place = int(name.split(".")[1]) if name.startswith("layers.") else -1
+        rate = recipe.rate * recipe.decay_by_layer ** (depth - 1 - place)
+        groups.append(
+            {
+                "params": [weight],
+                "lr": recipe.head_rate if name.startswith("head") else rate,
+                "weight_decay": 0.01 if weight.ndim > 1 else 0.0,
+            }
+        )
+    return groups
+
+
+def _batches(rows: Rows, size: int, draw: np.random.Generator) -> Iterator[list[int]]:
+    """Deal the rows out in batches of like length, in an order of chance."""
+    order = draw.permutation(len(rows)).tolist()
+    batches = []
+    for start in range(0, len(order), 20 * size):
+        near = sorted(order[start : start + 20 * size], key=lambda i: len(rows[i]))
+        batches += [near[i : i + size] for i in range(0, len(near), size)]
+    for place in draw.permutation(len(batches)):
+        yield batches[place]

@@ -1,0 +1,62 @@
+"""The shipped model: its weights file, read once a process when the first text is scored."""
+
+import json
+import threading
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+
+from market_pipeline.domain.sentiment import Sentiment, label_of
+from market_pipeline.sentiment.calibration import Calibration, confidence_of
+from market_pipeline.sentiment.encoder import Encoder, read_encoder
+from market_pipeline.sentiment.text import readable
+from market_pipeline.sentiment.version import MODEL_VERSION
+from market_pipeline.sentiment.wordpiece import WordPiece
+
+WEIGHTS = "weights.npz"
+_reading = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """Everything that turns a text into a sentiment."""
+
+    pieces: WordPiece
+    encoder: Encoder
+    calibration: Calibration
+
+    def sentiment(self, text: str) -> Sentiment:
+        """Score one text; one without words gets the score of an empty one."""
+        logits = self.encoder.logits(self.pieces.numbers(readable(text)))
+        shares = self.calibration.probabilities(logits)
+        score = self.calibration.score(shares)
+        label = label_of(score)
+        return Sentiment(score, confidence_of(shares, label), label, MODEL_VERSION)
+
+
+def shipped_model() -> Model:
+    """Give the model of the package; threads that come first wait for one to read it."""
+    with _reading:
+        return _shipped_model()
+
+
+@cache
+def _shipped_model() -> Model:
+    with files("market_pipeline.sentiment").joinpath(WEIGHTS).open("rb") as file:
+        return read_model(file)
+
+
+def read_model(file: Any) -> Model:
+    """Build a model from an open weights file, as `python -m benchmarks.sentiment train` writes."""
+    with np.load(file, allow_pickle=False) as opened:
+        stored = {name: opened[name] for name in opened.files}
+    vocabulary = stored.pop("vocabulary").tobytes().decode("utf-8").split("\n")
+    known = json.loads(stored.pop("calibration").tobytes())
+    calibration = Calibration(
+        known["temperature"], tuple(known["offsets"]), tuple(known["boundaries"])
+    )
+    encoder = read_encoder(stored)
+    return Model(WordPiece(vocabulary, len(encoder.positions)), encoder, calibration)

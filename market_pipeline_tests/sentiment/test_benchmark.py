@@ -1,0 +1,86 @@
+"""The comparison of scorers: measures by hand, parts that share nothing, the bar that was set."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.sentiment import measures
+from benchmarks.sentiment.made_up_newswire import made_up_newswire
+from market_pipeline.domain.sentiment import LABELS, NEGATIVE, NEUTRAL, POSITIVE
+from market_pipeline.sentiment import score_texts
+
+data = pytest.importorskip("benchmarks.sentiment.data", reason="needs scikit-learn")
+
+SHARED = Path(
+    os.environ.get("MARKET_PIPELINE_SHARED_DIR", Path(__file__).resolve().parents[2] / "../shared")
+)
+LABELLED = SHARED / "labelled_headlines"
+needs_headlines = pytest.mark.skipif(
+    not LABELLED.is_dir(), reason="the labelled headlines are not here"
+)
+BAR_HEADLINES, BAR_NEWSWIRE = 0.80, 0.80
+
+
+def found(texts: tuple[str, ...]) -> np.ndarray:
+    return np.array([LABELS.index(one.label) for one in score_texts(texts)])
+
+
+def test_measures_agree_with_a_count_by_hand() -> None:
+    """Six answers: F1 of 2/3, 1/2 and 2/3 by class; sure answers that are wrong cost most."""
+    labels, answers = np.array([0, 0, 1, 1, 2, 2]), np.array([0, 1, 1, 2, 2, 2])
+    assert measures.accuracy(labels, answers) == pytest.approx(4 / 6)
+    assert measures.f1_by_class(labels, answers) == pytest.approx((2 / 3, 1 / 2, 4 / 5))
+    assert measures.macro_f1(labels, answers) == pytest.approx((2 / 3 + 1 / 2 + 4 / 5) / 3)
+    right = np.array([True, True, False, False])
+    assert measures.calibration_error(right, np.array([0.75, 0.75, 0.25, 0.25])) == 0.25
+    assert measures.calibration_error(right, np.array([0.95, 1.0, 1.0, 0.95])) == pytest.approx(
+        0.475
+    )
+    assert [one.count for one in measures.reliability(right, np.array([1.0, 0.91, 0.3, 0.31]))] == [
+        2,
+        2,
+    ]
+
+
+def test_made_up_newswire_follows_from_its_seed_and_its_figures() -> None:
+    """The same seed gives the same sentences; none that is judged on is among them."""
+    made = made_up_newswire(3000, 1)
+    assert made == made_up_newswire(3000, 1)
+    assert made != made_up_newswire(3000, 2)
+    judged = {text for part in data.read_newswire() for text in part.texts}
+    assert not judged & {one.text for one in made}
+    by_text = {one.text.lower(): one.label for one in made}
+    for text, label in by_text.items():
+        if "loss" not in text and text.startswith("net sales rose"):
+            assert label == POSITIVE, text
+        if text.startswith(("net debt rose", "costs rose", "net sales fell")):
+            assert label == NEGATIVE, text
+    assert NEUTRAL in by_text.values()
+
+
+def test_newswire_halves_share_nothing() -> None:
+    """Each half has every label, and no sentence is in both."""
+    choosing, aside = data.read_newswire()
+    assert not set(choosing.texts) & set(aside.texts)
+    assert len(choosing) + len(aside) == 230
+    for half in (choosing, aside):
+        assert (np.bincount(half.labels, minlength=3) >= 25).all()
+
+
+def test_newswire_kept_aside_is_read_well() -> None:
+    """Reports of companies, without cashtags: macro F1 through the fixed thresholds."""
+    _, aside = data.read_newswire()
+    assert measures.macro_f1(aside.labels, found(aside.texts)) >= BAR_NEWSWIRE
+
+
+@needs_headlines
+def test_headlines_kept_aside_are_read_well() -> None:
+    """Parts share no text, 15 % is kept aside, and macro F1 there reaches the bar."""
+    parts = data.read_parts(LABELLED)
+    whole = len(parts.train) + len(parts.validation) + len(parts.aside)
+    assert whole == 9543
+    assert len(parts.aside) >= 0.15 * whole
+    assert not set(parts.aside.texts) & {*parts.train.texts, *parts.validation.texts}
+    assert measures.macro_f1(parts.aside.labels, found(parts.aside.texts)) >= BAR_HEADLINES

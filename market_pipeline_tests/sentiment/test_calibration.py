@@ -1,0 +1,48 @@
+"""From logits to scores: order is kept, boundaries meet the thresholds."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from market_pipeline.domain.sentiment import LABELS, NEGATIVE, POSITIVE, label_of
+from market_pipeline.sentiment.calibration import Calibration, confidence_of
+
+CALIBRATION = Calibration(1.7, (0.2, 0.0, -0.3), (-0.25, 0.4))
+SHARES = st.tuples(*[st.floats(0.001, 1)] * 3).map(lambda parts: np.array(parts) / sum(parts))
+LOGITS = st.tuples(*[st.floats(-30, 30)] * 3)
+
+
+@given(LOGITS)
+def test_probabilities_are_shares(logits: tuple[float, float, float]) -> None:
+    """None is below 0, and they sum to 1."""
+    shares = CALIBRATION.probabilities(logits)
+    assert (shares >= 0).all()
+    assert shares.sum() == pytest.approx(1)
+
+
+@given(SHARES, SHARES)
+def test_bending_keeps_the_order(one: np.ndarray, other: np.ndarray) -> None:
+    """A text that leans further to positive never has the lower score."""
+    if one[2] - one[0] <= other[2] - other[0]:
+        assert CALIBRATION.score(one) <= CALIBRATION.score(other)
+
+
+@pytest.mark.parametrize(
+    ("difference", "label"),
+    [(0.41, POSITIVE), (0.39, "neutral"), (-0.24, "neutral"), (-0.26, NEGATIVE)],
+)
+def test_the_boundaries_become_the_thresholds(difference: float, label: str) -> None:
+    """What was fitted as boundary decides the label, through the fixed 0.33."""
+    shares = np.array([(1 - difference) / 2, 0.0, (1 + difference) / 2])
+    assert label_of(CALIBRATION.score(shares)) == label
+
+
+def test_a_warmer_model_is_less_sure() -> None:
+    """Temperature pulls the probabilities together; the order of labels stays."""
+    logits = (0.0, 1.0, 3.0)
+    cold, warm = (Calibration(t, (0, 0, 0), (-0.33, 0.33)) for t in (0.5, 2.0))
+    assert confidence_of(cold.probabilities(logits), POSITIVE) > confidence_of(
+        warm.probabilities(logits), POSITIVE
+    )
+    assert LABELS[int(warm.probabilities(logits).argmax())] == POSITIVE
