@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from uuid import uuid4
 
@@ -130,7 +130,10 @@ def define(days: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition:
             stored = _take(work, warehouse, reader, settings, clock)
             if stored.symbols:
                 # Only now, after the commit: what was kept before it no longer holds.
-                reads = NewsReads(warehouse, coordination, clock, calendar=calendar)
+                fresh_for = timedelta(minutes=settings.headline_freshness_minutes)
+                reads = NewsReads(
+                    warehouse, coordination, clock, calendar=calendar, fresh_for=fresh_for
+                )
                 reads.invalidate(sorted(stored.symbols))
                 reads.prewarm(sorted(stored.symbols))
             work.tell(f"notices: {notifier.relay(warehouse.notices)}")

@@ -5,6 +5,9 @@ from datetime import datetime, timedelta
 
 from market_pipeline.domain.sessions import NEW_YORK, TradingCalendar
 
+FRESH_FOR = timedelta(minutes=15)
+"""Age beyond which news is stale in market hours, unless settings differ."""
+
 HOURLY = timedelta(minutes=75)
 """Outside market hours news is collected hourly; a collection takes some minutes."""
 
@@ -35,7 +38,7 @@ def freshness(
     delivered_at: datetime | None,
     now: datetime,
     calendar: TradingCalendar,
-    market_hours: timedelta,
+    market_hours: timedelta = FRESH_FOR,
 ) -> Freshness:
     """Say how fresh news delivered at `delivered_at` is at `now`.
 

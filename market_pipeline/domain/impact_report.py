@@ -15,9 +15,7 @@ import pandas as pd
 
 from market_pipeline.domain.frames import Floats
 from market_pipeline.domain.impact import ADJUSTED_COLUMNS, NEXT_SESSIONS
-
-LOW_CONFIDENCE: Final = 0.6
-"""A score less sure than this is shown with a mark wherever it is shown."""
+from market_pipeline.domain.sentiment import LOW_CONFIDENCE
 
 BUCKETS: Final = (("low", 0.0), ("middle", LOW_CONFIDENCE), ("high", 0.8))
 """Buckets of confidence, each from its bound to below the next one's."""
@@ -40,11 +38,6 @@ REPORT_COLUMNS = (
 
 _SIGNS = {"positive": 1.0, "negative": -1.0}
 _SESSION, _CUMULATED = ADJUSTED_COLUMNS[0], "cumulated"
-
-
-def is_low(confidence: float) -> bool:
-    """Say whether a score of this confidence is to be shown with a mark."""
-    return confidence < LOW_CONFIDENCE
 
 
 def bucket_of(confidence: "pd.Series[float]") -> "pd.Series[str]":

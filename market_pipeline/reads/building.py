@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from market_pipeline.domain.books import CASH, Book
-from market_pipeline.domain.impact_report import is_low
+from market_pipeline.domain.sentiment import is_low
 from market_pipeline.domain.sessions import NEW_YORK
 from market_pipeline.reads.answers import Headline, HourTone, SymbolReturns, Tone
 

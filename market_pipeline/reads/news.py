@@ -11,11 +11,11 @@ from datetime import timedelta
 from functools import partial
 from typing import Any, TypeVar
 
+from market_pipeline.domain.freshness import FRESH_FOR, freshness
 from market_pipeline.domain.ports import Clock, Coordination
 from market_pipeline.domain.sessions import TradingCalendar
 from market_pipeline.reads.answers import LatestNews, NewsSummary, SymbolReturns
 from market_pipeline.reads.cache import HOT_READS, AnswerCache, Kind, KindStats
-from market_pipeline.reads.freshness import FRESH_FOR, is_stale
 from market_pipeline.reads.questions import NewsQuestions, Subject
 from market_pipeline.warehouse import Warehouse
 
@@ -133,8 +133,8 @@ class NewsReads:
 
     def _aged(self, answer: S) -> S:
         """Say whether the answer is stale now: a kept one ages while it is kept."""
-        stale = is_stale(answer.as_of, self._clock(), self._calendar, self._fresh_for)
-        return replace(answer, is_stale=stale)
+        stand = freshness(answer.as_of, self._clock(), self._calendar, self._fresh_for)
+        return replace(answer, is_stale=stand.is_stale)
 
     def _books(self, symbols: Sequence[str], portfolios: Sequence[str]) -> list[str]:
         names = dict.fromkeys([*self._questions.holders(list(symbols)), *portfolios])

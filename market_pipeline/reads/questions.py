@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from market_pipeline.domain.errors import InputError
-from market_pipeline.domain.impact_report import LOW_CONFIDENCE
 from market_pipeline.domain.ports import Clock
+from market_pipeline.domain.sentiment import LOW_CONFIDENCE
 from market_pipeline.domain.sessions import NEW_YORK
 from market_pipeline.reads import building
 from market_pipeline.reads.answers import LatestNews, NewsSummary, SymbolReturns

@@ -8,7 +8,7 @@ import pytest
 
 from market_pipeline.definitions import build_defs
 from market_pipeline.domain.sessions import NEW_YORK
-from market_pipeline.resources import coordination_of, utc_now
+from market_pipeline.resources import coordination_of, plain, utc_now
 from market_pipeline.settings import current_settings, forget_settings
 
 
@@ -20,6 +20,11 @@ def tick(state_dir: Path, name: str, at: datetime) -> dg.RunRequest | dg.SkipRea
         instance=dg.DagsterInstance.ephemeral(),
         scheduled_execution_time=at,
         repository_def=defs.get_repository_def(),
+        resources={
+            "settings": current_settings(),
+            "coordination": coordination_of(current_settings()),
+            "clock": plain(utc_now),
+        },
     )
     data = schedule.evaluate_tick(context)
     if data.run_requests:

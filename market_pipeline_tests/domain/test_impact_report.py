@@ -16,8 +16,8 @@ from market_pipeline.domain.impact_report import (
     bucket_of,
     clustered_error,
     impact_report,
-    is_low,
 )
+from market_pipeline.domain.sentiment import is_low
 from market_pipeline.domain.sessions import TradingCalendar
 
 SESSIONS = TradingCalendar.xnys().sessions(date(2026, 1, 5), date(2026, 6, 30))

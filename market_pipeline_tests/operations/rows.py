@@ -80,9 +80,20 @@ def headlines(day: date = SESSION, source: str = "finviz_export") -> pd.DataFram
                 pd.Timestamp(AT.replace(hour=hour, day=day.day)) for hour in (14, 15, 16)
             ],
             "first_seen_at": pd.Timestamp(AT),
+            "ingested_at": pd.Timestamp(AT),
             "session_date": pd.Timestamp(SESSION),
+            "market_session": "regular",
             "source": source,
             "source_count": 1,
+            "description": "",
+            "category": "Stock",
+            "sector": None,
+            "industry": None,
+            "is_failover": False,
+            "sentiment_score": [0.8, -0.5, 0.0],
+            "sentiment_confidence": [0.9, 0.4, 0.8],
+            "sentiment_label": ["positive", "negative", "neutral"],
+            "sentiment_model": "by-hand",
         }
     )
 
