@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 
 from market_pipeline.checks.framework import Scope, Verdict, check, shown
-from market_pipeline.checks.generic import keys_are_unique, not_empty
+from market_pipeline.checks.generic import keys_are_unique
 from market_pipeline.domain.factors import MARKET, usable_returns
 from market_pipeline.domain.impact import (
     ADJUSTED_COLUMNS,
@@ -78,6 +78,19 @@ def _no_look_ahead(scope: Scope) -> Verdict:
     return Verdict(wrong.empty, said, {"wrong": shown(sorted(set(names)))})
 
 
+def _are_all_there(scope: Scope) -> Verdict:
+    """Compare the stories of each session with those that have an impact."""
+    sessions = scope.calendar.sessions(scope.first, scope.last)
+    stories = scope.warehouse.read(
+        "headlines", columns=["session_date", "headline_hash"], where={"session_date": sessions}
+    )
+    found = set(scope.rows(TABLE, "headline_hash")["headline_hash"])
+    lacking = stories[~stories["headline_hash"].isin(found)]
+    days = sorted({f"{day:%Y-%m-%d}" for day in lacking["session_date"]})
+    said = f"{len(stories)} stories met prices, {len(lacking)} have no impact yet"
+    return Verdict(lacking.empty, said, {"days": shown(days)})
+
+
 def _old_are_complete(scope: Scope) -> Verdict:
     """Rows whose five next sessions have prices by now know all six."""
     bounds = scope.warehouse.bounds("market_data_cache")
@@ -94,10 +107,11 @@ def _old_are_complete(scope: Scope) -> Verdict:
 
 
 def define() -> list[dg.AssetChecksDefinition]:
-    """Give the checks of the impact. A session without news is odd, not wrong."""
+    """Give the checks of the impact. A session without news has none."""
     return [
-        not_empty(
-            TABLE, TABLE, "session_date", severity=dg.AssetCheckSeverity.WARN, every_session=False
+        check(
+            TABLE, "stories_have_their_impact", _are_all_there, severity=dg.AssetCheckSeverity.WARN,
+            description="Every story that met prices in a session has a row; a late one is due.",
         ),
         keys_are_unique(TABLE, TABLE, *_KEY),
         check(

@@ -34,7 +34,7 @@ AT = datetime(2026, 11, 25, 1, tzinfo=UTC)
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 TABLE = "headline_impact"
 CHECKS = (
-    "headline_impact_is_not_empty", "headline_impact_keys_are_unique", "adjusted_returns_add_up",
+    "stories_have_their_impact", "headline_impact_keys_are_unique", "adjusted_returns_add_up",
     "no_beta_looks_ahead", "old_sessions_are_complete",
 )  # fmt: skip
 

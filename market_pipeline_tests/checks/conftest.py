@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -102,10 +102,14 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     warehouse.watch(["NOSUCH", "YOUNG"], IMPORTED)
     prices = bars_of("AAPL", "KO", "SPY", "TLT")
     prices.frames = {**prices.frames, "YOUNG": steady_bars("YOUNG", THURSDAY, HISTORY_TO)}
-    graph = Graph(warehouse, prices, news=FakeCollector((EVENING, MORNING, MIDNIGHT)))
+    graph = Graph(warehouse, prices)
+    now = graph.clock()
+    graph.news = FakeCollector((EVENING, MORNING, MIDNIGHT), at=now)
+    graph.wire = FakeCollector((replace(MORNING, source="tiingo"),), name="tiingo", at=now)
     with settings_in_force(settings):
-        assert graph.run(*WEEK).success
+        # News first: the impact of the week's news is made with the week's sessions.
         assert graph.run(*WEEK, job="news_job").success
+        assert graph.run(*WEEK).success
     warehouse.dispose()
     return file
 

@@ -17,7 +17,9 @@ from market_pipeline_tests.assets.conftest import bars_of, book_of, stock
 from market_pipeline_tests.assets.graph import Graph, failed_steps
 from market_pipeline_tests.checks.conftest import FRIDAY, IMPORTED, THURSDAY
 
-BELOW_PRICES = {"factor_exposures", "symbol_daily_metrics", "portfolio_snapshots"}
+BELOW_PRICES = {
+    "factor_exposures", "symbol_daily_metrics", "portfolio_snapshots", "headline_impact",
+}  # fmt: skip
 ALL = {
     "symbol_universe", "equity_bars", "option_quotes", "market_data_cache", *BELOW_PRICES,
 }  # fmt: skip
@@ -105,7 +107,7 @@ BLOCKING = {
     "a beta beyond its cap": Wrong(
         "symbol_factor_exposures", first_row("beta", 99.0),
         "factor_exposures_exposures_are_in_bounds",
-        ALL - {"symbol_daily_metrics", "portfolio_snapshots"},
+        ALL - {"symbol_daily_metrics", "portfolio_snapshots", "headline_impact"},
     ),
     "a snapshot that does not add up": Wrong(
         "portfolio_positions", lambda f: f[1:], "portfolio_snapshots_snapshots_add_up", ALL,

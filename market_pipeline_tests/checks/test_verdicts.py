@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import dagster as dg
 import pandas as pd
 import pytest
 
+from market_pipeline.domain.errors import Unavailable
 from market_pipeline.domain.ports import ComputeNote
 from market_pipeline.domain.quarantine import FINDING_COLUMNS
 from market_pipeline.warehouse import Warehouse
@@ -30,6 +31,8 @@ from market_pipeline_tests.checks.conftest import (
     Span,
     said,
 )
+from market_pipeline_tests.fakes import CALENDAR
+from market_pipeline_tests.news_making import FakeCollector
 
 Change = Callable[[pd.DataFrame], pd.DataFrame]
 ERROR, WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
@@ -42,6 +45,12 @@ BOUNDS = "factor_exposures.exposures_are_in_bounds"
 FACTORS = "factor_exposures.every_factor_was_measured"
 DAYS = "headlines.headlines_stand_on_their_day"
 HASHES = "headlines.headlines_keys_are_unique"
+TOLD = "headlines.items_tell_one_story"
+FRESH = "headlines.headlines_are_fresh"
+DELIVERED = "headlines.sources_delivered"
+NO_LOOK_AHEAD = "headline_impact.no_beta_looks_ahead"
+ADJUSTED = "headline_impact.adjusted_returns_add_up"
+OLD_IMPACT = "headline_impact.old_sessions_are_complete"
 EVERY_BOOK = "portfolio_snapshots.every_portfolio_has_a_snapshot"
 ADD_UP = "portfolio_snapshots.snapshots_add_up"
 ROLL = "portfolio_snapshots.snapshots_reconcile_with_the_session_before"
@@ -206,6 +215,25 @@ SPOILT = {
     "a gap without a cause": Case(
         ROLL, "portfolio_snapshots", moved("gap_usd", "-3", FRIDAY), "1 do not reconcile",
     ),
+    "a story with more sources than tell it": Case(
+        TOLD, "headlines", lambda frame: frame.assign(source_count=frame["source_count"] + 1),
+        "3 stories told by 4 items, 3 miscounted",
+    ),
+    "a story without its first item": Case(
+        TOLD, "headline_sources", lambda frame: frame.assign(is_primary=False), "3 miscounted",
+    ),
+    "no impact of a week's news": Case(
+        "headline_impact.stories_have_their_impact", "headline_impact", without(FRIDAY),
+        "2 stories met prices, 2 have no impact yet", {"days": "2026-11-20"}, WARN,
+    ),
+    "a beta of another day": Case(
+        NO_LOOK_AHEAD, "headline_impact", put("beta", 9.9, FRIDAY, symbol="KO"),
+        "1 with another beta", {"wrong": "2026-11-20 KO"},
+    ),
+    "an adjusted return that is none": Case(
+        ADJUSTED, "headline_impact", put("adjusted_return_pct", 9.9, FRIDAY, symbol="KO"),
+        "1 differ", {"wrong": "2026-11-20 KO adjusted_return_pct"},
+    ),
     "an unpriced position": Case(
         PRICED, "portfolio_snapshots", put("unpriced_symbols", "GONE", FRIDAY),
         "1 symbols without a price, 0 with an old one", {"unpriced": "GONE"}, WARN,
@@ -233,7 +261,7 @@ def test_every_check_has_a_case_that_fails(court: Court) -> None:
     """No claim of the graph is left without data that breaks it."""
     known = set(court.judge())
     shown = {case.check for case in SPOILT.values()} | {DOUBTS, FACTORS, HASHES}
-    shown |= {check for check, _ in UNIQUE}
+    shown |= {check for check, _ in UNIQUE} | {FRESH, DELIVERED, OLD_IMPACT}
     assert known == shown
 
 
@@ -245,7 +273,7 @@ def test_every_check_has_a_case_that_fails(court: Court) -> None:
 def test_every_claim_holds_of_what_the_graph_made(court: Court, over: Span, first: str) -> None:
     """On sound data all checks pass, over a range, a partition, or the last day, asked alone."""
     verdicts = court.judge(over=over)
-    assert len(verdicts) == 27
+    assert len(verdicts) == 36
     assert {name for name, verdict in verdicts.items() if not verdict.passed} == set()
     spans = {(said(v)["first"], said(v)["last"]) for v in verdicts.values()}
     assert spans == {(first, "2026-11-20")}
@@ -261,6 +289,8 @@ UNIQUE = [
     ("factor_exposures.factor_exposures_keys_are_unique", "symbol_factor_exposures"),
     ("symbol_daily_metrics.symbol_daily_metrics_keys_are_unique", "symbol_daily_metrics"),
     ("finviz_headlines.finviz_headlines_keys_are_unique", "finviz_headlines"),
+    ("wire_headlines.wire_headlines_keys_are_unique", "wire_headlines"),
+    ("headline_impact.headline_impact_keys_are_unique", "headline_impact"),
     ("portfolio_snapshots.portfolio_snapshots_keys_are_unique", "portfolio_snapshots"),
 ]
 
@@ -393,6 +423,35 @@ def test_the_step_into_a_single_day_is_tested(court: Court) -> None:
     assert said(verdict)["wrong"] == "2026-11-20 small"
 
 
+def test_news_that_is_overdue_is_noticed(court: Court) -> None:
+    """Two hours without a delivery in the evening: stale, and it says since when."""
+    court.graph.clock.now += timedelta(hours=2)
+    verdict = court.judge(FRESH)[FRESH]
+    assert (verdict.passed, verdict.severity, verdict.blocking) == (False, ERROR, False)
+    assert "120 minutes ago (stale beyond 75)" in (verdict.description or "").replace("119", "120")
+
+
+def test_a_run_whose_sources_failed_is_noticed(court: Court) -> None:
+    """The check speaks of the sources its own run asked: none answered for the one portfolio."""
+    court.graph.news = FakeCollector(fails=[Unavailable("v", "e", "down")], name="finviz")
+    result = court.graph.run(FRIDAY, job="news_job")
+    verdicts = {each.check_name: each for each in result.get_asset_check_evaluations()}
+    verdict = verdicts["sources_delivered"]
+    assert (verdict.passed, verdict.blocking, result.success) == (False, True, False)
+    assert said(verdict)["silent"] == ("finviz_headlines small (finviz: unavailable)")
+
+
+def test_an_old_story_that_lacks_a_session_is_noticed(court: Court) -> None:
+    """Prices of all its sessions are there by now, and its row knows five of them."""
+    rows = court.warehouse.read("headline_impact", first=FRIDAY, last=FRIDAY)
+    long_ago = CALENDAR.shift(FRIDAY, -6)
+    old = rows.assign(session_date=pd.Timestamp(long_ago), sessions_known=5)
+    court.warehouse.merge("headline_impact", old)
+    verdict = court.judge(OLD_IMPACT, over=long_ago)[OLD_IMPACT]
+    assert (verdict.passed, verdict.severity) == (False, WARN)
+    assert said(verdict)["days"] == long_ago.isoformat()
+
+
 def test_a_restated_price_makes_the_day_before_outdated_not_wrong(court: Court) -> None:
     """Where Thursday's price is another now, the step into Friday says nothing, and is named."""
     court.edit("market_data_cache", put("price_usd", 55.5, THURSDAY, symbol="KO"))
@@ -411,7 +470,7 @@ def test_a_restated_price_makes_the_day_before_outdated_not_wrong(court: Court) 
 def test_an_empty_warehouse_fails_in_words(state_dir: Path, warehouse: Warehouse) -> None:
     """Asked alone, every claim about nothing fails, says so, and raises nothing."""
     verdicts = Court(Graph(warehouse, bars_of()), state_dir).judge(over=None)
-    assert len(verdicts) == 27
+    assert len(verdicts) == 36
     for name, verdict in verdicts.items():
         assert not verdict.passed, name
         assert (verdict.description or "").endswith("holds no row at all"), name
@@ -427,6 +486,6 @@ def test_an_empty_range_fails_where_rows_are_due(state_dir: Path, warehouse: War
             "symbol_universe", "equity_bars", "market_data_cache", "factor_exposures",
             "symbol_daily_metrics", "finviz_headlines", "headlines",
         )
-    }  # fmt: skip
+    } | {"headlines_are_fresh"}  # fmt: skip
     bars = verdicts["equity_bars.equity_bars_is_not_empty"]
     assert (bars.description or "").count("2026-11-") == 5

@@ -110,7 +110,10 @@ def store_headlines(
             "normalized_headline": "x", "publisher": "Wire", "url": "https://example.com/1",
             "symbols": symbols, "published_at": pd.Timestamp(at),
             "first_seen_at": pd.Timestamp(AT), "session_date": day, "source": "finviz_export",
-            "source_count": 1,
+            "source_count": 1, "ingested_at": pd.Timestamp(AT), "market_session": "regular",
+            "description": "", "category": "Stock", "sector": None, "industry": None,
+            "is_failover": False, "sentiment_score": 0.0, "sentiment_confidence": 0.9,
+            "sentiment_label": "neutral", "sentiment_model": "by-hand",
         }  # fmt: skip
         rows.append(row | changes)
     warehouse.merge("headlines", pd.DataFrame(rows))

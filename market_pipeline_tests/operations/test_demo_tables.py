@@ -53,7 +53,8 @@ def test_snapshot_exposures_and_headlines_are_shown(warehouse: Warehouse) -> Non
     assert "equity $2,000.50 long $600.00" in text
     assert "day P&L \N{MINUS SIGN}$5.00" in text
     assert "Market (SPY) 0.45 $900 +$9 100.0 % AAPL $900" in text
-    assert "Fri 2026-11-20 12:00 Plain news AAPL · Wire · via finviz_export" in text
+    origin = "AAPL · neutral 0.00, 90 % sure · Wire · via finviz_export"
+    assert f"Fri 2026-11-20 12:00 Plain news {origin}" in text
     assert "SANDBOX" not in text
 
 

@@ -22,8 +22,8 @@ from market_pipeline.warehouse import Warehouse
 from market_pipeline_tests.assets.conftest import bars_of
 
 NAMES = {
-    "warehouse", "warehouse_io", "coordination", "yahoo", "polygon", "finviz", "wire", "calendar",
-    "clock", "settings",
+    "warehouse", "warehouse_io", "coordination", "yahoo", "polygon", "finviz", "wire", "tone",
+    "notifier", "calendar", "clock", "settings",
 }  # fmt: skip
 
 
