@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 from uuid import uuid4
 
 import dagster as dg
@@ -39,7 +40,7 @@ BATCH = 2_000
 """Items made part of stories in one transaction: what bounds the memory of a long replay."""
 
 _ORDER = ["published_date", "fetched_at", "published_at", "item_hash"]
-_PARTS = {
+_PARTS: dict[str, Any] = {
     "deps": [dg.AssetDep("symbol_universe", partition_mapping=dg.LastPartitionMapping())],
     "retry_policy": COLLECTION_RETRIES,
 }

@@ -121,9 +121,9 @@ def _collect_one(
         collected = CollectedFor(desk.asset, name, work.run_id, lease)
         try:
             counts = desk.warehouse.news.commit_collection(collected, collection, desk.clock())
-        except FencedOff as error:
-            work.log.warning("collection_fenced_off", portfolio=name, detail=str(error))
-            return Outcome(name, "fenced_off", error=str(error))
+        except FencedOff as late:
+            work.log.warning("collection_fenced_off", portfolio=name, detail=str(late))
+            return Outcome(name, "fenced_off", error=str(late))
     items, rejected = len(collection.news.items), len(collection.news.rejected)
     error = collection.error
     if error is not None:

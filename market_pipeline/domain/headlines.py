@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
+from typing import Any
 from urllib.parse import urlsplit
 
 import pandas as pd
@@ -137,8 +138,8 @@ def merge_raw(*frames: pd.DataFrame) -> pd.DataFrame:
             key = (row["published_date"], str(row["item_hash"]))
             told.setdefault(key, []).append({str(name): value for name, value in row.items()})
     rows = [_one_row(told[key]) for key in sorted(told, key=str)]
-    kinds = {"is_failover": bool, "vendor_score": "float64", "vendor_confidence": "float64"}
-    return typed_frame(rows, RAW_COLUMNS).astype(kinds)
+    frame = typed_frame(rows, RAW_COLUMNS).astype({"is_failover": "bool"})
+    return frame.astype(dict.fromkeys(("vendor_score", "vendor_confidence"), "float64"))
 
 
 def _one_row(told: Sequence[dict[str, object]]) -> dict[str, object]:
@@ -150,7 +151,7 @@ def _one_row(told: Sequence[dict[str, object]]) -> dict[str, object]:
     for name in ("headline", "publisher", "url", "published_at", "fetched_at", "source"):
         joined[name] = min(row[name] for row in told)  # type: ignore[type-var]  # one type a column
     for name in ("vendor_score", "vendor_confidence"):
-        given = [row[name] for row in told if pd.notna(row[name])]  # type: ignore[call-overload]
+        given: list[Any] = [row[name] for row in told if pd.notna(row[name])]  # type: ignore[call-overload]  # cells
         joined[name] = max(given, default=None)
     joined["category"] = max(str(row["category"]) for row in told)
     joined["description"] = max(

@@ -4,6 +4,7 @@ Each method is one transaction. Belongs here: what is read and written together.
 story a telling tells (`news_joining`) or the rows that change with it (`news_writing`).
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -102,7 +103,7 @@ class NewsStore:
             rows = to_rows(table, merge_raw(stored, fresh), connection.dialect.name)
             counts = merge_rows(connection, table, rows, ignored=("fetched_at",))
             new = fresh[~fresh["item_hash"].isin(stored["item_hash"])]
-            new_by_source = new["source"].value_counts().to_dict()
+            new_by_source = Counter(str(source) for source in new["source"])
             _keep_rejected(connection, collected, collection, fetched_at)
             _keep_companies(connection, collection.news.companies, fetched_at)
             _record(connection, collected, collection.attempts, new_by_source)
@@ -219,7 +220,8 @@ class NewsStore:
             source_status.c.last_success_at, type_=source_status.c.last_success_at.type
         )
         with self._database.reading() as connection:
-            return connection.scalar(sa.select(latest))
+            found: datetime | None = connection.scalar(sa.select(latest))
+        return found
 
     def events_of_run(self, run_id: str) -> pd.DataFrame:
         """Give the attempts of one run, in their order."""

@@ -93,7 +93,7 @@ def _symbols(stories: Sequence[Story]) -> pd.DataFrame:
         [
             {
                 "published_date": s.day, "symbol": symbol, "headline_hash": s.name,
-                "published_at": s.at, "relevance": 1.0,
+                "published_at": s.at, "hour": 10, "relevance": 1.0,
             }
             for s in stories
             for symbol in s.symbols.split(",")

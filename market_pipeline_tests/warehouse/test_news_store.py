@@ -188,7 +188,7 @@ def test_items_of_one_story_join_the_first_seen(warehouse: Warehouse, together: 
     told = warehouse.read("headline_sources").set_index("publisher")
     assert told["is_primary"].to_dict() == {"Reuters": True, "Bloomberg": False}
     assert set(told["headline_hash"]) == {story["headline_hash"]}
-    assert 0 < told.loc["Bloomberg", "similarity"] <= 100
+    assert told["similarity"].between(1, 100).all()
 
 
 def test_opposite_news_is_never_one_story(warehouse: Warehouse) -> None:
