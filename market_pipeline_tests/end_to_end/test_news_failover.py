@@ -212,7 +212,7 @@ def test_an_export_that_shows_a_login_page_leaves_it_to_the_page(
     assert result.success, failed_steps(result)
     events = newsroom.events()
     assert events["source"].tolist() == ["finviz_export:sandbox", "finviz_page:sandbox"]
-    assert events["error_kind"].tolist()[0] == "not_entitled"
+    assert events["error_kind"].tolist()[0] == "blocked"
     assert events["is_success"].tolist() == [False, True]
     for table in ("finviz_headlines", "headlines"):
         rows = newsroom.warehouse.read(table)
