@@ -143,7 +143,7 @@ def define(days: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition:
             )
             work.report_rows(held, "published_date")
             work.report(
-                stories=stored.stories, joined=stored.joined, taken_again=stored.again,
+                rows_inserted=stored.stories, rows_updated=stored.joined, taken_again=stored.again,
                 symbols=len(stored.symbols),
             )  # fmt: skip
 

@@ -87,13 +87,14 @@ def run_backfill(
     outcomes = []
     with dagster_instance() as instance:
         bury_dead_runs(instance, progress)
+        # News first: the impact of news on prices is made with the sessions.
+        if news_assets:
+            until = _news_until(calendar, last)
+            outcomes.append(_run(defs, instance, "news_job", news_assets, first, until, progress))
         if session_assets:
             outcomes.append(
                 _run(defs, instance, "session_job", session_assets, first, last, progress)
             )
-        if news_assets:
-            until = _news_until(calendar, last)
-            outcomes.append(_run(defs, instance, "news_job", news_assets, first, until, progress))
     return BackfillResult(tuple(outcomes))
 
 

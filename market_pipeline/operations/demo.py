@@ -31,9 +31,10 @@ EXAMPLES = Path("examples") / "portfolios"
 
 DATA_TABLES = (
     "portfolios", "positions", "symbol_universe", "equity_bars", "option_quotes",
-    "market_data_cache", "finviz_headlines", "headlines", "symbol_factor_exposures",
-    "symbol_daily_metrics", "portfolio_snapshots", "portfolio_positions", "quarantine",
-    "enrichment_compute_log",
+    "market_data_cache", "finviz_headlines", "wire_headlines", "headlines", "headline_sources",
+    "headline_symbols", "headline_aggregates", "headline_impact", "company_profiles",
+    "symbol_factor_exposures", "symbol_daily_metrics", "portfolio_snapshots",
+    "portfolio_positions", "quarantine", "enrichment_compute_log",
 )  # fmt: skip
 """Tables whose rows a second run on equal data must leave as they are."""
 
@@ -84,6 +85,12 @@ def _demo_settings(base: Settings, sandbox_url: str) -> Settings:
             "inbox_dir": None,
             "polygon_api_key": None,
             "finviz_elite_key": None,
+            "tiingo_api_key": None,
+            "finnhub_api_key": None,
+            "finviz_portfolio_ids": {},
+            "ingestion_v2_enabled": True,
+            "webhook_urls": None,
+            "apprise_urls": None,
         }
     )
 
@@ -166,6 +173,7 @@ def _say_what_next(
     _type(console, "market-pipeline show snapshot")
     _type(console, "market-pipeline show factors --symbol AAPL")
     _type(console, f"market-pipeline show headlines --date {session} --format json")
+    _type(console, "market-pipeline news AAPL")
     _type(console, f"market-pipeline sandbox serve --port {SANDBOX_PORT} &")
     _type(console, f"MARKET_PIPELINE_SANDBOX_URL=http://127.0.0.1:{SANDBOX_PORT} make dev")
     console.print("and with your own books and real vendors:")
