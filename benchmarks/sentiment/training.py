@@ -6,12 +6,13 @@ validation part.
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from scipy.optimize import minimize
+from sklearn.isotonic import IsotonicRegression
 from torch.nn import functional
 
 from benchmarks.sentiment.data import Part
@@ -32,7 +33,11 @@ from market_pipeline.sentiment.wordpiece import WordPiece
 SEEDS = (1, 2)
 
 Rows = Sequence[Sequence[int]]
+Labels = npt.NDArray[np.int64]
+Point = npt.NDArray[np.float64]
 Say = Callable[[str], None]
+
+_AT_ONCE = 50
 
 
 @dataclass(frozen=True)
@@ -103,35 +108,49 @@ def averaged(models: Sequence[TorchEncoder]) -> TorchEncoder:
     return first
 
 
-def calibrated(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]) -> Calibration:
-    """Fit temperature and offsets by likelihood, then the two boundaries by macro F1."""
+def calibrated(logits: npt.NDArray[np.float32], labels: Labels) -> Calibration:
+    """Fit temperature and offsets by likelihood, boundaries by macro F1, then confidences."""
 
-    def surprise(point: npt.NDArray[np.float64]) -> float:
+    def scaling(point: Point) -> Calibration:
         offsets = (float(point[1]), 0.0, float(point[2]))
-        shares = Calibration(float(np.exp(point[0])), offsets, (-0.33, 0.33)).probabilities(logits)
+        return Calibration(float(np.exp(point[0])), offsets, (-0.33, 0.33))
+
+    def surprise(point: Point) -> float:
+        shares = scaling(point).probabilities(logits)
         return float(-np.log(shares[np.arange(len(labels)), labels] + 1e-12).mean())
 
     best = minimize(surprise, np.zeros(3), method="Nelder-Mead", options={"xatol": 1e-4}).x
-    temperature, offsets = float(np.exp(best[0])), (float(best[1]), 0.0, float(best[2]))
-    shares = Calibration(temperature, offsets, (-0.33, 0.33)).probabilities(logits)
+    shares = scaling(best).probabilities(logits)
     plain = shares[:, 2] - shares[:, 0]
+    low, high = _boundaries(plain, labels)
+    found = _labels(plain, low, high)
+    sure, right = _line(shares[np.arange(len(found)), found], found == labels)
+    return replace(scaling(best), boundaries=(low, high), sure=sure, right=right)
+
+
+def _boundaries(plain: Point, labels: Labels) -> tuple[float, float]:
+    """Give the two differences of probability that part the labels best; ties go to 0.33."""
     grid = np.round(np.arange(0.10, 0.61, 0.025), 3)
-    tried = [
-        (
-            macro_f1(labels, _labels(plain, -low, high)),
-            -abs(low - 0.33) - abs(high - 0.33),
-            low,
-            high,
-        )
-        for low in grid
-        for high in grid
-    ]
-    _, _, low, high = max(tried)
-    return Calibration(temperature, offsets, (-float(low), float(high)))
+    _, _, low, high = max(
+        (macro_f1(labels, _labels(plain, -a, b)), -abs(a - 0.33) - abs(b - 0.33), a, b)
+        for a in grid
+        for b in grid
+    )
+    return -float(low), float(high)
 
 
-def _labels(plain: npt.NDArray[np.float64], low: float, high: float) -> npt.NDArray[np.int64]:
+def _labels(plain: Point, low: float, high: float) -> Labels:
     return np.where(plain >= high, 2, np.where(plain <= low, 0, 1))
+
+
+def _line(sure: Point, hits: npt.NDArray[np.bool_]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Fit a rising line of how often labels are right, through means of `_AT_ONCE` texts."""
+    order = np.argsort(sure, kind="stable")
+    parts = np.array_split(order, max(2, len(order) // _AT_ONCE))
+    means = np.array([sure[part].mean() for part in parts])
+    shares = np.array([hits[part].mean() for part in parts])
+    rising = IsotonicRegression(y_min=0, y_max=1).fit_transform(means, shares)
+    return tuple(np.round(means, 4).tolist()), tuple(np.round(rising, 4).tolist())
 
 
 def _groups(model: TorchEncoder, recipe: Recipe) -> list[dict[str, object]]:

@@ -9,7 +9,7 @@ POSITIVE, NEUTRAL, NEGATIVE = "positive", "neutral", "negative"
 LABELS = (NEGATIVE, NEUTRAL, POSITIVE)
 
 POSITIVE_FROM = 0.33
-# Below it about every second label is wrong: the reliability table in docs/sentiment.md.
+# Below it every second label is wrong: the reliability table in docs/sentiment.md.
 LOW_CONFIDENCE = 0.6
 
 

@@ -20,6 +20,6 @@ def score_texts(texts: Sequence[str]) -> list[Sentiment]:
         return []
     from market_pipeline.sentiment.model import shipped_model
 
-    model = shipped_model()
-    answers = {text: model.sentiment(text) for text in dict.fromkeys(texts)}
+    once = list(dict.fromkeys(texts))
+    answers = dict(zip(once, shipped_model().sentiments(once), strict=True))
     return [answers[text] for text in texts]

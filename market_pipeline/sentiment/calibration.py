@@ -1,5 +1,5 @@
-"""From logits to a score and a confidence: temperature, class offsets, and a bend of the score
-that puts the best boundaries at the fixed thresholds of the labels.
+"""From logits to a score and a confidence: temperature, class offsets, a bend of the score that
+puts the best boundaries at the fixed thresholds of the labels, and how often labels are right.
 """
 
 from dataclasses import dataclass
@@ -18,12 +18,15 @@ class Calibration:
     """What was fitted on the validation part, and on nothing else.
 
     `boundaries` are the differences P(positive) - P(negative) from which a text is negative and
-    positive; they are bent to -0.33 and 0.33.
+    positive; they are bent to -0.33 and 0.33. `sure` and `right` are points of a rising line: what
+    share of labels is right where the label's probability is such.
     """
 
     temperature: float
     offsets: tuple[float, float, float]
     boundaries: tuple[float, float]
+    sure: tuple[float, ...] = (0.0, 1.0)
+    right: tuple[float, ...] = (0.0, 1.0)
 
     def probabilities(self, logits: npt.ArrayLike) -> Logits:
         """Give the probability of every label, in the order of `LABELS`, a row of logits each."""
@@ -40,7 +43,7 @@ class Calibration:
         bent = float(np.sign(plain) * abs(plain) ** power)
         return round(max(-1.0, min(1.0, bent)), _DECIMALS) + 0.0
 
-
-def confidence_of(probabilities: Logits, label: str) -> float:
-    """Give the probability that a label is right."""
-    return round(float(probabilities[LABELS.index(label)]), _DECIMALS)
+    def confidence(self, probabilities: Logits, label: str) -> float:
+        """Give the probability that a label is right."""
+        plain = float(probabilities[LABELS.index(label)])
+        return round(float(np.interp(plain, self.sure, self.right)), _DECIMALS)

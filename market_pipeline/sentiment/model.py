@@ -2,22 +2,24 @@
 
 import json
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 from market_pipeline.domain.sentiment import Sentiment, label_of
-from market_pipeline.sentiment.calibration import Calibration, confidence_of
+from market_pipeline.sentiment.calibration import Calibration
 from market_pipeline.sentiment.encoder import Encoder, read_encoder
 from market_pipeline.sentiment.text import readable
 from market_pipeline.sentiment.version import MODEL_VERSION
 from market_pipeline.sentiment.wordpiece import WordPiece
 
 WEIGHTS = "weights.npz"
-_reading = threading.Lock()
+_reading, _scoring = threading.Lock(), threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +29,24 @@ class Model:
     pieces: WordPiece
     encoder: Encoder
     calibration: Calibration
+    threads: ThreadpoolController
 
-    def sentiment(self, text: str) -> Sentiment:
+    def sentiments(self, texts: Iterable[str]) -> list[Sentiment]:
+        """Score texts one after the other, on one core.
+
+        Products this small lose by being split among cores, the more so where these are busy. The
+        limit is the whole process's and is put back; hence one call at a time.
+        """
+        with _scoring, self.threads.limit(limits=1, user_api="blas"):
+            return [self._sentiment(text) for text in texts]
+
+    def _sentiment(self, text: str) -> Sentiment:
         """Score one text; one without words gets the score of an empty one."""
         logits = self.encoder.logits(self.pieces.numbers(readable(text)))
         shares = self.calibration.probabilities(logits)
         score = self.calibration.score(shares)
         label = label_of(score)
-        return Sentiment(score, confidence_of(shares, label), label, MODEL_VERSION)
+        return Sentiment(score, self.calibration.confidence(shares, label), label, MODEL_VERSION)
 
 
 def shipped_model() -> Model:
@@ -54,9 +66,10 @@ def read_model(file: Any) -> Model:
     with np.load(file, allow_pickle=False) as opened:
         stored = {name: opened[name] for name in opened.files}
     vocabulary = stored.pop("vocabulary").tobytes().decode("utf-8").split("\n")
-    known = json.loads(stored.pop("calibration").tobytes())
-    calibration = Calibration(
-        known["temperature"], tuple(known["offsets"]), tuple(known["boundaries"])
-    )
+    known: dict[str, Any] = json.loads(stored.pop("calibration").tobytes())
+    lists = {name: tuple(known[name]) for name in ("offsets", "boundaries", "sure", "right")}
+    calibration = Calibration(temperature=known["temperature"], **lists)
     encoder = read_encoder(stored)
-    return Model(WordPiece(vocabulary, len(encoder.positions)), encoder, calibration)
+    return Model(
+        WordPiece(vocabulary, len(encoder.positions)), encoder, calibration, ThreadpoolController()
+    )

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from market_pipeline.domain.sentiment import LABELS, NEGATIVE, POSITIVE, label_of
-from market_pipeline.sentiment.calibration import Calibration, confidence_of
+from market_pipeline.sentiment.calibration import Calibration
 
 CALIBRATION = Calibration(1.7, (0.2, 0.0, -0.3), (-0.25, 0.4))
 SHARES = st.tuples(*[st.floats(0.001, 1)] * 3).map(lambda parts: np.array(parts) / sum(parts))
@@ -42,7 +42,14 @@ def test_a_warmer_model_is_less_sure() -> None:
     """Temperature pulls the probabilities together; the order of labels stays."""
     logits = (0.0, 1.0, 3.0)
     cold, warm = (Calibration(t, (0, 0, 0), (-0.33, 0.33)) for t in (0.5, 2.0))
-    assert confidence_of(cold.probabilities(logits), POSITIVE) > confidence_of(
-        warm.probabilities(logits), POSITIVE
-    )
+    sure, unsure = (one.confidence(one.probabilities(logits), POSITIVE) for one in (cold, warm))
+    assert sure > unsure
     assert LABELS[int(warm.probabilities(logits).argmax())] == POSITIVE
+
+
+def test_confidence_is_how_often_such_labels_were_right() -> None:
+    """Between two points of the line it is in proportion, beyond the ends it stays."""
+    calibration = Calibration(1, (0, 0, 0), (-0.33, 0.33), sure=(0.4, 0.8), right=(0.5, 0.7))
+    for probability, confidence in ((0.2, 0.5), (0.4, 0.5), (0.6, 0.6), (0.9, 0.7)):
+        shares = np.array([0.0, 1 - probability, probability])
+        assert calibration.confidence(shares, POSITIVE) == confidence
