@@ -115,17 +115,21 @@ def _amounts(draw: random.Random) -> tuple[str, str, str]:
 
 def _filled(text: str, draw: random.Random) -> str:
     high, _, unit = _amounts(draw)
-    sign = draw.choice((" %", "%", " percent", " pct"))
     return text.format(
         company=draw.choice(phrases.COMPANIES),
         place=draw.choice(phrases.PLACES),
         product=draw.choice(phrases.PRODUCTS),
         period=draw.choice(phrases.PERIODS),
         amount=(unit if "%" not in unit and "percent" not in unit else "EUR {} mn").format(high),
-        percent=f"{draw.uniform(0.3, 40):.{draw.choice((0, 1))}f}{sign}",
+        percent=_percent(draw),
         count=draw.randint(8, 4200),
         cents=f"${draw.uniform(0.01, 0.6):.2f}",
     )
+
+
+def _percent(draw: random.Random) -> str:
+    number = f"{draw.uniform(0.3, 40):.{draw.choice((0, 1))}f}"
+    return number + draw.choice((" %", "%", " percent", " pct"))
 
 
 def _ended(text: str, draw: random.Random) -> str:
