@@ -206,17 +206,21 @@ class _FileRate:
         readable = re.sub(r"[^a-z0-9]+", "_", name.lower())[:40]
         self._table = f"rate_{readable}_{hashlib.sha256(name.encode()).hexdigest()[:12]}"
         self._calls = count()
+        self._is_made = False
 
     def reserve_within(self, timeout_s: float) -> float:
         """Reserve the first free slot; return the seconds until it begins."""
-        number = next(self._calls)
         with self._file.writing() as connection:
-            if number == 0:
+            # Not by the number of the call: threads get here in another order than they came,
+            # and a call that finds no slot takes its new table back.
+            if not self._is_made:
                 self._create(connection)
+            number = next(self._calls)
             bucket = _WallTimeBucket([self._rate], connection, self._table)
             wait_s = reserve(bucket, self._name, timeout_s)
             if number % _TRIM_EVERY == 0:
                 bucket.leak(bucket.now())
+        self._is_made = True
         return wait_s
 
     def _create(self, connection: sqlite3.Connection) -> None:

@@ -4,14 +4,16 @@ import multiprocessing
 import sqlite3
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 
 import pytest
 
-from market_pipeline.coordination import LocalCoordination
+from market_pipeline.coordination import LocalCoordination, local
 from market_pipeline.coordination.state_file import StateFile
 from market_pipeline_tests.coordination.backends import Backend, now
 
@@ -42,6 +44,32 @@ def test_leases_and_values_expire_by_the_given_clock(tmp_path: Path) -> None:
     assert second is not None
     assert second.token > lease.token
     assert second.expires_at == clock.at + timedelta(seconds=60)
+
+
+class FirstIsOvertaken(StateFile):
+    """A file at which the first who would write waits until another one has written."""
+
+    def __init__(self, path: Path, schema: str) -> None:
+        super().__init__(path, schema)
+        self._turns, self._overtaken = count(), threading.Event()
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        if next(self._turns) == 0:
+            self._overtaken.wait(5)
+        with super().writing() as connection:
+            yield connection
+        self._overtaken.set()
+
+
+def test_threads_that_share_a_new_rate_all_get_their_slots(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever comes first to the file, not whichever called first, makes the rate's table."""
+    monkeypatch.setattr(local, "StateFile", FirstIsOvertaken)
+    bucket = LocalCoordination(tmp_path / "c.sqlite3", now).rate_bucket("vendor", 2, 60)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda _: bucket.acquire(0), range(2)))
 
 
 def test_tokens_grow_while_the_clock_stands_or_turns_back(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from market_pipeline.definitions import build_defs
 from market_pipeline.domain.sessions import NEW_YORK
 from market_pipeline.notifications import Notifications
 from market_pipeline.operations.backfill import dagster_instance
+from market_pipeline.operations.dead_runs import PROCESS_TAG, bury_dead_runs, process_mark
 from market_pipeline.partitions import date_key
 from market_pipeline.resources import clients, coordination_of, open_warehouse, plain
 from market_pipeline.sandbox import SandboxServer
@@ -58,6 +59,8 @@ class Newsroom:
     settings: Settings
     clock: Clock
     held: dict[str, tuple[str, ...]] = field(default_factory=lambda: dict(HELD))
+    coordinated_in: Path | None = None
+    """Where processes meet that have no other folder in common."""
 
     @cached_property
     def warehouse(self) -> Warehouse:
@@ -70,7 +73,8 @@ class Newsroom:
     def definitions(self) -> dg.Definitions:
         """The project's definitions, every clock in them this one's."""
         # As the resources build them, save for the clock.
-        coordination = coordination_of(self.settings)
+        shared = {"state_dir": self.coordinated_in or self.settings.state_dir}
+        coordination = coordination_of(self.settings.model_copy(update=shared))
         return build_defs(
             self.settings,
             {
@@ -87,7 +91,9 @@ class Newsroom:
         """Run the news job over yesterday and today, as its schedule asks for it."""
         today = self.clock().astimezone(NEW_YORK).date()
         tags = range_tags(date_key(today - timedelta(days=1)), date_key(today))
+        tags[PROCESS_TAG] = process_mark()
         with settings_in_force(self.settings), dagster_instance() as instance:
+            bury_dead_runs(instance)
             job = self.definitions.resolve_job_def("news_job")
             return job.execute_in_process(
                 instance=instance, tags=tags, run_config=QUIET, raise_on_error=False

@@ -1,0 +1,278 @@
+"""Two processes collect the same portfolios, killed and started again at random.
+
+Each has a Dagster of its own, as two machines have; warehouse and locks are shared.
+"""
+
+import multiprocessing
+import os
+import random
+import signal
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from pydantic import SecretStr
+
+from market_pipeline.assets import news_collecting
+from market_pipeline.sandbox import SandboxServer, create_app, generated
+from market_pipeline.settings import Settings
+from market_pipeline.warehouse import Warehouse
+from market_pipeline_tests.end_to_end.newsroom import (
+    Newsroom,
+    failed_steps,
+    hold,
+    news_settings,
+    spoil,
+    verdicts,
+)
+
+NIGHT = datetime(2026, 6, 18, 8, 0, tzinfo=UTC)
+"""Four in the morning in New York, when nothing is published: the sandbox's present."""
+
+HELD = {"growth": ("AAPL", "MSFT"), "income": ("KO", "JPM"), "mixed": ("AAPL", "XOM")}
+TTL_S = 1.0
+PATIENCE_S = 120
+KILLS, KILLS_IN_A_SOAK = 6, 60
+SLOW = (
+    {"kind": "slow_body", "vendor": "finviz_elite", "params": {"seconds": 0.3}},
+    {"kind": "slow_body", "vendor": "tiingo", "params": {"seconds": 0.3}},
+)
+COLLECTED = ("finviz_headlines", "wire_headlines")
+AGGREGATE_KEY = ["published_date", "symbol", "hour"]
+
+# A process from the fork server starts without importing Dagster again.
+_CONTEXT = multiprocessing.get_context("forkserver")
+_CONTEXT.set_forkserver_preload(["dagster", "pandas", "sqlalchemy", "alembic.command"])
+
+
+@dataclass(frozen=True)
+class Since:
+    """A clock that said `NIGHT` at an instant, and goes on: locks must expire."""
+
+    began_s: float
+
+    def __call__(self) -> datetime:
+        return NIGHT + timedelta(seconds=time.time() - self.began_s)
+
+
+def room_of(settings: Settings, shared: Path, clock: Since) -> Newsroom:
+    """Give the news of one of the processes; the books are in the warehouse."""
+    return Newsroom(settings, clock, {}, coordinated_in=shared)
+
+
+def collect_for_ever(settings: Settings, shared: Path, clock: Since, diary: Path) -> None:
+    """Run the job again and again, and write down when each run begins and ends."""
+    news_collecting.LOCK_TTL_S = TTL_S
+    with diary.open("a", buffering=1) as lines, Path(os.devnull).open("w") as nowhere:
+        for stream in (1, 2):
+            os.dup2(nowhere.fileno(), stream)
+        room = room_of(settings, shared, clock)
+        while True:
+            print("began", file=lines)
+            result = room.run()
+            print("ended" if result.success else f"failed: {failed_steps(result)}", file=lines)
+
+
+@dataclass
+class Pair:
+    """Two processes over one warehouse."""
+
+    folder: Path
+    server: SandboxServer
+    warehouse_url: str
+    clock: Since = field(default_factory=lambda: Since(time.time()))
+    running: dict[int, BaseProcess] = field(default_factory=dict)
+
+    def settings(self, number: int) -> Settings:
+        """Give the settings of one of the two."""
+        state, url = self.folder / f"machine-{number}", SecretStr(self.warehouse_url)
+        return news_settings(state, self.server.url, database_url=url)
+
+    def start(self, number: int) -> None:
+        """Start one of the two."""
+        diary = self.folder / f"diary-{number}.txt"
+        work = (self.settings(number), self.folder, self.clock, diary)
+        process = _CONTEXT.Process(target=collect_for_ever, args=work)
+        process.start()
+        self.running[number] = process
+
+    def kill(self, number: int) -> None:
+        """SIGKILL one of the two, which must be at work."""
+        process = self.running.pop(number)
+        process.kill()
+        process.join(PATIENCE_S)
+        assert process.exitcode == -signal.SIGKILL, "it had ended by itself"
+
+    def diaries(self) -> list[str]:
+        """Give all that both wrote down."""
+        diaries = sorted(self.folder.glob("diary-*.txt"))
+        return [line for diary in diaries for line in diary.read_text().splitlines()]
+
+    def room(self, number: int) -> Newsroom:
+        """Give one of the two in this process."""
+        return room_of(self.settings(number), self.folder, self.clock)
+
+
+@pytest.fixture
+def slow() -> Iterator[SandboxServer]:
+    """Give a sandbox so slow that a kill finds requests in flight."""
+    with SandboxServer(create_app(generated(7, clock=lambda: NIGHT), lambda: NIGHT)) as server:
+        spoil(server, *SLOW)
+        yield server
+
+
+def prepared(url: str) -> Warehouse:
+    """Open a warehouse with the books in it."""
+    warehouse = Warehouse.open(url)
+    warehouse.upgrade()
+    warehouse.claim_data_kind("sandbox")
+    hold(warehouse, HELD, NIGHT)
+    return warehouse
+
+
+def content(warehouse: Warehouse) -> dict[str, list[tuple[str, ...]]]:
+    """Give what must be the same however the items came: what was collected, and all it told.
+
+    Which of two items was seen first, and so names the story, may differ.
+    """
+    found = {}
+    for table in COLLECTED:
+        rows = warehouse.read(table)
+        columns = ["published_date", "item_hash", "headline", "symbols", "source"]
+        found[table] = sorted(rows[columns].astype(str).itertuples(index=False, name=None))
+    told = warehouse.read("headline_sources")[["published_date", "item_hash", "headline"]]
+    found["headline_sources"] = sorted(told.astype(str).itertuples(index=False, name=None))
+    symbols = warehouse.read("headline_symbols")[["symbol"]].drop_duplicates()
+    found["symbols"] = sorted(symbols.itertuples(index=False, name=None))
+    return found
+
+
+def assert_adds_up(warehouse: Warehouse) -> None:
+    """Hold stories, the items that tell them, their symbols and the counts to each other."""
+    stories, told = warehouse.read("headlines"), warehouse.read("headline_sources")
+    assert told["item_hash"].is_unique
+    assert stories["headline_hash"].is_unique
+    collected = pd.concat([warehouse.read(table) for table in COLLECTED])
+    assert set(told["item_hash"]) == set(collected["item_hash"])
+    assert collected["taken_as"].notna().all()
+    tellers = told.groupby(["story_date", "headline_hash"])["is_primary"].agg(["size", "sum"])
+    named = stories.set_index(["published_date", "headline_hash"])["source_count"]
+    assert dict(tellers["size"]) == dict(named)
+    assert set(tellers["sum"]) == {1}
+
+    symbols = warehouse.read("headline_symbols")
+    of_stories = {
+        (row.headline_hash, symbol)
+        for row in stories.itertuples()
+        for symbol in str(row.symbols).split(",")
+    }
+    pairs = list(zip(symbols["headline_hash"], symbols["symbol"], strict=True))
+    assert sorted(pairs) == sorted(of_stories)
+    tones = stories[["headline_hash", "sentiment_label", "published_at"]]
+    joined = symbols.drop(columns="published_at").merge(tones, on="headline_hash")
+    counted = joined.groupby(AGGREGATE_KEY).agg(
+        headline_count=("headline_hash", "size"),
+        positive_count=("sentiment_label", lambda labels: int((labels == "positive").sum())),
+        negative_count=("sentiment_label", lambda labels: int((labels == "negative").sum())),
+        last_published_at=("published_at", "max"),
+    )
+    kept = warehouse.read("headline_aggregates").set_index(AGGREGATE_KEY).sort_index()
+    pd.testing.assert_frame_equal(
+        kept[counted.columns], counted.sort_index(), check_dtype=False, check_index_type=False
+    )
+
+
+def killed_and_compared(folder: Path, slow: SandboxServer, url: str, kills: int, seed: int) -> None:
+    """Kill the two `kills` times, let each run once in peace, and compare with a calm warehouse."""
+    dice = random.Random(seed)
+    warehouse, pair = prepared(url), Pair(folder, slow, url)
+    try:
+        for number in (0, 1):
+            pair.start(number)
+        wait_for(lambda: len(pair.diaries()) >= 2)
+        for _ in range(kills):
+            number = dice.randrange(2)
+            time.sleep(dice.uniform(0.2, 2.0))
+            pair.kill(number)
+            pair.start(number)
+    finally:
+        # In the middle of their work, both at once.
+        for number in list(pair.running):
+            pair.kill(number)
+    lines = pair.diaries()
+    assert [line for line in lines if line.startswith("failed")] == []
+    assert lines.count("began") - lines.count("ended") >= 3, "the kills missed the runs"
+    time.sleep(TTL_S)
+
+    for number in (0, 1):
+        room = pair.room(number)
+        result = room.run()
+        assert result.success, failed_steps(result)
+        assert all(verdicts(result).values())
+        asked = warehouse.news.events_of_run(result.run_id)
+        assert asked["is_success"].all()
+        assert len(asked) == len(COLLECTED) * len(HELD), "a lock was left behind"
+        room.warehouse.dispose()
+
+    calm_folder = folder / "calm"
+    calm_folder.mkdir()
+    calm_url = f"sqlite:///{calm_folder / 'warehouse.db'}"
+    calm = prepared(calm_url)
+    spoil(slow)
+    only = Pair(calm_folder, slow, calm_url).room(0)
+    assert only.run().success
+    only.warehouse.dispose()
+    expected, found = content(calm), content(warehouse)
+    assert min(len(rows) for rows in expected.values()) > 0
+    for name, rows in expected.items():
+        assert found[name] == rows, name
+    for each in (calm, warehouse):
+        assert_adds_up(each)
+        each.dispose()
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    """Wait until a condition holds."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def _short_lock(state_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the lock of a dead process expire soon, here as in the two."""
+    assert state_dir
+    monkeypatch.setattr(news_collecting, "LOCK_TTL_S", TTL_S)
+
+
+@pytest.mark.usefixtures("_short_lock")
+def test_two_processes_killed_at_random_double_nothing_and_lose_nothing(
+    slow: SandboxServer, tmp_path: Path
+) -> None:
+    """Six kills and two at the end: the news is that of a calm collection, and adds up."""
+    url = f"sqlite:///{tmp_path / 'warehouse.db'}"
+    killed_and_compared(tmp_path, slow, url, KILLS, seed=20260618)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+@pytest.mark.skipif(
+    os.environ.get("MARKET_PIPELINE_SOAK") != "1", reason="minutes; make test-soak runs it"
+)
+@pytest.mark.usefixtures("_short_lock")
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("dialect", ["sqlite", "postgresql"])
+def test_many_kills_double_nothing_and_lose_nothing(
+    slow: SandboxServer, tmp_path: Path, dialect: str, seed: int, request: pytest.FixtureRequest
+) -> None:
+    """The same with sixty kills, on both databases."""
+    url = f"sqlite:///{tmp_path / 'warehouse.db'}"
+    if dialect == "postgresql":
+        url = request.getfixturevalue("new_postgres_database")()
+    killed_and_compared(tmp_path, slow, url, KILLS_IN_A_SOAK, seed)
