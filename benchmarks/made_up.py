@@ -1,10 +1,10 @@
-"""Made-up rows of any size, the same every time: books, bars and news for derived assets.
+"""Made-up rows of any size, the same every time: books and bars for derived assets.
 
 Not plausible prices (the sandbox makes those), only rows of the right shape, fast.
 """
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from itertools import islice, product
 from string import ascii_uppercase
@@ -16,16 +16,13 @@ from benchmarks.lab import SEED
 from market_pipeline.domain.books import STOCK, Book, Position
 from market_pipeline.domain.collection import HISTORY_SESSIONS
 from market_pipeline.domain.factors import DEFAULTS
-from market_pipeline.domain.headlines import raw_frame
 from market_pipeline.domain.portfolio_csv import positions_hash
-from market_pipeline.domain.ports import NewsItem
 from market_pipeline.domain.sessions import TradingCalendar
 
 LAST = date(2025, 12, 31)
 SOURCE = "benchmark:sandbox"
 FETCHED_AT = datetime(2026, 1, 2, 12, tzinfo=UTC)
 _LOTS_A_BOOK = 50
-_NEWS_A_DAY = 20
 
 
 @dataclass(frozen=True)
@@ -99,24 +96,3 @@ class MadeUp:
         )
         name, content = f"book_{number}", positions_hash(positions)
         return Book(name, name, LAST, f"{name}.csv", content, positions)
-
-    def news(self) -> pd.DataFrame:
-        """Make `finviz_headlines` rows of every calendar day, one in ten told twice."""
-        symbols, days = self.symbols(), (LAST - self.first).days + 1
-        items = [
-            self._item(self.first + timedelta(days=at // _NEWS_A_DAY), at, symbols)
-            for at in range(days * _NEWS_A_DAY)
-        ]
-        return raw_frame(items, FETCHED_AT)
-
-    def _item(self, day: date, at: int, symbols: list[str]) -> NewsItem:
-        told = at - 1 if at % 10 == 9 else at
-        symbol = symbols[told * 7 % len(symbols)]
-        return NewsItem(
-            headline=f"{symbol} tells of item {told}, shares move +{told % 9}.5%",
-            publisher="Newswire" if told == at else "The Newswire",
-            url=f"https://news.example/{at}",
-            published_at=datetime.combine(day, time(14 + at % 5, at % 60), tzinfo=UTC),
-            symbols=(symbol,),
-            source=SOURCE,
-        )

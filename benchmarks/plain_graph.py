@@ -20,8 +20,15 @@ from market_pipeline.automation.jobs import NEWS_GROUPS, SESSION_GROUPS, range_t
 from market_pipeline.definitions import defs
 from market_pipeline.domain.sessions import NEW_YORK, TradingCalendar
 from market_pipeline.io_managers import Derived, WarehouseIOManager
+from market_pipeline.notifications import Notifications
 from market_pipeline.partitions import calendar_days, date_key, trading_sessions
-from market_pipeline.resources import clients, coordination_of, open_warehouse, utc_now
+from market_pipeline.resources import (
+    ShippedTone,
+    clients,
+    coordination_of,
+    open_warehouse,
+    utc_now,
+)
 from market_pipeline.settings import Settings
 
 _silent = logging.getLogger(__name__)
@@ -31,6 +38,7 @@ _silent.setLevel(logging.CRITICAL)
 @dataclass
 class _Run:
     tags: Mapping[str, str]
+    run_id: str = "plain"
 
 
 @dataclass
@@ -79,6 +87,10 @@ class PlainGraph:
             "yahoo": clients.yahoo(settings, coordination),
             "polygon": clients.polygon(settings, coordination),
             "finviz": clients.finviz(settings, coordination, utc_now),
+            "wire": clients.wire(settings, coordination, utc_now),
+            "coordination": coordination,
+            "tone": ShippedTone(),
+            "notifier": Notifications(settings, utc_now),
             **resources,
         }
         self._io = WarehouseIOManager(self.warehouse, self._calendar, utc_now)
@@ -127,7 +139,9 @@ class PlainGraph:
             if definition.group_names_by_key[definition.key] in groups:
                 self.make(name, keys)
                 for check in checks_of(definition.key):
-                    context = _Context(definition.key, keys, _Run(tags), run_id=self._run_id)
+                    context = _Context(
+                        definition.key, keys, _Run(tags, self._run_id), run_id=self._run_id
+                    )
                     verdict = self._call(check, context, {})
                     if not verdict.passed and verdict.severity == dg.AssetCheckSeverity.ERROR:
                         raise RuntimeError(f"{name}: {verdict.description}")

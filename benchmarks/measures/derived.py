@@ -13,12 +13,11 @@ from benchmarks.made_up import LAST, MadeUp
 from benchmarks.registry import benchmark
 from benchmarks.rows import Row, rate
 from benchmarks.turns import in_turns, seconds
-from market_pipeline.automation.jobs import NEWS_GROUPS, range_tags
+from market_pipeline.automation.jobs import range_tags
 from market_pipeline.definitions import build_defs
 from market_pipeline.domain import factors, metrics, snapshots
 from market_pipeline.domain.books import Book
 from market_pipeline.domain.frames import between
-from market_pipeline.domain.headlines import derive_headlines
 from market_pipeline.domain.ports import OPTION_COLUMNS
 from market_pipeline.domain.prices import derive_market_data
 from market_pipeline.domain.sessions import TradingCalendar
@@ -30,7 +29,7 @@ from market_pipeline.settings import Settings, settings_in_force
 
 _ASSETS = (
     "symbol_universe", "market_data_cache", "factor_exposures", "symbol_daily_metrics",
-    "portfolio_snapshots", "headlines",
+    "portfolio_snapshots",
 )  # fmt: skip
 _TABLES = {"factor_exposures": "symbol_factor_exposures"}
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -64,11 +63,10 @@ def _rows_of(
     made_up: MadeUp, through: Sequence[Seconds], alone: Sequence[Seconds]
 ) -> Iterable[Row]:
     for name in _ASSETS:
-        is_news = name == "headlines"
         yield rate(
             f"derived.{name}.{made_up.symbol_count}x{made_up.session_count}",
-            (LAST - made_up.first).days + 1 if is_news else made_up.session_count,
-            "days" if is_news else "sessions",
+            made_up.session_count,
+            "sessions",
             [turn[name] for turn in through],
             peer="its function alone",
             peer_seconds=[turn[name] for turn in alone],
@@ -81,7 +79,7 @@ class _Plain:
     def __init__(self, made_up: MadeUp) -> None:
         self._calendar = made_up.calendar
         self._first, self._begin = made_up.first, made_up.first_bar
-        self._bars, self._news = made_up.bars(), made_up.news()
+        self._bars = made_up.bars()
         self._books: list[Book] = made_up.books()
         self._made: dict[str, pd.DataFrame] = {}
         self.rows: dict[str, int] = {}
@@ -94,7 +92,6 @@ class _Plain:
             "factor_exposures": self._exposures,
             "symbol_daily_metrics": self._metrics,
             "portfolio_snapshots": self._snapshots,
-            "headlines": lambda: derive_headlines(self._news, self._calendar),
         }
         return {name: seconds(self._step(name, step)) for name, step in steps.items()}
 
@@ -164,7 +161,6 @@ class _Graph:
         for book in self.made_up.books():
             warehouse.import_book(book, utc_now())
         warehouse.merge("equity_bars", self.made_up.bars())
-        warehouse.merge("finviz_headlines", self.made_up.news())
         warehouse.dispose()  # the last connection folds the log into the file
         self._filled = settings.state_dir / "warehouse.db"
 
@@ -184,8 +180,7 @@ class _Graph:
 
     def _materialize(self, defs: dg.Definitions, instance: dg.DagsterInstance, name: str) -> None:
         key = dg.AssetKey(name)
-        is_news = defs.resolve_asset_graph().get(key).group_name in NEWS_GROUPS
-        job = defs.resolve_job_def("news_job" if is_news else "session_job")
+        job = defs.resolve_job_def("session_job")
         job.execute_in_process(
             instance=instance,
             asset_selection=[key],
