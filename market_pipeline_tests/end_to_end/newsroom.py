@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cached_property
@@ -13,13 +14,15 @@ import httpx
 import pandas as pd
 
 from market_pipeline.automation.jobs import range_tags
+from market_pipeline.coordination import open_coordination
 from market_pipeline.definitions import build_defs
+from market_pipeline.domain.ports import Coordination
 from market_pipeline.domain.sessions import NEW_YORK
 from market_pipeline.notifications import Notifications
 from market_pipeline.operations.backfill import dagster_instance
 from market_pipeline.operations.dead_runs import PROCESS_TAG, bury_dead_runs, process_mark
 from market_pipeline.partitions import date_key
-from market_pipeline.resources import clients, coordination_of, open_warehouse, plain
+from market_pipeline.resources import clients, open_warehouse, plain
 from market_pipeline.sandbox import SandboxServer
 from market_pipeline.settings import Settings, settings_in_force
 from market_pipeline.warehouse import Warehouse
@@ -70,11 +73,18 @@ class Newsroom:
         return opened
 
     @cached_property
+    def coordination(self) -> Coordination:
+        """Locks, rates and breakers, on this clock."""
+        shared = {"state_dir": self.coordinated_in or self.settings.state_dir}
+        settings = self.settings.model_copy(update=shared)
+        address = settings.redis_url.get_secret_value() if settings.redis_url else None
+        return open_coordination(address, settings.state_dir, self.clock)
+
+    @cached_property
     def definitions(self) -> dg.Definitions:
         """The project's definitions, every clock in them this one's."""
         # As the resources build them, save for the clock.
-        shared = {"state_dir": self.coordinated_in or self.settings.state_dir}
-        coordination = coordination_of(self.settings.model_copy(update=shared))
+        coordination = self.coordination
         return build_defs(
             self.settings,
             {
@@ -87,12 +97,16 @@ class Newsroom:
             },
         )
 
-    def run(self) -> dg.ExecuteInProcessResult:
-        """Run the news job over yesterday and today, as its schedule asks for it."""
+    def run(self, forgetful: dg.DagsterInstance | None = None) -> dg.ExecuteInProcessResult:
+        """Run the news job over yesterday and today, as its schedule asks for it.
+
+        Recorded in Dagster's storage in the state folder, or in an instance that is given.
+        """
         today = self.clock().astimezone(NEW_YORK).date()
         tags = range_tags(date_key(today - timedelta(days=1)), date_key(today))
         tags[PROCESS_TAG] = process_mark()
-        with settings_in_force(self.settings), dagster_instance() as instance:
+        recorded = nullcontext(forgetful) if forgetful else dagster_instance()
+        with settings_in_force(self.settings), recorded as instance:
             bury_dead_runs(instance)
             job = self.definitions.resolve_job_def("news_job")
             return job.execute_in_process(

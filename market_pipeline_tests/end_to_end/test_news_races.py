@@ -1,6 +1,7 @@
 """Two processes collect the same portfolios, killed and started again at random.
 
-Each has a Dagster of its own, as two machines have; warehouse and locks are shared.
+Each has a Dagster of its own, as two machines have, in memory, for a kill to be soon done with;
+warehouse and locks are shared.
 """
 
 import multiprocessing
@@ -8,18 +9,22 @@ import os
 import random
 import signal
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from multiprocessing.process import BaseProcess
+from multiprocessing.connection import Connection
 from pathlib import Path
 
+import dagster as dg
+import httpx
 import pandas as pd
 import pytest
 from pydantic import SecretStr
 
 from market_pipeline.assets import news_collecting
 from market_pipeline.sandbox import SandboxServer, create_app, generated
+from market_pipeline.sentiment import score_texts
 from market_pipeline.settings import Settings
 from market_pipeline.warehouse import Warehouse
 from market_pipeline_tests.end_to_end.newsroom import (
@@ -67,15 +72,44 @@ def room_of(settings: Settings, shared: Path, clock: Since) -> Newsroom:
 
 def collect_for_ever(settings: Settings, shared: Path, clock: Since, diary: Path) -> None:
     """Run the job again and again, and write down when each run begins and ends."""
-    news_collecting.LOCK_TTL_S = TTL_S
-    with diary.open("a", buffering=1) as lines, Path(os.devnull).open("w") as nowhere:
-        for stream in (1, 2):
-            os.dup2(nowhere.fileno(), stream)
+    with diary.open("a", buffering=1) as lines:
         room = room_of(settings, shared, clock)
         while True:
             print("began", file=lines)
-            result = room.run()
+            result = room.run(dg.DagsterInstance.ephemeral())
             print("ended" if result.success else f"failed: {failed_steps(result)}", file=lines)
+
+
+def launch(orders: Connection, said: Path) -> None:
+    """Fork a process that collects for ever at each order; with all imported that takes no time.
+
+    Gives its id, and once it has ended, how. All of them end with the one who orders.
+    """
+    news_collecting.LOCK_TTL_S = TTL_S
+    score_texts(["read the weights"])
+    with said.open("a", buffering=1) as lines:
+        for stream in (1, 2):
+            os.dup2(lines.fileno(), stream)
+    running: set[int] = set()
+    try:
+        while True:
+            order = orders.recv()
+            if isinstance(order, int):
+                orders.send(os.waitpid(order, 0)[1])
+                running.discard(order)
+                continue
+            pid = os.fork()
+            if pid == 0:
+                try:
+                    collect_for_ever(*order)
+                finally:
+                    traceback.print_exc()
+                    os._exit(1)
+            running.add(pid)
+            orders.send(pid)
+    except EOFError:
+        for pid in running:
+            os.kill(pid, signal.SIGKILL)
 
 
 @dataclass
@@ -85,28 +119,37 @@ class Pair:
     folder: Path
     server: SandboxServer
     warehouse_url: str
+    orders: Connection
     clock: Since = field(default_factory=lambda: Since(time.time()))
-    running: dict[int, BaseProcess] = field(default_factory=dict)
+    running: dict[int, int] = field(default_factory=dict)
 
     def settings(self, number: int) -> Settings:
         """Give the settings of one of the two."""
         state, url = self.folder / f"machine-{number}", SecretStr(self.warehouse_url)
         return news_settings(state, self.server.url, database_url=url)
 
+    def answer(self) -> int:
+        """Give what the launcher says to an order."""
+        assert self.orders.poll(PATIENCE_S)
+        return int(self.orders.recv())
+
     def start(self, number: int) -> None:
         """Start one of the two."""
         diary = self.folder / f"diary-{number}.txt"
-        work = (self.settings(number), self.folder, self.clock, diary)
-        process = _CONTEXT.Process(target=collect_for_ever, args=work)
-        process.start()
-        self.running[number] = process
+        self.orders.send((self.settings(number), self.folder, self.clock, diary))
+        self.running[number] = self.answer()
 
     def kill(self, number: int) -> None:
         """SIGKILL one of the two, which must be at work."""
-        process = self.running.pop(number)
-        process.kill()
-        process.join(PATIENCE_S)
-        assert process.exitcode == -signal.SIGKILL, "it had ended by itself"
+        pid = self.running.pop(number)
+        os.kill(pid, signal.SIGKILL)
+        self.orders.send(pid)
+        assert os.WTERMSIG(self.answer()) == signal.SIGKILL, "it had ended by itself"
+
+    def asked(self) -> int:
+        """Count the requests the sandbox got."""
+        counts = httpx.get(f"{self.server.url}/_sandbox/requests", trust_env=False).json()
+        return int(counts["total"])
 
     def diaries(self) -> list[str]:
         """Give all that both wrote down."""
@@ -116,6 +159,19 @@ class Pair:
     def room(self, number: int) -> Newsroom:
         """Give one of the two in this process."""
         return room_of(self.settings(number), self.folder, self.clock)
+
+
+@pytest.fixture
+def launcher(tmp_path: Path) -> Iterator[Connection]:
+    """Give the wire to a process that forks others."""
+    ours, theirs = _CONTEXT.Pipe()
+    process = _CONTEXT.Process(target=launch, args=(theirs, tmp_path / "said.txt"))
+    process.start()
+    theirs.close()
+    yield ours
+    ours.close()
+    process.join(PATIENCE_S)
+    assert process.exitcode == 0
 
 
 @pytest.fixture
@@ -187,10 +243,10 @@ def assert_adds_up(warehouse: Warehouse) -> None:
     )
 
 
-def killed_and_compared(folder: Path, slow: SandboxServer, url: str, kills: int, seed: int) -> None:
+def killed_and_compared(pair: Pair, kills: int, seed: int) -> None:
     """Kill the two `kills` times, let each run once in peace, and compare with a calm warehouse."""
     dice = random.Random(seed)
-    warehouse, pair = prepared(url), Pair(folder, slow, url)
+    warehouse = prepared(pair.warehouse_url)
     try:
         for number in (0, 1):
             pair.start(number)
@@ -207,25 +263,25 @@ def killed_and_compared(folder: Path, slow: SandboxServer, url: str, kills: int,
     lines = pair.diaries()
     assert [line for line in lines if line.startswith("failed")] == []
     assert lines.count("began") - lines.count("ended") >= 3, "the kills missed the runs"
+    assert warehouse.count("collection_events") > 0, "the kills left no time to collect"
     time.sleep(TTL_S)
 
     for number in (0, 1):
         room = pair.room(number)
-        result = room.run()
+        result = room.run(dg.DagsterInstance.ephemeral())
         assert result.success, failed_steps(result)
         assert all(verdicts(result).values())
         asked = warehouse.news.events_of_run(result.run_id)
         assert asked["is_success"].all()
-        assert len(asked) == len(COLLECTED) * len(HELD), "a lock was left behind"
+        assert len(asked) == len(COLLECTED) * len(HELD), asked.to_string()
         room.warehouse.dispose()
 
-    calm_folder = folder / "calm"
-    calm_folder.mkdir()
-    calm_url = f"sqlite:///{calm_folder / 'warehouse.db'}"
-    calm = prepared(calm_url)
-    spoil(slow)
-    only = Pair(calm_folder, slow, calm_url).room(0)
-    assert only.run().success
+    calm_settings = news_settings(pair.folder / "calm", pair.server.url)
+    calm_settings.state_dir.mkdir()
+    calm = prepared(calm_settings.warehouse_url)
+    spoil(pair.server)
+    only = room_of(calm_settings, calm_settings.state_dir, pair.clock)
+    assert only.run(dg.DagsterInstance.ephemeral()).success
     only.warehouse.dispose()
     expected, found = content(calm), content(warehouse)
     assert min(len(rows) for rows in expected.values()) > 0
@@ -253,11 +309,11 @@ def _short_lock(state_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("_short_lock")
 def test_two_processes_killed_at_random_double_nothing_and_lose_nothing(
-    slow: SandboxServer, tmp_path: Path
+    slow: SandboxServer, launcher: Connection, tmp_path: Path
 ) -> None:
     """Six kills and two at the end: the news is that of a calm collection, and adds up."""
     url = f"sqlite:///{tmp_path / 'warehouse.db'}"
-    killed_and_compared(tmp_path, slow, url, KILLS, seed=20260618)
+    killed_and_compared(Pair(tmp_path, slow, url, launcher), KILLS, seed=20260618)
 
 
 @pytest.mark.soak
@@ -269,10 +325,15 @@ def test_two_processes_killed_at_random_double_nothing_and_lose_nothing(
 @pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize("dialect", ["sqlite", "postgresql"])
 def test_many_kills_double_nothing_and_lose_nothing(
-    slow: SandboxServer, tmp_path: Path, dialect: str, seed: int, request: pytest.FixtureRequest
+    slow: SandboxServer,
+    launcher: Connection,
+    tmp_path: Path,
+    dialect: str,
+    seed: int,
+    request: pytest.FixtureRequest,
 ) -> None:
     """The same with sixty kills, on both databases."""
     url = f"sqlite:///{tmp_path / 'warehouse.db'}"
     if dialect == "postgresql":
         url = request.getfixturevalue("new_postgres_database")()
-    killed_and_compared(tmp_path, slow, url, KILLS_IN_A_SOAK, seed)
+    killed_and_compared(Pair(tmp_path, slow, url, launcher), KILLS_IN_A_SOAK, seed)
