@@ -35,7 +35,7 @@ def write_plainly(url: str, table: sa.Table, rows: Rows) -> None:
                 copy.write_row(row)
         return
     marks = ", ".join("?" * len(table.columns))
-    with closing(sqlite3.connect(make_url(url).database or "")) as connection, connection:
-        connection.execute("PRAGMA synchronous=NORMAL")
-        connection.execute("PRAGMA cache_size=-500000")
-        connection.executemany(f"INSERT INTO {table.name} ({columns}) VALUES ({marks})", rows)
+    with closing(sqlite3.connect(make_url(url).database or "")) as file, file:
+        file.execute("PRAGMA synchronous=NORMAL")
+        file.execute("PRAGMA cache_size=-500000")
+        file.executemany(f"INSERT INTO {table.name} ({columns}) VALUES ({marks})", rows)
