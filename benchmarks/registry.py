@@ -19,18 +19,22 @@ class Benchmark:
     name: str
     tells: str
     measure: Measure
+    is_long: bool = False
 
 
 _known: dict[str, Benchmark] = {}
 
 
-def benchmark(name: str, tells: str) -> Callable[[Measure], Measure]:
-    """Register a function as the benchmark `name`; raise ValueError where the name is taken."""
+def benchmark(name: str, tells: str, *, is_long: bool = False) -> Callable[[Measure], Measure]:
+    """Register a function as the benchmark `name`; raise ValueError where the name is taken.
+
+    One that `is_long` is measured only where it is named.
+    """
 
     def register(measure: Measure) -> Measure:
         if name in _known:
             raise ValueError(f"two benchmarks are called {name}")
-        _known[name] = Benchmark(name, tells, measure)
+        _known[name] = Benchmark(name, tells, measure, is_long)
         return measure
 
     return register
@@ -44,11 +48,15 @@ def all_benchmarks() -> list[Benchmark]:
 
 
 def chosen(names: Iterable[str]) -> list[Benchmark]:
-    """Give the benchmarks of these names (none: all); raise ValueError for an unknown one."""
+    """Give the benchmarks of these names (none: all but the long ones).
+
+    Raises ValueError for an unknown one.
+    """
     known = {each.name: each for each in all_benchmarks()}
     unknown = sorted(set(names) - set(known))
     if unknown:
         raise ValueError(
             f"no benchmark is called {', '.join(unknown)}; there are {', '.join(known)}"
         )
-    return [each for name, each in known.items() if not names or name in names]
+    wanted = set(names)
+    return [each for name, each in known.items() if name in wanted or not (wanted or each.is_long)]

@@ -57,6 +57,13 @@ def rate(
     return _row(name, f"{unit}/s", values, peer, peers)
 
 
+def amount(
+    name: str, unit: str, values: Samples, *, peer: str | None = None, peer_values: Samples = ()
+) -> Row:
+    """Make a row of what is neither a duration nor a rate, such as memory."""
+    return _row(name, unit, values, peer, peer_values)
+
+
 def _row(name: str, unit: str, values: Samples, peer: str | None, peers: Samples) -> Row:
     if peer is None:
         return Row(name, median(values), unit, _spread(values), len(values))

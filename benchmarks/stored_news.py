@@ -4,14 +4,17 @@ As `NewsStore.store` would have left it, save the counts, which it makes again f
 touches.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from typing import Any
 
 import sqlalchemy as sa
 
 from benchmarks.lab import POSTGRESQL
 from benchmarks.made_up_news import NOW, SOURCE, stored_item
-from benchmarks.plain_writes import write_plainly
+from benchmarks.plain_writes import Rows, write_plainly
 from market_pipeline.domain.frames import typed_frame
 from market_pipeline.domain.headlines import headline_hash, normalise, published_date
 from market_pipeline.domain.news import NewsItem
@@ -26,7 +29,8 @@ from market_pipeline.warehouse.news_tables import (
     headlines,
 )
 
-_CHUNK = 100_000
+_CHUNK, _AT_ONCE = 50_000, 2
+_TABLES = (headlines, headline_sources, headline_symbols, headline_match_keys)
 _JUDGED = {
     "market_session": "regular", "sector": None, "industry": None, "is_failover": False,
     "source_count": 1, "sentiment_score": 0.0, "sentiment_confidence": 0.9,
@@ -38,12 +42,14 @@ _JUDGED = {
 def fill(url: str, count: int) -> None:
     """Store `count` made-up stories, and let the database count them."""
     dialect = sa.make_url(url).get_backend_name()
-    for begin in range(0, count, _CHUNK):
-        items = (stored_item(at, count) for at in range(begin, min(begin + _CHUNK, count)))
-        stories = list({row["headline_hash"]: row for row in map(_story, items)}.values())
-        for table in (headlines, headline_sources, headline_symbols):
-            _write(url, table, dialect, stories)
-        _write(url, headline_match_keys, dialect, _keys(stories))
+    begins = range(0, count, _CHUNK)
+    with ProcessPoolExecutor(_AT_ONCE, get_context("spawn")) as workers:
+        run = workers.map if len(begins) > 1 else map  # starting processes takes seconds
+        # A few chunks ahead at most, or all of them would wait in memory.
+        for some in (begins[at : at + _AT_ONCE] for at in range(0, len(begins), _AT_ONCE)):
+            for made in run(partial(_rows, count=count, dialect=dialect), some):
+                for table, rows in zip(_TABLES, made, strict=True):
+                    write_plainly(url, table, rows)
     if dialect == POSTGRESQL:
         engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:
@@ -51,15 +57,22 @@ def fill(url: str, count: int) -> None:
         engine.dispose()
 
 
-def _write(url: str, table: sa.Table, dialect: str, rows: Sequence[dict[str, Any]]) -> None:
-    frame = typed_frame(rows, list(table.columns.keys()))
-    keys = [column.name for column in table.primary_key]
-    write_plainly(url, table, to_rows(table, frame.sort_values(keys), dialect))
+def _rows(begin: int, count: int, dialect: str) -> list[Rows]:
+    """Give a chunk's rows of each of `_TABLES`, by key."""
+    items = (stored_item(at, count) for at in range(begin, min(begin + _CHUNK, count)))
+    stories = [_story(item) for item in items]
+    made = []
+    for table in _TABLES:
+        rows = _keys(stories) if table is headline_match_keys else stories
+        frame = typed_frame(rows, list(table.columns.keys()))
+        keys = [column.name for column in table.primary_key]
+        made.append(to_rows(table, frame.sort_values(keys), dialect))
+    return made
 
 
 def _story(item: NewsItem) -> dict[str, Any]:
     day = published_date(item.published_at)
-    name = headline_hash(item.headline, item.publisher, day)
+    name = headline_hash(item.headline, item.url, day)  # made-up titles repeat, names must not
     return _JUDGED | {
         "published_date": day,
         "story_date": day,

@@ -25,7 +25,10 @@ from market_pipeline_tests.fakes import FakeOptions
 from market_pipeline_tests.news_making import FakeCollector
 
 CALENDAR = TradingCalendar.xnys()
-NAMES = ("bulk", "collect", "derived", "graph", "start_up")
+NAMES = (
+    "bulk", "collect", "derived", "graph", "news_full", "news_parse", "news_score", "news_search",
+    "news_store", "start_up",
+)  # fmt: skip
 
 
 def test_every_benchmark_is_listed_with_what_it_tells(capsys: pytest.CaptureFixture[str]) -> None:

@@ -70,7 +70,7 @@ class Instant(TypeDecorator[datetime]):
         if value is None:
             return None
         if isinstance(value, str):
-            value = datetime.strptime(value, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+            value = datetime.fromisoformat(value)  # strptime takes ten times as long
         return value.astimezone(UTC)  # type: ignore[no-any-return]  # sqlite text or psycopg datetime
 
 

@@ -4,6 +4,7 @@ Only tellings under the lock of `headlines` come here, so what is looked up cann
 it is written. Memory holds one batch and its candidates, however much is stored.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -123,11 +124,30 @@ class _Index:
                 columns.published_date.between(min(days) - self._window, max(days) + self._window),
             )
         ).all()
-        stored = {(row.published_date, row.headline_hash) for row in rows}
-        self._items |= dict(_items_of(connection, stored))
-        for row in rows:
-            key = (row.published_date, row.headline_hash)
-            self._by_match.setdefault(row.match_key, []).append(key)
+        for match, day, name in rows:
+            self._by_match.setdefault(match, []).append((day, name))
+        self._items |= dict(_items_of(connection, self._possible(connection, tellings)))
+
+    def _possible(
+        self, connection: sa.Connection, tellings: Sequence[Telling]
+    ) -> Iterator[StoryKey]:
+        """Give the stories met that `may_join` could accept, by what is cheap to know of them.
+
+        A story without a common symbol must have the telling's text, and so all of its keys.
+        """
+        met = [self._shared_keys(telling) for telling in tellings]
+        symbols = dict(_symbols_of(connection, {key for shared in met for key in shared}))
+        for telling, shared in zip(tellings, met, strict=True):
+            own, all_keys = telling.item.symbols, len(telling.item.title.keys)
+            for key, count in shared.items():
+                theirs = symbols.get(key, ())
+                if count == all_keys or not own or not own.isdisjoint(theirs):
+                    yield key
+
+    def _shared_keys(self, telling: Telling) -> Counter[StoryKey]:
+        """Count the match keys each story met shares with a telling."""
+        by_match = self._by_match
+        return Counter(key for match in telling.item.title.keys for key in by_match.get(match, ()))
 
     def add_new(self, key: StoryKey, telling: Telling) -> None:
         """Know a story this batch begins."""
@@ -143,13 +163,24 @@ class _Index:
             return own, SAME
         met = {key for match in telling.item.title.keys for key in self._by_match.get(match, ())}
         best: tuple[float, StoryKey] | None = None
-        for key in sorted(met):  # of equals the earliest
-            if key not in self._items or abs(key[0] - own[0]) > self._window:
+        for key in sorted(met & self._items.keys()):  # of equals the earliest
+            if abs(key[0] - own[0]) > self._window:
                 continue
             likeness = may_join(telling.item, self._items[key], self._window)
             if likeness is not None and (best is None or likeness > best[0]):
                 best = (likeness, key)
         return (None, 0.0) if best is None else (best[1], best[0])
+
+
+def _symbols_of(
+    connection: sa.Connection, stories: Iterable[StoryKey]
+) -> Iterator[tuple[StoryKey, list[str]]]:
+    columns = headlines.c
+    for day, hashes in grouped_by_day(stories):
+        named = among(connection, columns.headline_hash, hashes)
+        chosen = sa.select(columns.headline_hash, columns.symbols)
+        for name, symbols in connection.execute(chosen.where(columns.published_date == day, named)):
+            yield (day, name), symbols.split(",")
 
 
 def _items_of(
