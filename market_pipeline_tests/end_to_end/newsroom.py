@@ -1,7 +1,7 @@
 """The news job over a real sandbox, with real clients and a clock that a test can move."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -40,7 +40,7 @@ def news_settings(state: Path, url: str, **changed: object) -> Settings:
     return settings_for(state, url).model_copy(update=short | changed)
 
 
-def hold(warehouse: Warehouse, held: dict[str, tuple[str, ...]], at: datetime) -> None:
+def hold(warehouse: Warehouse, held: Mapping[str, tuple[str, ...]], at: datetime) -> None:
     """Import a book of stocks under each name."""
     for name, symbols in held.items():
         lots = [stock(number, symbol) for number, symbol in enumerate(symbols, 1)]
@@ -61,7 +61,7 @@ class Newsroom:
 
     settings: Settings
     clock: Clock
-    held: dict[str, tuple[str, ...]] = field(default_factory=lambda: dict(HELD))
+    held: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: dict(HELD))
     coordinated_in: Path | None = None
     """Where processes meet that have no other folder in common."""
 
@@ -118,7 +118,7 @@ class Newsroom:
         sensor = self.definitions.get_sensor_def("notices")
         resources = self.definitions.resources or {}
         needed = {
-            name: resources[name].resource_fn(None)  # type: ignore[attr-defined]  # all are plain
+            name: resources[name].resource_fn(None)  # all are plain
             for name in ("warehouse", "notifier", "clock")
         }
         skipped = sensor(dg.build_sensor_context(resources=needed))

@@ -13,6 +13,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -247,13 +248,21 @@ def killed_and_compared(pair: Pair, kills: int, seed: int) -> None:
     """Kill the two `kills` times, let each run once in peace, and compare with a calm warehouse."""
     dice = random.Random(seed)
     warehouse = prepared(pair.warehouse_url)
+    collected = partial(warehouse.count, "collection_events")
+
+    def told() -> int:
+        return warehouse.count("headline_sources") + pair.diaries().count("ended")
+
     try:
         for number in (0, 1):
             pair.start(number)
-        wait_for(lambda: len(pair.diaries()) >= 2)
-        for _ in range(kills):
+        for kill in range(kills):
+            # In turn while sources are asked, items stored, and stories made of them.
+            measure = (pair.asked, collected, told)[kill % 3]
+            more_than = measure() + dice.randint(0, 3 if measure is not told else 0)
+            wait_for(partial(grown, measure, more_than))
+            time.sleep(dice.uniform(0, 0.3))
             number = dice.randrange(2)
-            time.sleep(dice.uniform(0.2, 2.0))
             pair.kill(number)
             pair.start(number)
     finally:
@@ -290,6 +299,11 @@ def killed_and_compared(pair: Pair, kills: int, seed: int) -> None:
     for each in (calm, warehouse):
         assert_adds_up(each)
         each.dispose()
+
+
+def grown(measure: Callable[[], int], more_than: int) -> bool:
+    """Say whether a number has grown beyond another."""
+    return measure() > more_than
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
