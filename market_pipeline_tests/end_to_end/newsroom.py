@@ -18,11 +18,12 @@ from market_pipeline.coordination import open_coordination
 from market_pipeline.definitions import build_defs
 from market_pipeline.domain.ports import Coordination
 from market_pipeline.domain.sessions import NEW_YORK
+from market_pipeline.domain.tellings import ToneModel
 from market_pipeline.notifications import Notifications
 from market_pipeline.operations.backfill import dagster_instance
 from market_pipeline.operations.dead_runs import PROCESS_TAG, bury_dead_runs, process_mark
 from market_pipeline.partitions import date_key
-from market_pipeline.resources import clients, open_warehouse, plain
+from market_pipeline.resources import ShippedTone, clients, open_warehouse, plain
 from market_pipeline.sandbox import SandboxServer
 from market_pipeline.settings import Settings, settings_in_force
 from market_pipeline.warehouse import Warehouse
@@ -64,6 +65,7 @@ class Newsroom:
     held: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: dict(HELD))
     coordinated_in: Path | None = None
     """Where processes meet that have no other folder in common."""
+    tone: ToneModel = field(default_factory=ShippedTone)
 
     @cached_property
     def warehouse(self) -> Warehouse:
@@ -93,6 +95,7 @@ class Newsroom:
                 "finviz": plain(clients.finviz(self.settings, coordination, self.clock)),
                 "wire": plain(clients.wire(self.settings, coordination, self.clock)),
                 "notifier": plain(Notifications(self.settings, self.clock)),
+                "tone": plain(self.tone),
                 "clock": plain(self.clock),
             },
         )

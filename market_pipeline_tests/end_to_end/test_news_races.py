@@ -13,6 +13,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -24,7 +25,6 @@ from pydantic import SecretStr
 
 from market_pipeline.assets import news_collecting
 from market_pipeline.sandbox import SandboxServer, create_app, generated
-from market_pipeline.sentiment import score_texts
 from market_pipeline.settings import Settings
 from market_pipeline.warehouse import Warehouse
 from market_pipeline_tests.end_to_end.newsroom import (
@@ -35,11 +35,12 @@ from market_pipeline_tests.end_to_end.newsroom import (
     spoil,
     verdicts,
 )
+from market_pipeline_tests.news_making import FixedTone
 
 NIGHT = datetime(2026, 6, 18, 8, 0, tzinfo=UTC)
 """Four in the morning in New York, when nothing is published: the sandbox's present."""
 
-HELD = {"growth": ("AAPL", "MSFT"), "income": ("KO", "JPM"), "mixed": ("AAPL", "XOM")}
+HELD = {"growth": ("AAPL", "MSFT"), "income": ("KO",), "mixed": ("AAPL", "XOM")}
 TTL_S = 1.0
 PATIENCE_S = 120
 KILLS, KILLS_IN_A_SOAK = 6, 60
@@ -66,8 +67,11 @@ class Since:
 
 
 def room_of(settings: Settings, shared: Path, clock: Since) -> Newsroom:
-    """Give the news of one of the processes; the books are in the warehouse."""
-    return Newsroom(settings, clock, {}, coordinated_in=shared)
+    """Give the news of one of the processes; the books are in the warehouse.
+
+    Tones are told by a rule: half a minute of scoring would say nothing of races.
+    """
+    return Newsroom(settings, clock, {}, coordinated_in=shared, tone=FixedTone())
 
 
 def collect_for_ever(settings: Settings, shared: Path, clock: Since, diary: Path) -> None:
@@ -86,7 +90,6 @@ def launch(orders: Connection, said: Path) -> None:
     Gives its id, and once it has ended, how. All of them end with the one who orders.
     """
     news_collecting.LOCK_TTL_S = TTL_S
-    score_texts(["read the weights"])
     with said.open("a", buffering=1) as lines:
         for stream in (1, 2):
             os.dup2(lines.fileno(), stream)
@@ -247,13 +250,21 @@ def killed_and_compared(pair: Pair, kills: int, seed: int) -> None:
     """Kill the two `kills` times, let each run once in peace, and compare with a calm warehouse."""
     dice = random.Random(seed)
     warehouse = prepared(pair.warehouse_url)
+    collected = partial(warehouse.count, "collection_events")
+
+    def told() -> int:
+        return warehouse.count("headline_sources") + pair.diaries().count("ended")
+
     try:
         for number in (0, 1):
             pair.start(number)
-        wait_for(lambda: len(pair.diaries()) >= 2)
-        for _ in range(kills):
+        for kill in range(kills):
+            # In turn while sources are asked, items stored, and stories made of them.
+            measure = (pair.asked, collected, told)[kill % 3]
+            more_than = measure() + dice.randint(0, 3 if measure is not told else 0)
+            wait_for(partial(grown, measure, more_than))
+            time.sleep(dice.uniform(0, 0.3))
             number = dice.randrange(2)
-            time.sleep(dice.uniform(0.2, 2.0))
             pair.kill(number)
             pair.start(number)
     finally:
@@ -290,6 +301,11 @@ def killed_and_compared(pair: Pair, kills: int, seed: int) -> None:
     for each in (calm, warehouse):
         assert_adds_up(each)
         each.dispose()
+
+
+def grown(measure: Callable[[], int], more_than: int) -> bool:
+    """Say whether a number has grown beyond another."""
+    return measure() > more_than
 
 
 def wait_for(condition: Callable[[], bool]) -> None:

@@ -24,7 +24,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from market_pipeline.assets import headlines, options
 from market_pipeline.automation.jobs import range_tags
 from market_pipeline.definitions import build_defs
+from market_pipeline.domain.alert_rules import scheduler_alert
+from market_pipeline.domain.alerts import Raise
 from market_pipeline.domain.sessions import TradingCalendar
+from market_pipeline.notifications import Notifications
 from market_pipeline.operations.backfill import dagster_instance, run_backfill
 from market_pipeline.operations.report import write_reports
 from market_pipeline.partitions import latest_session
@@ -32,16 +35,21 @@ from market_pipeline.resources import open_warehouse, plain, utc_now
 from market_pipeline.sandbox import create_app, generated
 from market_pipeline.sandbox.server import SandboxServer
 from market_pipeline.settings import current_settings, forget_settings
+from market_pipeline.vendors.finnhub import FinnhubClient
 from market_pipeline.vendors.finviz import FinvizExportClient, FinvizPageClient
 from market_pipeline.vendors.news_chain import NewsChain
 from market_pipeline.vendors.policy import CallPolicy
 from market_pipeline.vendors.polygon import PolygonClient
+from market_pipeline.vendors.tiingo import TiingoClient
 from market_pipeline_tests.assets.conftest import bars_of, book_of, stock
 from market_pipeline_tests.assets.test_options import option
 from market_pipeline_tests.fakes import FakeClock
+from market_pipeline_tests.receiver import Receiver, receiving
 from market_pipeline_tests.vendors.loopback import Answer, Asked, serving
 
 POLYGON_KEY, FINVIZ_KEY = "canary/polygon+4f1c==", "canary finviz&9e2b".replace(" ", "~")
+TIINGO_KEY, FINNHUB_KEY = "canary+tiingo/77aa==", "canary&finnhub/b81c"
+HOOK_SECRETS = ("canary-hook-user", "canary-hook-pw", "canary-hook-path", "canary-hook-query")
 FRIDAY = date(2026, 11, 20)
 IMPORTED = datetime(2026, 11, 13, 22, tzinfo=UTC)
 CONTRACTS = [f"AAPL280121C00{strike}000" for strike in range(200, 290, 10)]
@@ -53,7 +61,8 @@ def forms(key: str) -> set[bytes]:
     return {form.encode() for form in written}
 
 
-KEYS = forms(POLYGON_KEY) | forms(FINVIZ_KEY)
+VENDOR_KEYS = (POLYGON_KEY, FINVIZ_KEY, TIINGO_KEY, FINNHUB_KEY)
+KEYS = {form for secret in (*VENDOR_KEYS, *HOOK_SECRETS) for form in forms(secret)}
 
 
 def holds_a_key(text: bytes | str) -> bool:
@@ -112,10 +121,26 @@ class Witness:
 
 
 @pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """Give the one to whom both kinds of secret address lead."""
+    with receiving() as running:
+        yield running
+
+
+@pytest.fixture
 def state(
-    state_dir: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    state_dir: Path,
+    receiver: Receiver,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> Iterator[Path]:
     """Give the state folder of a pipeline with real keys that says all there is to say."""
+    user, password, path, query = HOOK_SECRETS
+    address = f"{user}:{password}@127.0.0.1:{receiver.port}/{path}"
+    monkeypatch.setenv("MARKET_PIPELINE_WEBHOOK_URLS", f"http://{address}?token={query}")
+    monkeypatch.setenv("MARKET_PIPELINE_APPRISE_URLS", f"json://{address}?+X-Token={query}")
+    monkeypatch.setenv("MARKET_PIPELINE_TIINGO_API_KEY", TIINGO_KEY)
+    monkeypatch.setenv("MARKET_PIPELINE_FINNHUB_API_KEY", FINNHUB_KEY)
     monkeypatch.setenv("MARKET_PIPELINE_POLYGON_API_KEY", POLYGON_KEY)
     monkeypatch.setenv("MARKET_PIPELINE_FINVIZ_ELITE_KEY", FINVIZ_KEY)
     monkeypatch.setenv("MARKET_PIPELINE_LOG_LEVEL", "DEBUG")
@@ -156,6 +181,7 @@ def test_the_search_finds_what_is_there(tmp_path: Path) -> None:
 
 def test_a_good_run_against_the_sandbox_leaves_no_key(
     state: Path,
+    receiver: Receiver,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
@@ -173,7 +199,11 @@ def test_a_good_run_against_the_sandbox_leaves_no_key(
         warehouse = open_warehouse(settings)
         assert write_reports(warehouse, day, settings.reports_dir)
         assert warehouse.count("headlines") > 0
+        assert warehouse.count("wire_headlines") > 0
         warehouse.dispose()
+    told = {f"{posted.path} {posted.headers}" for posted in receiver.posted}
+    assert len(told) >= 2, "both kinds of channel were told"
+    assert all(HOOK_SECRETS[2] in each for each in told)
     asked = b"\n".join(witness.heads)
     assert b"/polygon/" in asked
     assert b"/finviz_elite/" in asked
@@ -196,7 +226,8 @@ def assert_nothing_leaked(state: Path, said: str) -> None:
 def echo(asked: Asked) -> bytes:
     """Say back all that was sent, as careless vendors do: the key bare, and in its URL."""
     header = asked.headers.get("authorization", "")
-    keys = [header.removeprefix("Bearer "), *asked.query.get("auth", [])]
+    keys = [header.removeprefix("Bearer ").removeprefix("Token ")]
+    keys += [asked.headers.get("x-finnhub-token", ""), *asked.query.get("auth", [])]
     sent = {"url": asked.target, "headers": dict(asked.headers), "your key": keys}
     return json.dumps({"error": f"bad key: {keys}", "sent": sent, "status": "ERROR"}).encode()
 
@@ -243,22 +274,44 @@ def failing(rounds: Iterator[str], told: list[str]) -> Callable[[Asked], Answer]
     return answer
 
 
+def refuse_an_alert() -> None:
+    """Have an alert to tell that both channels refuse."""
+    warehouse = open_warehouse(current_settings())
+    verdict = scheduler_alert(None, utc_now(), None, is_expected=True)
+    assert isinstance(verdict, Raise)
+    warehouse.notices.raise_alert(verdict.alert, utc_now())
+    result = Notifications(current_settings(), utc_now).relay(warehouse.notices)
+    assert result.failed >= 2
+    assert result.delivered == 0
+    warehouse.dispose()
+
+
 @pytest.mark.usefixtures("_once_more_at_once")
 def test_vendors_that_fail_in_every_way_leave_no_key(
-    state: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+    state: Path,
+    receiver: Receiver,
+    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Each sends back the key it was given; the runs fail, and say why without it."""
+    """Each sends back the key it was given; the runs fail, and say why without it.
+
+    Nor is anybody told: the channels refuse the alert, and what is noted shows no address.
+    """
     import_a_book()
+    receiver.status = lambda _: 500
     told: list[str] = []
     policy = CallPolicy(timeout_s=3.0, attempts=1)
     with serving(failing(itertools.cycle(FAILURES), told)) as server:
         polygon = PolygonClient(server.url, SecretStr(POLYGON_KEY), policy=policy)
         export = FinvizExportClient(server.url, SecretStr(FINVIZ_KEY), policy=policy)
         shown = FinvizPageClient(server.url, clock=utc_now, policy=policy)
+        tiingo = TiingoClient(server.url, SecretStr(TIINGO_KEY), policy=policy)
+        finnhub = FinnhubClient(server.url, SecretStr(FINNHUB_KEY), clock=utc_now, policy=policy)
         resources = {
             "yahoo": plain(bars_of("AAPL", "KO", "SPY", "TLT")),
             "polygon": plain(polygon),
             "finviz": plain(NewsChain("finviz", (export, shown), utc_now)),
+            "wire": plain(NewsChain("wire", (tiingo, finnhub), utc_now)),
             "clock": plain(FakeClock()),
         }
         defs = build_defs(current_settings(), resources)
@@ -270,12 +323,17 @@ def test_vendors_that_fail_in_every_way_leave_no_key(
                     raise_on_error=False,
                 )
                 assert not result.success
-        for client in (polygon, export, shown):
+        for client in (polygon, export, shown, tiingo, finnhub):
             client.close()
     assert sum(POLYGON_KEY in sent for sent in told) >= len(FAILURES)
     assert sum(quote(FINVIZ_KEY, safe="") in sent or FINVIZ_KEY in sent for sent in told) >= 6
+    for key in (TIINGO_KEY, FINNHUB_KEY):
+        assert sum(key in sent for sent in told) >= 3
+    refuse_an_alert()
+    assert len({posted.path for posted in receiver.posted}) == 2
     said = all_said(capfd, caplog)
     assert "[redacted]" in said
+    assert "answered 500" in said
     assert_nothing_leaked(state, said)
     warehouse = open_warehouse(current_settings())
     kinds = set(warehouse.read("enrichment_fetch_log")["error_kind"].dropna())
