@@ -4,7 +4,7 @@ Titles vary in company, number, verb and reason about as much as a day of compan
 that match keys tell them apart as well as they would real ones. No text of anyone else's.
 """
 
-# ruff: noqa: SIM905  # lists of words are shorter to read as one text
+# lists of words are shorter to read as one text
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

@@ -26,7 +26,7 @@ def news_store(lab: Lab) -> Iterable[Row]:
     """Store batches of 2,000, one item in five told before; the peer inserts the stories alone."""
     count = lab.size(full=10_000, quick=2_000)
     for dialect in lab.dialects("news_store"):
-        sides = {dialect: lambda dialect=dialect: _stored_and_plain(lab, dialect, count)}  # type: ignore[misc]  # bound early
+        sides = {dialect: lambda dialect=dialect: _stored_and_plain(lab, dialect, count)}
         turns = in_turns(lab.size(full=2, quick=1), sides, lab.say)[dialect]
         yield rate(
             f"news_store.{dialect}", count, "items", [ours for ours, _ in turns],

@@ -94,7 +94,7 @@ def headlines(items: Sequence[tuple[int, str, str]], first_seen_at: datetime = A
             "symbols": "AAPL",
             "published_at": pd.Timestamp(AT),
             "first_seen_at": pd.Timestamp(first_seen_at),
-            "ingested_at": pd.Timestamp(first_seen_at),
+            "ingested_at": pd.Timestamp(AT),
             "session_date": [day(number) for number, _, _ in items],
             "market_session": "regular",
             "source": "finviz",
