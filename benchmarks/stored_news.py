@@ -61,7 +61,7 @@ def _rows(begin: int, count: int, dialect: str) -> list[Rows]:
     """Give a chunk's rows of each of `_TABLES`, by key."""
     items = (stored_item(at, count) for at in range(begin, min(begin + _CHUNK, count)))
     stories = [_story(item) for item in items]
-    made = []
+    made: list[Rows] = []
     for table in _TABLES:
         rows = _keys(stories) if table is headline_match_keys else stories
         frame = typed_frame(rows, list(table.columns.keys()))

@@ -64,6 +64,12 @@ class _Calendar:
         return eastern(self.day.year, self.day.month, self.day.day, clock_time(match["clock"]))
 
 
+def _closes_its_table(body: bytes) -> bool:
+    """Say whether the news table ends before the body does."""
+    page = body.lower()
+    return b"</table" in page[max(page.find(b"news-table"), 0) :]
+
+
 def parse_quote_page(
     body: bytes, status: int, symbol: str, *, now: datetime, site: str, source: str
 ) -> FetchedNews:
@@ -71,8 +77,8 @@ def parse_quote_page(
 
     `now` (aware) dates the `Today` rows, `site` completes relative links. Rows without a link or
     a datable time are rejected; what the page says of the company comes with it where readable.
-    Raises `UnknownSymbol` (404), `BadPayload` (nothing at all), `Blocked` (a captcha page) or
-    `LayoutChanged` (no news table, or nothing readable in it).
+    Raises `UnknownSymbol` (404), `BadPayload` (nothing at all, or cut short), `Blocked` (a captcha
+    page) or `LayoutChanged` (no news table, or nothing readable in it).
     """
     if status == 404:
         raise UnknownSymbol(VENDOR, PAGE, f"{symbol}: no such page")
@@ -85,6 +91,9 @@ def parse_quote_page(
         if _REFUSAL.search(said):
             raise Blocked(VENDOR, PAGE, f"{symbol}: {said}")
         raise LayoutChanged(VENDOR, PAGE, f"{symbol}: no table#news-table in {said}")
+    if not _closes_its_table(body):
+        # A parser closes it silently, and half the news would pass for all of it.
+        raise BadPayload(VENDOR, PAGE, f"{symbol}: the page stops within its news table")
     calendar = _Calendar(today=now.astimezone(NEW_YORK).date())
     items: list[NewsItem] = []
     refused: list[Rejected] = []

@@ -397,7 +397,7 @@ def test_a_vendor_that_is_down_is_not_asked_for_every_symbol(server: Loopback) -
     """Where nothing was readable within the deadline the next source gets its turn."""
     server.script = lambda _asked: Answer(b"", hang_s=5)
     made = FinvizPageClient(
-        server.url, clock=lambda: NOW, policy=CallPolicy(timeout_s=0.2, deadline_s=0.2, attempts=2)
+        server.url, clock=lambda: NOW, policy=CallPolicy(timeout_s=1.0, deadline_s=1.0, attempts=2)
     )
     with pytest.raises(Unavailable):
         made.headlines(about("A", "B", "C", "D"))

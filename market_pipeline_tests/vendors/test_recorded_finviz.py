@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from market_pipeline.domain.errors import UnknownSymbol
+from market_pipeline.domain.errors import BadPayload, UnknownSymbol
 from market_pipeline.domain.news import Company, FetchedNews
 from market_pipeline.vendors.finviz_csv import (
     parse_companies,
@@ -180,3 +180,16 @@ def test_the_recorded_screener_describes_companies(vendor_payloads: Path) -> Non
         "AMZN": ("Consumer Cyclical", "Internet Retail"),
         "BA": ("Industrials", "Aerospace & Defense"),
     }
+
+
+@pytest.mark.parametrize("name", [row[0] for row in PAGES])
+def test_a_page_cut_within_its_news_is_no_answer(vendor_payloads: Path, name: str) -> None:
+    """Half a table would pass for all the news: a typed error instead, on every layout."""
+    body = (vendor_payloads / "finviz" / name).read_bytes()
+    begin = body.index(b"news-table")
+    half = body[: begin + body[begin:].lower().index(b"</table") // 2]
+    with pytest.raises(BadPayload, match="stops within its news table"):
+        parse_quote_page(
+            half, 200, "AAPL", now=datetime(2026, 1, 1, tzinfo=UTC),
+            site="https://finviz.com/", source="finviz_page",
+        )  # fmt: skip
