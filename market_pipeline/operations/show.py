@@ -12,7 +12,7 @@ import pandas as pd
 
 from market_pipeline.domain.books import CASH
 from market_pipeline.domain.errors import InputError, NothingStored
-from market_pipeline.domain.freshness import freshness
+from market_pipeline.domain.freshness import FRESH_FOR, freshness
 from market_pipeline.domain.ports import Clock
 from market_pipeline.domain.sentiment import is_low
 from market_pipeline.domain.sessions import TradingCalendar
@@ -68,7 +68,7 @@ def show(
     calendar: TradingCalendar,
     clock: Clock,
     request: Request,
-    fresh_for: timedelta = timedelta(minutes=15),
+    fresh_for: timedelta = FRESH_FOR,
 ) -> Shown:
     """Find the rows asked for; headlines older than `fresh_for` in market hours carry a warning.
 
