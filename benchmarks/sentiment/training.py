@@ -1,11 +1,12 @@
-"""Fine-tunes the published encoder on headlines and made-up newswire, and calibrates it.
+"""Fine-tunes the published encoder on headlines, made-up newswire and what a teacher says of
+these and of variations of them, and calibrates it.
 
 Everything random follows from the seeds; what is fitted besides weights is fitted on the
 validation part.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,11 +14,14 @@ import numpy.typing as npt
 import torch
 from scipy.optimize import minimize
 from sklearn.isotonic import IsotonicRegression
+from torch import Tensor
 from torch.nn import functional
 
+from benchmarks.sentiment.batches import batches, half_width
 from benchmarks.sentiment.data import Part
 from benchmarks.sentiment.made_up_newswire import made_up_newswire
 from benchmarks.sentiment.measures import macro_f1
+from benchmarks.sentiment.teacher import Teacher, TeacherRecipe, teach
 from benchmarks.sentiment.torch_encoder import (
     MAX_PIECES,
     TorchEncoder,
@@ -25,14 +29,15 @@ from benchmarks.sentiment.torch_encoder import (
     padded,
     published,
 )
-from market_pipeline.domain.sentiment import LABELS
+from benchmarks.sentiment.variations import variations
+from market_pipeline.domain.sentiment import LABELS, NEUTRAL
 from market_pipeline.sentiment.calibration import Calibration
 from market_pipeline.sentiment.text import readable
 from market_pipeline.sentiment.wordpiece import WordPiece
 
 SEEDS = (1, 2)
+UNLABELLED = -1
 
-Rows = Sequence[Sequence[int]]
 Labels = npt.NDArray[np.int64]
 Point = npt.NDArray[np.float64]
 Say = Callable[[str], None]
@@ -44,7 +49,7 @@ _AT_ONCE = 50
 class Recipe:
     """Choices of the training; those that were compared were compared on the validation part."""
 
-    epochs: int = 4
+    epochs: int = 5
     batch: int = 32
     rate: float = 1.5e-4
     head_rate: float = 7.5e-4
@@ -52,8 +57,56 @@ class Recipe:
     dropout: float = 0.1
     smoothing: float = 0.05
     made_up: int = 2000
+    variations: int = 9000
+    # How much of the loss of a labelled text is distance from what the teacher says of it.
+    taught: float = 0.6
+    temperature: float = 2.0
     # Weights of classes are their inverse frequency to this power.
     balance: float = 0.5
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """Texts to learn from, their labels (`UNLABELLED` where they have none), and what the
+    teacher says of them: three logits a row.
+    """
+
+    texts: tuple[str, ...]
+    labels: Labels
+    logits: npt.NDArray[np.float32]
+
+
+def lessons(recipe: Recipe, train: Part, say: Say) -> Lessons:
+    """Make lessons of a part: its headlines, made-up newswire and variations, taught and told.
+
+    The teacher is trained on what is labelled, and then says what it makes of everything.
+    """
+    labelled = labelled_texts(recipe, train)
+    texts = (*labelled.texts, *unlabelled_texts(recipe, train))
+    labels = np.full(len(texts), UNLABELLED)
+    labels[: len(labelled)] = labelled.labels
+    torch.manual_seed(0)
+    teacher = Teacher(TeacherRecipe())
+    states = teacher.states(texts)
+    teach(teacher, states[: len(labelled)], labelled.labels, SEEDS[0], say)
+    return Lessons(texts, labels, teacher.logits(states))
+
+
+def labelled_texts(recipe: Recipe, train: Part) -> Part:
+    """Give the texts of a part with made-up newswire behind them."""
+    made_up = made_up_newswire(recipe.made_up, SEEDS[0])
+    texts = (*train.texts, *(made.text for made in made_up))
+    return Part(texts, np.array([*train.labels, *(LABELS.index(made.label) for made in made_up)]))
+
+
+def unlabelled_texts(recipe: Recipe, train: Part) -> list[str]:
+    """Give variations of a part's headlines, more of those that have a tendency."""
+    leaning = [
+        text
+        for text, label in zip(train.texts, train.labels, strict=True)
+        if label != LABELS.index(NEUTRAL)
+    ]
+    return variations([*train.texts, *leaning], recipe.variations, SEEDS[0])
 
 
 def piece_numbers() -> Callable[[str], list[int]]:
@@ -63,14 +116,12 @@ def piece_numbers() -> Callable[[str], list[int]]:
 
 
 def fine_tuned(
-    recipe: Recipe, train: Part, numbers: Callable[[str], list[int]], seed: int, say: Say
+    recipe: Recipe, lessons: Lessons, numbers: Callable[[str], list[int]], seed: int, say: Say
 ) -> TorchEncoder:
-    """Train one encoder on a part and on made-up newswire."""
+    """Train one encoder on lessons."""
     draw = np.random.default_rng(seed)
-    made_up = made_up_newswire(recipe.made_up, seed)
-    texts = [*train.texts, *(made.text for made in made_up)]
-    labels = np.array([*train.labels, *(LABELS.index(made.label) for made in made_up)])
-    rows = [numbers(text) for text in texts]
+    rows = [numbers(text) for text in lessons.texts]
+    lengths = [len(row) for row in rows]
     torch.manual_seed(0)  # one start for all seeds, so that their weights can be averaged
     model = TorchEncoder(published(), recipe.dropout)
     torch.manual_seed(seed)
@@ -79,18 +130,14 @@ def fine_tuned(
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: min(1.0, step / (0.1 * steps)) * max(0.02, 1 - step / steps)
     )
-    counts = np.bincount(train.labels, minlength=3)
-    weight = torch.tensor((counts.sum() / counts / 3) ** recipe.balance, dtype=torch.float32)
+    loss_of = _loss(recipe, lessons)
     for epoch in range(recipe.epochs):
         model.train()
         losses = []
-        for some in _batches(rows, recipe.batch, draw):
-            loss = functional.cross_entropy(
-                model(padded([rows[i] for i in some])),
-                torch.from_numpy(labels[some]),
-                weight=weight,
-                label_smoothing=recipe.smoothing,
-            )
+        for some in batches(lengths, recipe.batch, draw):
+            with half_width():
+                logits = model(padded([rows[i] for i in some]))
+            loss = loss_of(logits.float(), some)
             optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -99,6 +146,29 @@ def fine_tuned(
             losses.append(loss.item())
         say(f"seed {seed}, epoch {epoch + 1} of {recipe.epochs}: loss {np.mean(losses):.3f}")
     return model
+
+
+def _loss(recipe: Recipe, lessons: Lessons) -> Callable[[Tensor, list[int]], Tensor]:
+    """Give what is to be made small: cross-entropy of labels, and distance from the teacher."""
+    labels = torch.from_numpy(lessons.labels)
+    told = functional.log_softmax(torch.from_numpy(lessons.logits) / recipe.temperature, dim=1)
+    counts = np.bincount(lessons.labels[lessons.labels >= 0], minlength=len(LABELS))
+    balance = (counts.sum() / counts / len(LABELS)) ** recipe.balance
+    weight = torch.tensor(balance, dtype=torch.float32)
+    taught = torch.where(labels == UNLABELLED, 1.0, recipe.taught)
+
+    def loss(logits: Tensor, some: list[int]) -> Tensor:
+        surprise = functional.cross_entropy(
+            logits, labels[some], weight=weight, label_smoothing=recipe.smoothing,
+            ignore_index=UNLABELLED, reduction="none",
+        )  # fmt: skip
+        found = functional.log_softmax(logits / recipe.temperature, dim=1)
+        distance = functional.kl_div(found, told[some], reduction="none", log_target=True).sum(1)
+        share = taught[some]
+        mixed = (1 - share) * surprise + share * recipe.temperature**2 * distance
+        return mixed.mean()
+
+    return loss
 
 
 def averaged(models: Sequence[TorchEncoder]) -> TorchEncoder:
@@ -169,14 +239,3 @@ def _groups(model: TorchEncoder, recipe: Recipe) -> list[dict[str, object]]:
             }
         )
     return groups
-
-
-def _batches(rows: Rows, size: int, draw: np.random.Generator) -> Iterator[list[int]]:
-    """Deal the rows out in batches of like length, in an order of chance."""
-    order = draw.permutation(len(rows)).tolist()
-    batches = []
-    for start in range(0, len(order), 20 * size):
-        near = sorted(order[start : start + 20 * size], key=lambda i: len(rows[i]))
-        batches += [near[i : i + size] for i in range(0, len(near), size)]
-    for place in draw.permutation(len(batches)):
-        yield batches[place]
