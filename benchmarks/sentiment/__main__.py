@@ -52,9 +52,9 @@ def compare(labelled: Path, split: str) -> None:
         print(f"{title}: {len(part)}\n{_HEAD}")
         for name, scorer in compared.items():
             scorer(part.texts[:1])
-            start = time.perf_counter()
+            start = time.process_time()
             answers = scorer(part.texts)
-            _print_row(name, part, answers, len(part) / (time.perf_counter() - start))
+            _print_row(name, part, answers, len(part) / (time.process_time() - start))
         print()
     _print_reliability(sets, answers_of=compared[list(compared)[-1]])
 
@@ -68,10 +68,9 @@ def train(labelled: Path, out: Path, threads: int) -> None:
 
     torch.set_num_threads(threads)
     parts, recipe = read_parts(labelled, SHIPPED), training.Recipe()
-    lessons = training.lessons(recipe, parts.train, print)
-    numbers = training.piece_numbers()
-    models = [training.fine_tuned(recipe, lessons, numbers, seed, print) for seed in training.SEEDS]
-    model = training.averaged(models)
+    teacher, numbers = training.trained_teacher(parts.train, print), training.piece_numbers()
+    students = training.students(recipe, teacher, parts.train, numbers, print)
+    model = training.averaged(list(students))
     rows = [numbers(text) for text in parts.validation.texts]
     calibration = training.calibrated(predicted(model, rows), parts.validation.labels)
     weights = export.weights_file(model, calibration)

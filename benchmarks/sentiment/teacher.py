@@ -47,6 +47,7 @@ class TeacherRecipe:
     dropout: float = 0.1
     smoothing: float = 0.05
     frozen: int = 6
+    made_up: int = 1500
     # Weights of classes are their inverse frequency to this power.
     balance: float = 0.5
 

@@ -6,7 +6,7 @@ validation part.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,7 +20,6 @@ from torch.nn import functional
 from benchmarks.sentiment.batches import batches, half_width
 from benchmarks.sentiment.data import Part
 from benchmarks.sentiment.made_up_newswire import made_up_newswire
-from benchmarks.sentiment.measures import macro_f1
 from benchmarks.sentiment.teacher import Teacher, TeacherRecipe, teach
 from benchmarks.sentiment.torch_encoder import (
     MAX_PIECES,
@@ -30,7 +29,7 @@ from benchmarks.sentiment.torch_encoder import (
     published,
 )
 from benchmarks.sentiment.variations import variations
-from market_pipeline.domain.sentiment import LABELS, NEUTRAL
+from market_pipeline.domain.sentiment import LABELS, NEUTRAL, label_of
 from market_pipeline.sentiment.calibration import Calibration
 from market_pipeline.sentiment.text import readable
 from market_pipeline.sentiment.wordpiece import WordPiece
@@ -40,6 +39,7 @@ UNLABELLED = -1
 
 Labels = npt.NDArray[np.int64]
 Point = npt.NDArray[np.float64]
+Numbers = Callable[[str], list[int]]
 Say = Callable[[str], None]
 
 _AT_ONCE = 50
@@ -53,6 +53,8 @@ class Recipe:
     batch: int = 32
     rate: float = 1.5e-4
     head_rate: float = 7.5e-4
+    # Of an encoder that is trained further.
+    further_rate: float = 1e-4
     decay_by_layer: float = 0.9
     dropout: float = 0.1
     smoothing: float = 0.05
@@ -76,54 +78,76 @@ class Lessons:
     logits: npt.NDArray[np.float32]
 
 
-def lessons(recipe: Recipe, train: Part, say: Say) -> Lessons:
-    """Make lessons of a part: its headlines, made-up newswire and variations, taught and told.
-
-    The teacher is trained on what is labelled, and then says what it makes of everything.
-    """
-    labelled = labelled_texts(recipe, train)
-    texts = (*labelled.texts, *unlabelled_texts(recipe, train))
-    labels = np.full(len(texts), UNLABELLED)
-    labels[: len(labelled)] = labelled.labels
+def trained_teacher(train: Part, say: Say) -> Teacher:
+    """Train a teacher on a part and on made-up newswire."""
     torch.manual_seed(0)
     teacher = Teacher(TeacherRecipe())
-    states = teacher.states(texts)
-    teach(teacher, states[: len(labelled)], labelled.labels, SEEDS[0], say)
-    return Lessons(texts, labels, teacher.logits(states))
+    labelled = with_made_up(train, teacher.recipe.made_up)
+    teach(teacher, teacher.states(labelled.texts), labelled.labels, SEEDS[0], say)
+    return teacher
 
 
-def labelled_texts(recipe: Recipe, train: Part) -> Part:
+def lessons(recipe: Recipe, teacher: Teacher, train: Part, seed: int) -> Lessons:
+    """Make lessons of a part: its headlines, made-up newswire, and variations of a seed's own."""
+    labelled = with_made_up(train, recipe.made_up)
+    texts = (*labelled.texts, *unlabelled_texts(recipe, train, seed))
+    labels = np.full(len(texts), UNLABELLED)
+    labels[: len(labelled)] = labelled.labels
+    return Lessons(texts, labels, teacher.logits(teacher.states(texts)))
+
+
+def with_made_up(train: Part, count: int) -> Part:
     """Give the texts of a part with made-up newswire behind them."""
-    made_up = made_up_newswire(recipe.made_up, SEEDS[0])
+    made_up = made_up_newswire(count, SEEDS[0])
     texts = (*train.texts, *(made.text for made in made_up))
     return Part(texts, np.array([*train.labels, *(LABELS.index(made.label) for made in made_up)]))
 
 
-def unlabelled_texts(recipe: Recipe, train: Part) -> list[str]:
+def unlabelled_texts(recipe: Recipe, train: Part, seed: int) -> list[str]:
     """Give variations of a part's headlines, more of those that have a tendency."""
     leaning = [
         text
         for text, label in zip(train.texts, train.labels, strict=True)
         if label != LABELS.index(NEUTRAL)
     ]
-    return variations([*train.texts, *leaning], recipe.variations, SEEDS[0])
+    return variations([*train.texts, *leaning], recipe.variations, seed)
 
 
-def piece_numbers() -> Callable[[str], list[int]]:
+def piece_numbers() -> Numbers:
     """Give what turns a text into numbers, as the shipped model does."""
     pieces = WordPiece(kept_pieces(published())[1], MAX_PIECES)
     return lambda text: pieces.numbers(readable(text))
 
 
+def students(
+    recipe: Recipe, teacher: Teacher, train: Part, numbers: Numbers, say: Say
+) -> Iterator[TorchEncoder]:
+    """Train an encoder for each seed, and the first one further on the lessons of the last."""
+    first: dict[str, Tensor] = {}
+    for seed in SEEDS:
+        taught = lessons(recipe, teacher, train, seed)
+        student = fine_tuned(recipe, taught, numbers, seed, say)
+        first = first or student.state_dict()
+        yield student
+    yield fine_tuned(replace(recipe, rate=recipe.further_rate), taught, numbers, seed, say, first)
+
+
 def fine_tuned(
-    recipe: Recipe, lessons: Lessons, numbers: Callable[[str], list[int]], seed: int, say: Say
+    recipe: Recipe,
+    lessons: Lessons,
+    numbers: Numbers,
+    seed: int,
+    say: Say,
+    start: dict[str, Tensor] | None = None,
 ) -> TorchEncoder:
-    """Train one encoder on lessons."""
+    """Train one encoder on lessons, from the published weights or from those of `start`."""
     draw = np.random.default_rng(seed)
     rows = [numbers(text) for text in lessons.texts]
     lengths = [len(row) for row in rows]
     torch.manual_seed(0)  # one start for all seeds, so that their weights can be averaged
     model = TorchEncoder(published(), recipe.dropout)
+    if start is not None:
+        model.load_state_dict(start)
     torch.manual_seed(seed)
     steps = recipe.epochs * math.ceil(len(rows) / recipe.batch)
     optimizer = torch.optim.AdamW(_groups(model, recipe), betas=(0.9, 0.98), fused=True)
@@ -179,38 +203,20 @@ def averaged(models: Sequence[TorchEncoder]) -> TorchEncoder:
 
 
 def calibrated(logits: npt.NDArray[np.float32], labels: Labels) -> Calibration:
-    """Fit temperature and offsets by likelihood, boundaries by macro F1, then confidences."""
+    """Fit temperature and offsets by likelihood, then how often labels are right."""
 
     def scaling(point: Point) -> Calibration:
-        offsets = (float(point[1]), 0.0, float(point[2]))
-        return Calibration(float(np.exp(point[0])), offsets, (-0.33, 0.33))
+        return Calibration(float(np.exp(point[0])), (float(point[1]), 0.0, float(point[2])))
 
     def surprise(point: Point) -> float:
         shares = scaling(point).probabilities(logits)
         return float(-np.log(shares[np.arange(len(labels)), labels] + 1e-12).mean())
 
-    best = minimize(surprise, np.zeros(3), method="Nelder-Mead", options={"xatol": 1e-4}).x
-    shares = scaling(best).probabilities(logits)
-    plain = shares[:, 2] - shares[:, 0]
-    low, high = _boundaries(plain, labels)
-    found = _labels(plain, low, high)
+    best = scaling(minimize(surprise, np.zeros(3), method="Nelder-Mead", options={"xatol": 1e-4}).x)
+    shares = best.probabilities(logits)
+    found = np.array([LABELS.index(label_of(best.score(row))) for row in shares])
     sure, right = _line(shares[np.arange(len(found)), found], found == labels)
-    return replace(scaling(best), boundaries=(low, high), sure=sure, right=right)
-
-
-def _boundaries(plain: Point, labels: Labels) -> tuple[float, float]:
-    """Give the two differences of probability that part the labels best; ties go to 0.33."""
-    grid = np.round(np.arange(0.10, 0.61, 0.025), 3)
-    _, _, low, high = max(
-        (macro_f1(labels, _labels(plain, -a, b)), -abs(a - 0.33) - abs(b - 0.33), a, b)
-        for a in grid
-        for b in grid
-    )
-    return -float(low), float(high)
-
-
-def _labels(plain: Point, low: float, high: float) -> Labels:
-    return np.where(plain >= high, 2, np.where(plain <= low, 0, 1))
+    return replace(best, sure=sure, right=right)
 
 
 def _line(sure: Point, hits: npt.NDArray[np.bool_]) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -68,7 +68,7 @@ def read_model(file: Any) -> Model:
         stored = {name: opened[name] for name in opened.files}
     vocabulary = stored.pop("vocabulary").tobytes().decode("utf-8").split("\n")
     known: dict[str, Any] = json.loads(stored.pop("calibration").tobytes())
-    lists = {name: tuple(known[name]) for name in ("offsets", "boundaries", "sure", "right")}
+    lists = {name: tuple(known[name]) for name in ("offsets", "sure", "right")}
     calibration = Calibration(temperature=known["temperature"], **lists)
     encoder = read_encoder(stored)
     return Model(
