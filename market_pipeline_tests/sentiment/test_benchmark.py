@@ -21,8 +21,8 @@ LABELLED = SHARED / "labelled_headlines"
 needs_headlines = pytest.mark.skipif(
     not LABELLED.is_dir(), reason="the labelled headlines are not here"
 )
-# What docs/sentiment.md reports is 0.793 and 0.934; worse weights must not slip in.
-LEAST_HEADLINES, LEAST_NEWSWIRE = 0.78, 0.85
+# What docs/sentiment.md reports is 0.832, 0.833 and 0.925; worse weights must not slip in.
+LEAST_HEADLINES, LEAST_NEWSWIRE = 0.825, 0.90
 
 
 def found(texts: tuple[str, ...]) -> np.ndarray:
@@ -93,9 +93,10 @@ def test_newswire_kept_aside_is_read_well() -> None:
 
 
 @needs_headlines
-def test_headlines_kept_aside_are_read_well() -> None:
+@pytest.mark.parametrize("split", [data.GROUPED, data.PLAIN])
+def test_headlines_kept_aside_are_read_well(split: str) -> None:
     """Parts share no text, 15 % is kept aside, and macro F1 there is no worse than reported."""
-    parts = data.read_parts(LABELLED)
+    parts = data.read_parts(LABELLED, split)
     whole = len(parts.train) + len(parts.validation) + len(parts.aside)
     assert whole == 9543
     assert len(parts.aside) >= 0.15 * whole
