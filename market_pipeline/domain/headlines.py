@@ -74,6 +74,16 @@ def publisher_family(publisher: str) -> str:
     return "".join(word for word in words if word not in _COMPANY_WORDS) or "".join(words)
 
 
+def count_tellers(publishers: Iterable[str]) -> int:
+    """Count who tells a story: each publisher family once, whatever paths its article came by.
+
+    Those that name no publisher are one teller, and only where no other is named: an article that
+    one vendor signs another may leave unsigned.
+    """
+    families = {publisher_family(publisher) for publisher in publishers}
+    return len(families - {""}) or len(families)
+
+
 def headline_hash(headline: str, publisher: str, published_date: date) -> str:
     """Name a headline: the first 32 hex of SHA-256 of `headline|source|publication date`.
 

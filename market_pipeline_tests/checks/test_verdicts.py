@@ -215,7 +215,7 @@ SPOILT = {
     "a gap without a cause": Case(
         ROLL, "portfolio_snapshots", moved("gap_usd", "-3", FRIDAY), "1 do not reconcile",
     ),
-    "a story with more sources than tell it": Case(
+    "a story with more publishers than tell it": Case(
         TOLD, "headlines", lambda frame: frame.assign(source_count=frame["source_count"] + 1),
         "3 stories told by 4 items, 3 miscounted",
     ),

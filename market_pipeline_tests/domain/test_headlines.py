@@ -13,6 +13,7 @@ from market_pipeline.domain.headlines import (
     RAW_COLUMNS,
     clean_text,
     clean_url,
+    count_tellers,
     headline_hash,
     item_hash,
     merge_raw,
@@ -109,6 +110,18 @@ def test_a_publisher_is_one_family_however_written(names: tuple[str, ...]) -> No
     """Layouts and years write the same publisher differently."""
     assert len({publisher_family(name) for name in names}) == 1
     assert publisher_family(names[0])
+
+
+@pytest.mark.parametrize(
+    ("publishers", "count"),
+    [
+        ((), 0), (("",), 1), (("", ""), 1), (("Reuters",), 1), (("Reuters", ""), 1),
+        (("Reuters", "reuters.com", "Bloomberg"), 2), (("The Motley Fool", "Motley Fool"), 1),
+    ],
+)  # fmt: skip
+def test_a_teller_counts_once_however_written(publishers: tuple[str, ...], count: int) -> None:
+    """By family; the unnamed only where none is named."""
+    assert count_tellers(publishers) == count
 
 
 def test_a_headline_is_named_by_the_hash_of_its_three_facts() -> None:

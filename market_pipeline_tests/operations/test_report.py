@@ -336,7 +336,7 @@ def test_headlines_show_source_and_new_york_time(warehouse: Warehouse, tmp_path:
     store_headlines(warehouse, [(noon, "AAPL,MSFT", "Plain news")], source_count=2)
     page = read(write_reports(warehouse, SESSION, tmp_path)[1])
     assert (
-        "Fri 2026-11-20 12:00 Wire AAPL, MSFT neutral 0.00, 90 % sure via finviz_export and 1 more"
-        in page.text
+        "Fri 2026-11-20 12:00 Wire AAPL, MSFT neutral 0.00, 90 % sure "
+        "told by 2 publishers, first via finviz_export" in page.text
     )
     assert page.named("time") == [{"datetime": "2026-11-20T17:00:00Z"}]
