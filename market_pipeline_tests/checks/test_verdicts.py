@@ -433,7 +433,8 @@ def test_news_that_is_overdue_is_noticed(court: Court) -> None:
 
 def test_a_run_whose_sources_failed_is_noticed(court: Court) -> None:
     """The check speaks of the sources its own run asked: none answered for the one portfolio."""
-    court.graph.news = FakeCollector(fails=[Unavailable("v", "e", "down")], name="finviz")
+    down = Unavailable("v", "e", "down")
+    court.graph.news = FakeCollector(fails=[down], fails_for="small", name="finviz")
     result = court.graph.run(FRIDAY, job="news_job")
     verdicts = {each.check_name: each for each in result.get_asset_check_evaluations()}
     verdict = verdicts["sources_delivered"]
