@@ -1,17 +1,13 @@
 """Stories: when two headlines tell the same news, and when they only look alike.
 
-Belongs here: the verdict on two titles and on two items, alone and in batches. Does not: reading
-titles and their match keys (`story_titles`), keeping stories. A doubt is a no: a story shown
+Belongs here: the verdict on two titles and on two items. Does not: reading titles and their match keys (`story_titles`), keeping stories. A doubt is a no: a story shown
 twice costs a glance, one hidden behind another is lost.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-import numpy as np
-import numpy.typing as npt
 from rapidfuzz import fuzz
 from rapidfuzz.distance import Indel
 
@@ -34,7 +30,6 @@ from market_pipeline.domain.story_titles import (
 __all__ = [
     "StoryItem",
     "Title",
-    "join_pairs",
     "match_keys",
     "may_join",
     "read_title",
@@ -96,51 +91,6 @@ def may_join(one: StoryItem, other: StoryItem, window: timedelta) -> float | Non
     if strangers and one.title.text != other.title.text:
         return None
     return same_story(one.title, other.title)
-
-
-def join_pairs(
-    new: Sequence[StoryItem],
-    stored: Sequence[StoryItem],
-    pairs: tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]],
-    window: timedelta,
-) -> npt.NDArray[np.float64]:
-    """Judge many pairs: positions in `new` and in `stored`, one of each a pair.
-
-    Gives `may_join` of each pair, NaN for None. Claims, dates and lengths are compared as
-    arrays first, so only pairs that could pass reach the words.
-    """
-    at_new, at_stored = pairs
-    likeness = np.full(len(at_new), np.nan)
-    if not len(at_new):
-        return likeness
-    claims, instants, lengths, cuts = _columns(new)
-    other_claims, other_instants, other_lengths, other_cuts = _columns(stored)
-    longer = np.maximum(lengths[at_new], other_lengths[at_stored])
-    shorter = np.minimum(lengths[at_new], other_lengths[at_stored])
-    may_be_cut = (cuts[at_new] | other_cuts[at_stored]) | (
-        (shorter >= _SHORTEST_SILENT_CUT) & (shorter < longer)
-    )
-    apart = np.abs(instants[at_new] - other_instants[at_stored])
-    passing = (claims[at_new] == other_claims[at_stored]) | may_be_cut
-    # A second of slack, for floats; the exact rule follows.
-    passing &= apart <= window.total_seconds() + 1
-    for at in np.flatnonzero(passing):
-        found = may_join(new[at_new[at]], stored[at_stored[at]], window)
-        likeness[at] = np.nan if found is None else found
-    return likeness
-
-
-def _columns(
-    items: Sequence[StoryItem],
-) -> tuple[
-    npt.NDArray[np.int64], npt.NDArray[np.float64], npt.NDArray[np.int64], npt.NDArray[np.bool_]
-]:
-    return (
-        np.array([item.title.claims for item in items], dtype=np.int64),
-        np.array([item.published_at.timestamp() for item in items], dtype=np.float64),
-        np.array([len(item.title.text) for item in items], dtype=np.int64),
-        np.array([item.title.is_cut for item in items], dtype=np.bool_),
-    )
 
 
 def _contains(large: Title, small: Title) -> bool:
