@@ -17,6 +17,7 @@ from pydantic import (
     BeforeValidator,
     Field,
     SecretStr,
+    ValidationError,
     ValidationInfo,
     field_validator,
     model_validator,
@@ -328,6 +329,22 @@ def _require_driver(url: SecretStr | None, name: str, allowed: tuple[str, ...]) 
         # Text that is no URL is not repeated: it may be a password in the wrong place.
         said = f", not {scheme}://" if separator and _DRIVER.fullmatch(scheme) else ""
         raise ValueError(f"{ENV_PREFIX}{name} must name its driver: {wanted}{said}")
+
+
+def faults_of(error: ValidationError) -> list[str]:
+    """Say what is wrong with each setting, one sentence a fault, by the variable's full name.
+
+    No value is repeated: it may be a secret in the wrong place.
+    """
+    found = error.errors(include_url=False, include_input=False, include_context=False)
+    return [_fault(fault["loc"], fault["msg"]) for fault in found]
+
+
+def _fault(place: tuple[int | str, ...], message: str) -> str:
+    said = message.removeprefix("Value error, ")  # pydantic's word for a rule of our own
+    if not place:  # a rule over several settings names them itself
+        return said
+    return f"{ENV_PREFIX}{'.'.join(str(part) for part in place).upper()}: {said}"
 
 
 _in_force: list[Settings] = []
