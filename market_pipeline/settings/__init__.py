@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -22,6 +22,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -39,6 +40,9 @@ NEWS_SOURCES = {
     "wire_sources": ("tiingo", "finnhub"),
 }
 """The sources each order of priority may name."""
+
+NONE = "none"
+"""What an order of priority says where no source is to be asked."""
 
 _DRIVER = re.compile(r"[a-z0-9]+(\+[a-z0-9]+)?")
 
@@ -66,7 +70,21 @@ def _split(value: object) -> object:
     return value
 
 
-Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+def _split_order(value: object, info: ValidationInfo) -> object:
+    """Read an order of sources; `none` is the empty one, and no text at all is refused.
+
+    An empty variable means the default everywhere else. Here it might as well be meant to switch
+    the sources off, so it has to be said which.
+    """
+    if isinstance(value, str) and not value.strip():
+        default = ",".join(NEWS_SOURCES[str(info.field_name)])
+        raise ValueError(f"is set but empty: write {NONE} for no source, or {default}")
+    if isinstance(value, str) and value.strip().lower() == NONE:
+        return ()
+    return _split(value)
+
+
+Order = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_order)]
 
 
 class Settings(BaseSettings):
@@ -75,7 +93,6 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix=ENV_PREFIX,
         env_file=(".env",),
-        env_ignore_empty=True,
         extra="ignore",
         frozen=True,
         validate_default=True,
@@ -162,12 +179,19 @@ class Settings(BaseSettings):
     finnhub_requests_per_minute: int = Field(
         60, ge=1, description="Rate kept with Finnhub (its free plan allows 60)."
     )
-    finviz_sources: Names = Field(
+    finviz_sources: Order = Field(
         ("finviz_export", "finviz_page"),
-        description="Finviz's ways in, first choice first, comma-separated.",
+        description=(
+            "Finviz's ways in, first choice first, comma-separated; none: Finviz is not asked. "
+            "Must not be left empty."
+        ),
     )
-    wire_sources: Names = Field(
-        ("tiingo", "finnhub"), description="The wire's vendors, first choice first."
+    wire_sources: Order = Field(
+        ("tiingo", "finnhub"),
+        description=(
+            "The wire's vendors, first choice first; none: the wire is not asked. "
+            "Must not be left empty."
+        ),
     )
     finviz_portfolio_ids: Annotated[dict[str, int], NoDecode] = Field(
         {},
@@ -286,7 +310,9 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Put `market_pipeline.toml` below the environment and `.env`."""
         toml = TomlConfigSettingsSource(settings_cls, project_root() / TOML_FILE)
-        return init_settings, env_settings, dotenv_settings, file_secret_settings, toml
+        env = _WithoutEmpty(settings_cls, env_settings)
+        dotenv = _WithoutEmpty(settings_cls, dotenv_settings)
+        return init_settings, env, dotenv, file_secret_settings, toml
 
     @property
     def warehouse_url(self) -> str:
@@ -318,6 +344,28 @@ class Settings(BaseSettings):
             if isinstance(value, SecretStr):
                 found |= secret_parts(name, value.get_secret_value())
         return tuple(sorted(found, key=len, reverse=True))
+
+
+class _WithoutEmpty(PydanticBaseSettingsSource):
+    """A source whose empty variables are no values, so that a lower one may have some.
+
+    Those of `NEWS_SOURCES` are kept, to be refused.
+    """
+
+    def __init__(
+        self, settings_cls: type[BaseSettings], source: PydanticBaseSettingsSource
+    ) -> None:
+        super().__init__(settings_cls)
+        self._source = source
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """Give what the source says of one field."""
+        return self._source.get_field_value(field, field_name)
+
+    def __call__(self) -> dict[str, Any]:
+        """Give the source's values by field, empty texts left out."""
+        found = self._source()
+        return {name: v for name, v in found.items() if v != "" or name in NEWS_SOURCES}
 
 
 def _require_driver(url: SecretStr | None, name: str, allowed: tuple[str, ...]) -> None:
