@@ -28,11 +28,12 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @pytest.fixture
-def told(state_dir: Path, clock: Clock) -> Iterator[Warehouse]:
+def told(state_dir: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Warehouse]:
     """Give a warehouse with three stories, collected five minutes ago."""
     warehouse = Warehouse.open(f"sqlite:///{state_dir / 'warehouse.db'}")
     warehouse.upgrade()
     hold(warehouse, "growth", "AAPL", "MSFT")
+    monkeypatch.setenv("COLUMNS", "400")  # a row is one line
     two = (("finviz_page", "Reuters"), ("tiingo", "Bloomberg"))
     tell(
         warehouse,
