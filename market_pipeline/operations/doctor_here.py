@@ -10,7 +10,7 @@ from market_pipeline.domain.errors import ConfigurationError
 from market_pipeline.domain.ports import Clock, Coordination
 from market_pipeline.domain.sessions import NEW_YORK, TradingCalendar
 from market_pipeline.notifications import channels_of
-from market_pipeline.operations.findings import BROKEN, NOTE, OK, Finding, in_short
+from market_pipeline.operations.findings import BROKEN, NOTE, OK, Finding, database_reason
 from market_pipeline.operations.opening import UPGRADE, sqlite_file
 from market_pipeline.partitions import next_key_at
 from market_pipeline.resources import clients
@@ -49,7 +49,7 @@ def warehouse_findings(settings: Settings) -> Iterator[Finding]:
         yield _here("warehouse", BROKEN, str(error))
         return
     except sa.exc.SQLAlchemyError as error:
-        yield _here("warehouse", BROKEN, f"does not answer: {_database_error(error)}")
+        yield _here("warehouse", BROKEN, f"does not answer: {database_reason(error)}")
         return
     told = f"{warehouse.display_url}, revision {revision or 'none'}, answers in {ping_ms:.1f} ms"
     warehouse.dispose()
@@ -89,7 +89,7 @@ def dagster_storage(settings: Settings) -> Finding:
         with engine.connect() as connection:
             connection.execute(sa.select(1))
     except sa.exc.SQLAlchemyError as error:
-        return _here(item, BROKEN, f"{shown} does not answer: {_database_error(error)}")
+        return _here(item, BROKEN, f"{shown} does not answer: {database_reason(error)}")
     finally:
         engine.dispose()
     return _here(item, OK, f"PostgreSQL, {shown}")
@@ -167,10 +167,6 @@ def dates(settings: Settings, now: datetime) -> Iterator[Finding]:
 def _both(instant: datetime) -> str:
     new_york = instant.astimezone(NEW_YORK)
     return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M} UTC, {new_york:%Y-%m-%d %H:%M} New York"
-
-
-def _database_error(error: sa.exc.SQLAlchemyError) -> str:
-    return in_short(getattr(error, "orig", None) or error)
 
 
 def _here(item: str, state: str, detail: str) -> Finding:
