@@ -25,13 +25,15 @@ class Channel(Protocol):
         """Name fit to be shown and kept: a kind, and a hash of the address."""
         ...
 
+    def send(self, message: Message) -> None:
+        """Deliver within the channel's deadline; raise DeliveryFailed, which shows no address."""
+        ...
+
+
+class _Addressed(Channel, Protocol):
     def check(self) -> None:
         """Read the address as sending does; raise ValueError, which does not repeat it, where it
         is none. Nothing is connected; libraries may be loaded."""
-        ...
-
-    def send(self, message: Message) -> None:
-        """Deliver within the channel's deadline; raise DeliveryFailed, which shows no address."""
         ...
 
 
@@ -45,7 +47,7 @@ def channels_of(settings: Settings, *, is_thorough: bool = False) -> list[Channe
     from market_pipeline.notifications.apprise_channel import AppriseChannel
     from market_pipeline.notifications.webhook import Webhook
 
-    makers: tuple[tuple[str, SecretStr | None, Callable[[str], Channel]], ...] = (
+    makers: tuple[tuple[str, SecretStr | None, Callable[[str], _Addressed]], ...] = (
         ("webhook_urls", settings.webhook_urls, Webhook),
         ("apprise_urls", settings.apprise_urls, AppriseChannel),
     )
@@ -78,7 +80,7 @@ def _addresses(setting: SecretStr | None) -> list[str]:
 
 
 def _make_each(
-    urls: list[str], make: Callable[[str], Channel], made: list[Channel], *, is_thorough: bool
+    urls: list[str], make: Callable[[str], _Addressed], made: list[Channel], *, is_thorough: bool
 ) -> list[str]:
     """Add a channel an address to `made`; give what is wrong with those that cannot be one."""
     faults: list[str] = []

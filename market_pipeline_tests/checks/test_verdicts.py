@@ -1,5 +1,6 @@
 """Every check on data that is right and on data that is not, in each scope it may be asked in."""
 
+import re
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,7 +12,11 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from market_pipeline import checks
+from market_pipeline.checks.framework import shown
 from market_pipeline.domain.errors import Unavailable
 from market_pipeline.domain.ports import ComputeNote
 from market_pipeline.domain.quarantine import FINDING_COLUMNS
@@ -409,6 +414,21 @@ def test_a_factor_that_was_skipped_is_named_with_the_reason(court: Court) -> Non
     assert (verdict.passed, verdict.severity) == (False, WARN)
     assert verdict.description == "skipped: proxy TLT is gone"
     assert said(verdict)["sessions"] == 1
+
+
+@given(st.lists(st.one_of(st.text(), st.sampled_from(["[x](javascript:y)", "<script>", "**"]))))
+def test_what_a_check_shows_of_others_text_is_text(names: list[str]) -> None:
+    """Dagster's UI escapes text and renders markdown: no evidence is the latter."""
+    result = dg.AssetCheckResult(passed=False, metadata={"wrong": shown(names)})
+    assert {type(value) for value in result.metadata.values()} == {dg.TextMetadataValue}
+
+
+def test_nothing_is_shown_to_dagster_as_markup_or_link() -> None:
+    """Figures, text and tables are the only metadata in the package."""
+    package = Path(checks.__file__).parents[1]
+    marked = re.compile(r"MetadataValue\.(md|url|notebook)\b|(Markdown|Url|Notebook)MetadataValue")
+    found = [path.name for path in package.rglob("*.py") if marked.search(path.read_text())]
+    assert found == []
 
 
 # -- snapshots: the step into the range ----------------------------------------------------

@@ -1,5 +1,8 @@
 """Tables in a pipe: as wide as asked, nothing cut, no number or name torn."""
 
+import io
+from contextlib import redirect_stdout
+
 import pandas as pd
 import pytest
 from hypothesis import given
@@ -64,5 +67,9 @@ def test_many_columns_make_a_wider_table_and_not_torn_ones(
 
 @given(st.lists(st.lists(st.text(max_size=60), min_size=3, max_size=3), min_size=1, max_size=4))
 def test_any_text_is_laid_out(texts: list[list[str]]) -> None:
-    """Whatever a vendor wrote, of whatever width, makes a table."""
-    print_rows(pd.DataFrame(texts, columns=["a", "b", "c"]), Format.table)
+    """Whatever a vendor wrote, of whatever width, makes rows that steer no terminal."""
+    frame = pd.DataFrame(texts, columns=["a", "b", "c"])
+    for form in Format:
+        with redirect_stdout(io.StringIO()) as out:
+            print_rows(frame, form)
+        assert out.getvalue().replace("\n", "").isprintable()

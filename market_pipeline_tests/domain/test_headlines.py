@@ -67,6 +67,14 @@ def test_any_text_becomes_storable(text: str) -> None:
     [
         ("https://finviz.com/news/1?a=b", "https://finviz.com/news/1?a=b"),
         (" http://a.b/c\n", "http://a.b/c"),
+        (
+            'https://a.b/"><script>alert(1)</script>',
+            "https://a.b/%22%3E%3Cscript%3Ealert(1)%3C/script%3E",
+        ),
+        ("https://a.b/c%22?d='e'&f=(g)", "https://a.b/c%22?d='e'&f=(g)"),
+        ("https://a.b/\\`", "https://a.b/%5C%60"),
+        ("https://a.b/" + '"' * 700, ""),
+        ("https://:80/", ""),
         ("javascript:alert(1)", ""),
         ("java\nscript:alert(1)", ""),
         ("data:text/html,x", ""),
@@ -79,6 +87,17 @@ def test_any_text_becomes_storable(text: str) -> None:
 def test_only_web_addresses_are_kept(url: str, kept: str) -> None:
     """A link is followed by people: no other scheme, and never half an address."""
     assert clean_url(url) == kept
+
+
+@given(st.sampled_from(["https://", "http://a.b/", "HTTPS://a.b?", ""]), st.text())
+def test_an_address_that_is_kept_can_end_no_attribute_and_stays_as_it_is(
+    start: str, rest: str
+) -> None:
+    """Of any text: nothing, or an http(s) address without quote, bracket or blank."""
+    kept = clean_url(start + rest)
+    assert not kept or kept.lower().startswith(("http://", "https://"))
+    assert not set(kept) & set('"<>`\\ \t\n\r\x00')
+    assert clean_url(kept) == kept
 
 
 @pytest.mark.parametrize(
