@@ -1,6 +1,6 @@
 """News to collect and to store: items, collections, tellings, and a tone model of fixed rules."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -123,7 +123,7 @@ class FakeCollector:
         """The symbols of each query, in order."""
         return [query.symbols for query in self.asked]
 
-    def collect(self, query: NewsQuery) -> NewsCollection:
+    def collect(self, query: NewsQuery, ask_last: Collection[str] = ()) -> NewsCollection:
         self.asked.append(query)
         if self.fails and self.fails_for in (None, query.portfolio):
             return failed(self.name, at=self.at, error=self.fails.pop(0))

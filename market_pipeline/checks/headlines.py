@@ -58,10 +58,11 @@ def _sources_delivered(scope: Scope) -> Verdict:
     events = events.assign(answered=events["is_success"] | (events["error_kind"] == _EMPTY))
     silent = []
     for (asset, portfolio), asked in events.groupby(["asset", "portfolio_id"]):
-        # A step that was tried again collected several times: the last one counts.
-        last_try = asked[
-            asked["started_at"] >= asked.loc[~asked["is_failover"], "started_at"].max()
-        ]
+        # A step that was tried again asked several times: what each source said last counts. A
+        # try in which nobody answers asks all of them.
+        last_try = asked.sort_values("started_at", kind="stable").drop_duplicates(
+            "source", keep="last"
+        )
         if not last_try["answered"].any():
             why = "; ".join(
                 f"{source}: {kind}"
