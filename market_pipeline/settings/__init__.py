@@ -10,19 +10,17 @@ from contextlib import contextmanager
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
     BeforeValidator,
     Field,
     SecretStr,
-    ValidationError,
     ValidationInfo,
     field_validator,
     model_validator,
 )
-from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -31,19 +29,22 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from market_pipeline.settings.news_sources import NEWS_SOURCES, Order, split
+from market_pipeline.settings.reading import ENV_PREFIX, WithoutEmpty, faults_of
 from market_pipeline.settings.secret_urls import secret_parts
 
-ENV_PREFIX = "MARKET_PIPELINE_"
+__all__ = [
+    "ENV_PREFIX",
+    "Settings",
+    "current_settings",
+    "env_example",
+    "faults_of",
+    "forget_settings",
+    "project_root",
+    "settings_in_force",
+]
+
 TOML_FILE = "market_pipeline.toml"
-NEWS_SOURCES = {
-    "finviz_sources": ("finviz_export", "finviz_page"),
-    "wire_sources": ("tiingo", "finnhub"),
-}
-"""The sources each order of priority may name."""
-
-NONE = "none"
-"""What an order of priority says where no source is to be asked."""
-
 _DRIVER = re.compile(r"[a-z0-9]+(\+[a-z0-9]+)?")
 
 
@@ -61,30 +62,6 @@ def _absolute(path: Path) -> Path:
 
 
 StatePath = Annotated[Path, AfterValidator(_absolute)]
-
-
-def _split(value: object) -> object:
-    """Read comma-separated text as its parts."""
-    if isinstance(value, str):
-        return tuple(part.strip() for part in value.split(",") if part.strip())
-    return value
-
-
-def _split_order(value: object, info: ValidationInfo) -> object:
-    """Read an order of sources; `none` is the empty one, and no text at all is refused.
-
-    An empty variable means the default everywhere else. Here it might as well be meant to switch
-    the sources off, so it has to be said which.
-    """
-    if isinstance(value, str) and not value.strip():
-        default = ",".join(NEWS_SOURCES[str(info.field_name)])
-        raise ValueError(f"is set but empty: write {NONE} for no source, or {default}")
-    if isinstance(value, str) and value.strip().lower() == NONE:
-        return ()
-    return _split(value)
-
-
-Order = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_order)]
 
 
 class Settings(BaseSettings):
@@ -241,7 +218,7 @@ class Settings(BaseSettings):
     first_session: date = Field(
         date(2012, 1, 3), description="First session that can be materialized."
     )
-    extra_closures: Annotated[tuple[date, ...], NoDecode, BeforeValidator(_split)] = Field(
+    extra_closures: Annotated[tuple[date, ...], NoDecode, BeforeValidator(split)] = Field(
         (),
         description="Comma-separated days the exchange closed unforeseen, as in 2027-01-09.",
     )
@@ -310,8 +287,8 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Put `market_pipeline.toml` below the environment and `.env`."""
         toml = TomlConfigSettingsSource(settings_cls, project_root() / TOML_FILE)
-        env = _WithoutEmpty(settings_cls, env_settings)
-        dotenv = _WithoutEmpty(settings_cls, dotenv_settings)
+        env = WithoutEmpty(settings_cls, env_settings)
+        dotenv = WithoutEmpty(settings_cls, dotenv_settings)
         return init_settings, env, dotenv, file_secret_settings, toml
 
     @property
@@ -346,28 +323,6 @@ class Settings(BaseSettings):
         return tuple(sorted(found, key=len, reverse=True))
 
 
-class _WithoutEmpty(PydanticBaseSettingsSource):
-    """A source whose empty variables are no values, so that a lower one may have some.
-
-    Those of `NEWS_SOURCES` are kept, to be refused.
-    """
-
-    def __init__(
-        self, settings_cls: type[BaseSettings], source: PydanticBaseSettingsSource
-    ) -> None:
-        super().__init__(settings_cls)
-        self._source = source
-
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        """Give what the source says of one field."""
-        return self._source.get_field_value(field, field_name)
-
-    def __call__(self) -> dict[str, Any]:
-        """Give the source's values by field, empty texts left out."""
-        found = self._source()
-        return {name: v for name, v in found.items() if v != "" or name in NEWS_SOURCES}
-
-
 def _require_driver(url: SecretStr | None, name: str, allowed: tuple[str, ...]) -> None:
     if url is None:
         return
@@ -377,22 +332,6 @@ def _require_driver(url: SecretStr | None, name: str, allowed: tuple[str, ...]) 
         # Text that is no URL is not repeated: it may be a password in the wrong place.
         said = f", not {scheme}://" if separator and _DRIVER.fullmatch(scheme) else ""
         raise ValueError(f"{ENV_PREFIX}{name} must name its driver: {wanted}{said}")
-
-
-def faults_of(error: ValidationError) -> list[str]:
-    """Say what is wrong with each setting, one sentence a fault, by the variable's full name.
-
-    No value is repeated: it may be a secret in the wrong place.
-    """
-    found = error.errors(include_url=False, include_input=False, include_context=False)
-    return [_fault(fault["loc"], fault["msg"]) for fault in found]
-
-
-def _fault(place: tuple[int | str, ...], message: str) -> str:
-    said = message.removeprefix("Value error, ")  # pydantic's word for a rule of our own
-    if not place:  # a rule over several settings names them itself
-        return said
-    return f"{ENV_PREFIX}{'.'.join(str(part) for part in place).upper()}: {said}"
 
 
 _in_force: list[Settings] = []
