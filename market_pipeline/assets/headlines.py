@@ -10,6 +10,7 @@ from uuid import uuid4
 import dagster as dg
 import pandas as pd
 
+from market_pipeline.assets.collection_alerts import judge_collections
 from market_pipeline.assets.conditions import FOLLOWS_ITS_INPUTS
 from market_pipeline.assets.framework import COLLECTION_RETRIES, Work, stored_asset, working
 from market_pipeline.assets.news_collecting import (
@@ -116,16 +117,23 @@ def define(days: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition:
         """
         with working(context) as work:
             reader = _reader(warehouse, calendar, tone, clock)
-            stored = _take(work, warehouse, reader, settings, clock)
-            if stored.symbols:
-                # Only now, after the commit: what was kept before it no longer holds.
-                fresh_for = timedelta(minutes=settings.headline_freshness_minutes)
-                reads = NewsReads(
-                    warehouse, coordination, clock, calendar=calendar, fresh_for=fresh_for
-                )
-                reads.invalidate(sorted(stored.symbols))
-                reads.prewarm(sorted(stored.symbols))
+            fresh_for = timedelta(minutes=settings.headline_freshness_minutes)
+            reads = NewsReads(
+                warehouse, coordination, clock, calendar=calendar, fresh_for=fresh_for
+            )
+            stored, is_held_up = Stored(), False
+            for batch in _take(work, warehouse, reader, settings, clock):
+                stored += batch
+                # Right after the commit: what was kept before it no longer holds, and who is told
+                # of it may look at once. A channel that fails is not waited for once a batch.
+                reads.invalidate(sorted(batch.symbols))
+                if not is_held_up:
+                    is_held_up = bool(notifier.relay(warehouse.notices).failures)
+            # This run asks no source any more, so its failures need not settle.
+            for said in judge_collections(warehouse.notices, clock(), {work.run_id}):
+                work.tell(said)
             work.tell(f"notices: {notifier.relay(warehouse.notices)}")
+            reads.prewarm(sorted(stored.symbols))
             held = warehouse.read(
                 TABLE, first=work.first, last=work.last, columns=["published_date"]
             )
@@ -187,10 +195,13 @@ def _reader(
 
 def _take(
     work: Work, warehouse: Warehouse, reader: Reader, settings: Settings, clock: Clock
-) -> Stored:
-    """Make stories of all that was collected and not taken yet, first seen first."""
+) -> Iterator[Stored]:
+    """Make stories of all that was collected and not taken yet, first seen first.
+
+    Gives what each batch changed once it is committed.
+    """
     version, kind = reader.version, settings.data_kind
-    total, aside = Stored(), 0
+    aside = 0
     for rows in _pending(warehouse, version, work):
         at = clock()
         tellings, nameless = reader.read(rows)
@@ -198,12 +209,11 @@ def _take(
             aside += warehouse.news.set_aside(
                 str(table), of_table, version, NO_SYMBOL, "names no symbol to tie it to", at
             )
-        total += warehouse.news.store(
+        yield warehouse.news.store(
             tellings, version=version, window_days=settings.story_window_days, ingested_at=at,
             announce=partial(_message, data_kind=kind, at=at),
         )  # fmt: skip
     work.report(set_aside=aside)
-    return total
 
 
 def _message(stored: Stored, *, data_kind: str, at: datetime) -> Message:

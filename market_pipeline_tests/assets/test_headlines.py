@@ -1,18 +1,20 @@
 """Headlines through the graph: where items land, what a second collection changes, who is asked."""
 
 import time
-from collections.abc import Collection
-from dataclasses import replace
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from market_pipeline.assets import headlines
 from market_pipeline.assets.news_collecting import lock_name, portfolio_symbols
 from market_pipeline.coordination import LocalCoordination
 from market_pipeline.domain.errors import NotEntitled, Unavailable
 from market_pipeline.domain.news import FetchedNews, NewsCollection, NewsItem, NewsQuery
+from market_pipeline.domain.notices import Outbox, RelayResult
 from market_pipeline.domain.ports import Lease, Rejected
 from market_pipeline.reads import NewsReads
 from market_pipeline.resources import utc_now
@@ -363,6 +365,70 @@ def test_new_stories_are_announced_and_kept_answers_taken_back(graph: Graph) -> 
     assert message["topic"] == "headlines.stored"
     assert '"AAPL"' in message["payload"]
     assert '"KO"' in message["payload"]
+
+
+@dataclass
+class Receiver:
+    """A notifier that keeps what stood in the warehouse, and was told, whenever it relayed."""
+
+    warehouse: Warehouse
+    fails: bool = False
+    seen: list[tuple[int, int]] = field(default_factory=list)
+    topics: list[str] = field(default_factory=list)
+    order: list[str] = field(default_factory=list)
+
+    def relay(self, outbox: Outbox) -> RelayResult:
+        self.order.append("relay")
+        due = outbox.claim("receiver", NOW, limit=100, lease=timedelta(seconds=30))
+        self.topics += [delivery.message.topic for delivery in due]
+        self.seen.append((self.warehouse.count("headlines"), len(due)))
+        for delivery in due:
+            outbox.delivered(delivery, NOW)
+        return RelayResult(len(due), failures={"receiver": "hangs"} if self.fails else {})
+
+
+def test_each_batch_is_told_right_after_its_commit(
+    graph: Graph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not after all batches of a long replay, nor after answers are computed for later."""
+    monkeypatch.setattr(headlines, "BATCH", 1)
+    graph.notifier = receiver = Receiver(graph.warehouse)
+    prewarm = NewsReads.prewarm
+
+    def warming(reads: NewsReads, symbols: Sequence[str]) -> int:
+        receiver.order.append("prewarm")
+        return prewarm(reads, symbols)
+
+    monkeypatch.setattr(NewsReads, "prewarm", warming)
+    collect(graph, THURSDAY, SATURDAY)
+    assert receiver.seen == [(1, 1), (2, 1), (3, 1), (4, 1), (4, 0)]
+    assert receiver.topics == ["headlines.stored"] * 4
+    assert receiver.order[-2:] == ["relay", "prewarm"]
+
+
+def test_a_channel_that_fails_is_not_waited_for_once_a_batch(
+    graph: Graph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is tried with the first batch, and once more at the end."""
+    monkeypatch.setattr(headlines, "BATCH", 1)
+    graph.notifier = receiver = Receiver(graph.warehouse, fails=True)
+    collect(graph, THURSDAY, SATURDAY)
+    assert receiver.seen == [(1, 1), (4, 3)]
+
+
+def test_the_third_failed_collection_is_told_by_its_own_run(graph: Graph) -> None:
+    """The alert needs no sensor and no waiting, and neither has its end."""
+    graph.notifier = receiver = Receiver(graph.warehouse)
+    graph.news.name = "finviz"
+    told = []
+    for failures in (1, 1, 1, 0):
+        graph.news.at = graph.clock.now
+        graph.news.fails = [Unavailable("finviz", "news", "HTTP 503")] * failures
+        graph.run(FRIDAY, SATURDAY, job="news_job")
+        told.append([topic for topic in receiver.topics if topic.startswith("alert.")])
+        receiver.topics.clear()
+        graph.clock.now += timedelta(minutes=5)
+    assert told == [[], [], ["alert.opened"], ["alert.closed"]]
 
 
 def test_another_model_judges_the_days_of_the_run_again(graph: Graph) -> None:
