@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from market_pipeline.domain.frames import typed_frame
 from market_pipeline.domain.sentiment import LOW_CONFIDENCE, NEGATIVE, NEUTRAL, POSITIVE
 from market_pipeline.domain.sessions import NEW_YORK
-from market_pipeline.domain.tellings import MAX_SYMBOLS, Telling
+from market_pipeline.domain.tellings import Telling
 from market_pipeline.warehouse.frames import to_rows
 from market_pipeline.warehouse.membership import among, grouped_by_day
 from market_pipeline.warehouse.merge import merge_rows
@@ -40,8 +40,7 @@ def write_stories(
     rows = {key: _headline(story, stored.get(key), ingested_at) for key, story in stories.items()}
     _put(connection, headlines, rows.values())
     _put(connection, headline_sources, _sources(stories.values()), adds_only=True)
-    new = [story for story in stories.values() if story.is_new]
-    _put(connection, headline_match_keys, _match_keys(new), adds_only=True)
+    _put(connection, headline_match_keys, _match_keys(stories.values()), adds_only=True)
     symbols = _symbols(connection, stories, rows)
     _put(connection, headline_symbols, symbols)
     touched = {(row["published_date"], row["symbol"]) for row in symbols}
@@ -80,7 +79,7 @@ def _headline(story: Story, stored: Row | None, ingested_at: datetime) -> Row:
     for telling in story.again:
         if (telling.published_date, telling.headline_hash) == (day, name):
             row |= _judged(telling)
-    row["symbols"] = ",".join(_joined_symbols(row["symbols"], told))
+    row["symbols"] = ",".join(sorted(story.symbols))
     row["source_count"] += len(story.tellings)
     for column in ("url", "description", "sector", "industry"):
         row[column] = row[column] or next(
@@ -123,14 +122,6 @@ def _judged(telling: Telling) -> Row:
     }
 
 
-def _joined_symbols(stored: str, told: Sequence[Telling]) -> list[str]:
-    """Add the tellings' symbols, in their order, while there is room; none is ever taken away."""
-    symbols = dict.fromkeys(stored.split(","))
-    for telling in told:
-        symbols |= dict.fromkeys(telling.symbols)
-    return sorted(list(symbols)[:MAX_SYMBOLS])
-
-
 def _sources(stories: Iterable[Story]) -> list[Row]:
     return [
         {
@@ -153,12 +144,11 @@ def _sources(stories: Iterable[Story]) -> list[Row]:
     ]
 
 
-def _match_keys(new: Sequence[Story]) -> list[Row]:
+def _match_keys(stories: Iterable[Story]) -> list[Row]:
     return [
         {"match_key": match, "published_date": story.key[0], "headline_hash": story.key[1]}
-        for story in new
-        if story.first is not None
-        for match in story.first.item.title.keys
+        for story in stories
+        for match in story.match_keys
     ]
 
 
