@@ -54,6 +54,11 @@ class StoryItem:
     published_at: datetime
     symbols: frozenset[str]
 
+    @property
+    def keys(self) -> frozenset[int]:
+        """The keys by which it finds what it may join (`match_keys`)."""
+        return match_keys(self.title, self.symbols)
+
 
 def same_story(one: Title, other: Title) -> float | None:
     """Give the similarity of two titles, above 0 to 100, where they tell one story, else None.
@@ -61,8 +66,7 @@ def same_story(one: Title, other: Title) -> float | None:
     They do where both make the same claims (numbers, negations, directions, measures, hedges),
     one has all the words of the other and at most `extra_words` more, and what they share
     stands in the same order; or where one is the other cut short. So a word in another's place
-    is another story: "Apple beats" is not "Amazon beats". Symmetric; never a pair without a
-    common match key.
+    is another story: "Apple beats" is not "Amazon beats". Symmetric.
     """
     if one.claims == other.claims and one.is_cut == other.is_cut:
         small, large = sorted((one, other), key=lambda title: len(title.distinct))
@@ -79,8 +83,8 @@ def may_join(one: StoryItem, other: StoryItem, window: timedelta) -> float | Non
 
     Titles decide (`same_story`), within limits. Items more than `window` apart are two stories.
     So are items of one publisher, and titles without a rare word or number ("Stocks rise"),
-    unless within 12 hours or on one New York day: columns recur. Items that name symbols, but no
-    common one, join only where their texts are equal.
+    unless within 12 hours or on one New York day: columns recur. Items without a common symbol
+    join only where their texts are equal. Symmetric; never a pair without a common match key.
     """
     apart = abs(one.published_at - other.published_at)
     if apart > window:
@@ -88,8 +92,7 @@ def may_join(one: StoryItem, other: StoryItem, window: timedelta) -> float | Non
     recurs = one.publisher_family == other.publisher_family or one.title.is_generic
     if recurs and apart > SAME_EDITION and _day(one) != _day(other):
         return None
-    strangers = one.symbols and other.symbols and one.symbols.isdisjoint(other.symbols)
-    if strangers and one.title.text != other.title.text:
+    if one.symbols.isdisjoint(other.symbols) and one.title.text != other.title.text:
         return None
     return same_story(one.title, other.title)
 

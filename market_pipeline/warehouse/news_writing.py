@@ -14,7 +14,7 @@ from market_pipeline.domain.frames import typed_frame
 from market_pipeline.domain.headlines import count_tellers
 from market_pipeline.domain.sentiment import LOW_CONFIDENCE, NEGATIVE, NEUTRAL, POSITIVE
 from market_pipeline.domain.sessions import NEW_YORK
-from market_pipeline.domain.tellings import MAX_SYMBOLS, Telling
+from market_pipeline.domain.tellings import Telling
 from market_pipeline.warehouse.frames import to_rows
 from market_pipeline.warehouse.membership import among, grouped_by_day
 from market_pipeline.warehouse.merge import merge_rows
@@ -45,11 +45,11 @@ def write_stories(
     }
     _put(connection, headlines, rows.values())
     _put(connection, headline_sources, _sources(stories.values()), adds_only=True)
-    new = [story for story in stories.values() if story.is_new]
-    _put(connection, headline_match_keys, _match_keys(new), adds_only=True)
+    _put(connection, headline_match_keys, _match_keys(stories.values()), adds_only=True)
     symbols = _symbols(connection, stories, rows)
     _put(connection, headline_symbols, symbols)
     touched = {(row["published_date"], row["symbol"]) for row in symbols}
+    _know_sizes(connection)
     count_again(connection, touched)
     return touched
 
@@ -99,7 +99,7 @@ def _headline(story: Story, stored: Row | None, publishers: set[str], ingested_a
     for telling in story.again:
         if (telling.published_date, telling.headline_hash) == (day, name):
             row |= _judged(telling)
-    row["symbols"] = ",".join(_joined_symbols(row["symbols"], told))
+    row["symbols"] = ",".join(sorted(story.symbols))
     # One article by several paths has several tellings and one teller.
     row["source_count"] = count_tellers(
         publishers | {telling.publisher for telling, _ in story.tellings}
@@ -145,14 +145,6 @@ def _judged(telling: Telling) -> Row:
     }
 
 
-def _joined_symbols(stored: str, told: Sequence[Telling]) -> list[str]:
-    """Add the tellings' symbols, in their order, while there is room; none is ever taken away."""
-    symbols = dict.fromkeys(stored.split(","))
-    for telling in told:
-        symbols |= dict.fromkeys(telling.symbols)
-    return sorted(list(symbols)[:MAX_SYMBOLS])
-
-
 def _sources(stories: Iterable[Story]) -> list[Row]:
     return [
         {
@@ -175,12 +167,11 @@ def _sources(stories: Iterable[Story]) -> list[Row]:
     ]
 
 
-def _match_keys(new: Sequence[Story]) -> list[Row]:
+def _match_keys(stories: Iterable[Story]) -> list[Row]:
     return [
         {"match_key": match, "published_date": story.key[0], "headline_hash": story.key[1]}
-        for story in new
-        if story.first is not None
-        for match in story.first.item.title.keys
+        for story in stories
+        for match in story.match_keys
     ]
 
 
@@ -211,6 +202,19 @@ def _symbols(
         }
         for (day, name, symbol), value in relevance.items()
     ]
+
+
+def _know_sizes(connection: sa.Connection) -> None:
+    """Let PostgreSQL count tables that it never did: it joins them as if they were empty, which
+    takes seconds a batch until its own counting comes round."""
+    if connection.dialect.name != "postgresql":
+        return
+    tables = [headlines.name, headline_symbols.name]
+    counted = sa.text(
+        "SELECT min(reltuples) FROM pg_class WHERE oid = ANY (CAST(:t AS regclass[]))"
+    )
+    if connection.scalar(counted, {"t": tables}) < 0:
+        connection.exec_driver_sql(f"ANALYZE {', '.join(tables)}")
 
 
 def count_again(connection: sa.Connection, touched: Iterable[tuple[date, str]]) -> None:

@@ -193,6 +193,19 @@ def test_items_of_one_story_join_the_first_seen(warehouse: Warehouse, together: 
     assert told["similarity"].between(1, 100).all()
 
 
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_a_symbol_that_joined_brings_its_own_news(warehouse: Warehouse, size: int) -> None:
+    """A telling that shares only a symbol the story gained is found, in the same batch or later."""
+    last = news(
+        "Apple tops third-quarter estimates on iPhone sales", publisher="AP", symbols=("QCOM",),
+        published_at=MORNING + timedelta(hours=3),
+    )  # fmt: skip
+    told = tellings(FIRST, AGAIN, last)
+    for start in range(0, len(told), size):
+        store(warehouse, told[start : start + size])
+    assert stories(warehouse) == {FIRST.headline: 3}
+
+
 def test_opposite_news_is_never_one_story(warehouse: Warehouse) -> None:
     """Beats and misses stay apart, in one batch and across batches."""
     store(warehouse, tellings(FIRST, OPPOSITE))
@@ -421,14 +434,16 @@ TITLES = st.sampled_from(
      "Coke raises its dividend by 5%", "Coke raises dividend by 5%", "Coke cuts its dividend"]
 )  # fmt: skip
 ITEMS = st.builds(
-    lambda title, house, hours, source: news(
-        title, publisher=house, source=source, published_at=MORNING + timedelta(hours=hours)
+    lambda title, house, hours, source, symbols: news(
+        title, publisher=house, source=source, symbols=symbols,
+        published_at=MORNING + timedelta(hours=hours),
     ),
     TITLES,
     st.sampled_from(["Reuters", "Bloomberg", "AP"]),
     st.integers(0, 100),
     st.sampled_from(["finviz_page", "tiingo"]),
-)
+    st.sampled_from([("AAPL",), ("AAPL", "QCOM"), ("QCOM",), ("KO",)]),
+)  # fmt: skip
 
 
 @settings(
