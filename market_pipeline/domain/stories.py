@@ -1,8 +1,8 @@
 """Stories: when two headlines tell the same news, and when they only look alike.
 
-Belongs here: the verdict on two titles and on two items. Does not: reading
-titles and their match keys (`story_titles`), keeping stories. A doubt is a no: a story shown
-twice costs a glance, one hidden behind another is lost.
+Belongs here: the verdict on two titles and on two items. Does not: reading titles and their match
+keys (`story_titles`), keeping stories. A doubt is a no: a story shown twice costs a glance, one
+hidden behind another is lost.
 """
 
 from dataclasses import dataclass

@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from market_pipeline.domain.frames import typed_frame
+from market_pipeline.domain.headlines import count_tellers
 from market_pipeline.domain.sentiment import LOW_CONFIDENCE, NEGATIVE, NEUTRAL, POSITIVE
 from market_pipeline.domain.sessions import NEW_YORK
 from market_pipeline.domain.tellings import Telling
@@ -36,8 +37,12 @@ def write_stories(
     connection: sa.Connection, stories: Mapping[StoryKey, Story], ingested_at: datetime
 ) -> set[tuple[date, str]]:
     """Write new and changed stories with all that hangs on them; give the (day, symbol) touched."""
-    stored = _stored(connection, [key for key, story in stories.items() if not story.is_new])
-    rows = {key: _headline(story, stored.get(key), ingested_at) for key, story in stories.items()}
+    known = [key for key, story in stories.items() if not story.is_new]
+    stored, publishers = _stored(connection, known), _stored_publishers(connection, known)
+    rows = {
+        key: _headline(story, stored.get(key), publishers.get(key, set()), ingested_at)
+        for key, story in stories.items()
+    }
     _put(connection, headlines, rows.values())
     _put(connection, headline_sources, _sources(stories.values()), adds_only=True)
     _put(connection, headline_match_keys, _match_keys(stories.values()), adds_only=True)
@@ -67,7 +72,21 @@ def _stored(connection: sa.Connection, keys: Sequence[StoryKey]) -> dict[StoryKe
     return found
 
 
-def _headline(story: Story, stored: Row | None, ingested_at: datetime) -> Row:
+def _stored_publishers(
+    connection: sa.Connection, keys: Sequence[StoryKey]
+) -> dict[StoryKey, set[str]]:
+    """Give the publishers of the items that tell each stored story."""
+    found: dict[StoryKey, set[str]] = {}
+    columns = headline_sources.c
+    for day, names in grouped_by_day(keys):
+        this_day = (columns.story_date == day, among(connection, columns.headline_hash, names))
+        chosen = sa.select(columns.headline_hash, columns.publisher).where(*this_day).distinct()
+        for name, publisher in connection.execute(chosen):
+            found.setdefault((day, name), set()).add(publisher)
+    return found
+
+
+def _headline(story: Story, stored: Row | None, publishers: set[str], ingested_at: datetime) -> Row:
     """Give the story's row: as stored or as first told, and what the tellings add to it."""
     if story.first is not None:
         row = _first_row(story.first, ingested_at)
@@ -81,7 +100,10 @@ def _headline(story: Story, stored: Row | None, ingested_at: datetime) -> Row:
         if (telling.published_date, telling.headline_hash) == (day, name):
             row |= _judged(telling)
     row["symbols"] = ",".join(sorted(story.symbols))
-    row["source_count"] += len(story.tellings)
+    # One article by several paths has several tellings and one teller.
+    row["source_count"] = count_tellers(
+        publishers | {telling.publisher for telling, _ in story.tellings}
+    )
     for column in ("url", "description", "sector", "industry"):
         row[column] = row[column] or next(
             (value for telling in told if (value := getattr(telling, column))), row[column]

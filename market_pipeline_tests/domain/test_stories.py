@@ -102,6 +102,21 @@ def test_what_is_said_every_day_joins_within_a_day_only() -> None:
     assert may_join(today, item("Stocks rise as oil falls", "cnbc", 24, ""), WINDOW) is None
 
 
+def test_items_join_only_where_titles_do_and_have_no_sides() -> None:
+    """Over all pairs of known titles: the titles' likeness or nothing, whichever comes first."""
+    texts = sorted({text for pair in (*ONE_STORY, *TWO_STORIES) for text in pair})
+    items = [
+        item(text, ("a", "b")[at % 2], hours=at % 40, symbols="") for at, text in enumerate(texts)
+    ]
+    joined = 0
+    for one, other in itertools.combinations(items, 2):
+        found = may_join(one, other, WINDOW)
+        assert may_join(other, one, WINDOW) == found
+        assert found in (None, same_story(one.title, other.title))
+        joined += found is not None
+    assert joined > 10
+
+
 # -- recorded news ---------------------------------------------------------------------------
 
 
