@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
+from types import SimpleNamespace
 from typing import Any, cast
 
 import dagster as dg
@@ -57,6 +58,7 @@ class _Context:
     upstream_output: _Upstream | None = None
     run_id: str = "plain"
     retry_number: int = 0
+    resources: object = None
     log: logging.Logger = _silent
 
     @property
@@ -108,7 +110,8 @@ class PlainGraph:
         definition = assets()[asset]
         key = definition.key
         metadata = definition.metadata_by_key[key]
-        context = _Context(key, keys, _Run({}), metadata, run_id=self._run_id)
+        plugged = SimpleNamespace(**self._resources)
+        context = _Context(key, keys, _Run({}), metadata, run_id=self._run_id, resources=plugged)
         body = function_of(definition)
         for name, upstream in definition.keys_by_input_name.items():
             if name in inspect.signature(body).parameters and name not in inputs:

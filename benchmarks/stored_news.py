@@ -20,7 +20,7 @@ from market_pipeline.domain.headlines import headline_hash, normalise, published
 from market_pipeline.domain.news import NewsItem
 from market_pipeline.domain.sentiment import NEUTRAL
 from market_pipeline.domain.sessions import NEW_YORK
-from market_pipeline.domain.story_titles import read_title
+from market_pipeline.domain.story_titles import match_keys, read_title
 from market_pipeline.warehouse.frames import to_rows
 from market_pipeline.warehouse.news_tables import (
     headline_match_keys,
@@ -100,5 +100,5 @@ def _keys(stories: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
             "headline_hash": story["headline_hash"],
         }
         for story in stories
-        for key in read_title(story["headline"]).keys
+        for key in match_keys(read_title(story["headline"]), [story["symbol"]])
     ]

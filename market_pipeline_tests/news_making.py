@@ -1,6 +1,6 @@
 """News to collect and to store: items, collections, tellings, and a tone model of fixed rules."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -108,6 +108,8 @@ class FakeCollector:
     name: str = "fake"
     asked: list[NewsQuery] = field(default_factory=list)
     fails: list[VendorError] = field(default_factory=list)
+    fails_for: str | None = None
+    """The portfolio it fails for, where several are collected at once; None for any."""
     rejected: Sequence[Rejected] = ()
     is_configured: bool = True
     at: datetime = MORNING
@@ -121,9 +123,9 @@ class FakeCollector:
         """The symbols of each query, in order."""
         return [query.symbols for query in self.asked]
 
-    def collect(self, query: NewsQuery) -> NewsCollection:
+    def collect(self, query: NewsQuery, ask_last: Collection[str] = ()) -> NewsCollection:
         self.asked.append(query)
-        if self.fails:
+        if self.fails and self.fails_for in (None, query.portfolio):
             return failed(self.name, at=self.at, error=self.fails.pop(0))
         wanted = [item for item in self.items if set(item.symbols) & set(query.symbols)]
         return answered(*wanted, source=self.name, at=self.at, rejected=self.rejected)

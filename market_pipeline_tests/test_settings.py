@@ -85,6 +85,29 @@ def test_an_empty_variable_is_no_value(folder: Path, env: Set) -> None:
     assert (found.sandbox_url, found.max_jump, found.polygon_api_key) == (None, 0.30, None)
 
 
+@pytest.mark.parametrize("name", ["FINVIZ_SOURCES", "WIRE_SOURCES"])
+@pytest.mark.parametrize("place", ["environment", ".env", "toml"])
+def test_an_empty_order_of_sources_is_refused_and_none_is_none(
+    folder: Path, env: Set, name: str, place: str
+) -> None:
+    """Empty might mean either, so it is said what to write; `none` asks nobody."""
+
+    def put(value: str) -> None:
+        if place == "environment":
+            env(**{name: value})
+        elif place == ".env":
+            (folder / ".env").write_text(f"MARKET_PIPELINE_{name}={value}\n")
+        else:
+            (folder / "market_pipeline.toml").write_text(f'{name.lower()} = "{value}"\n')
+
+    for empty in ("", "  "):
+        put(empty)
+        with pytest.raises(ValidationError, match="is set but empty: write none for no source, or"):
+            Settings()
+    put("None")
+    assert getattr(Settings(), name.lower()) == ()
+
+
 def test_the_example_holds_the_defaults(folder: Path) -> None:
     """Taking every comment off `.env.example` changes nothing: what it shows is the default."""
     before = Settings()

@@ -49,7 +49,7 @@ def news_parse(lab: Lab) -> Iterable[Row]:
 @benchmark("news_score", "headlines a second scored for their tone")
 def news_score(lab: Lab) -> Iterable[Row]:
     """Score titles in one batch with the model that ships, and with VADER as it comes."""
-    texts = [title_of(number)[0] for number in range(lab.size(full=5_000, quick=500))]
+    texts = [title_of(number)[0] for number in range(lab.size(full=1_000, quick=200))]
     score_texts(texts[:1])  # reads the weights
     sides: dict[str, Callable[[], float]] = {"ours": lambda: seconds(lambda: score_texts(texts))}
     try:

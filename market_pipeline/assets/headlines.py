@@ -10,6 +10,7 @@ from uuid import uuid4
 import dagster as dg
 import pandas as pd
 
+from market_pipeline.assets.collection_alerts import judge_collections
 from market_pipeline.assets.conditions import FOLLOWS_ITS_INPUTS
 from market_pipeline.assets.framework import COLLECTION_RETRIES, Work, stored_asset, working
 from market_pipeline.assets.news_collecting import (
@@ -18,7 +19,6 @@ from market_pipeline.assets.news_collecting import (
     collect_portfolios,
     portfolio_symbols,
 )
-from market_pipeline.domain.news import NewsCollector
 from market_pipeline.domain.notices import (
     Message,
     Notifier,
@@ -40,37 +40,36 @@ BATCH = 2_000
 """Items made part of stories in one transaction: what bounds the memory of a long replay."""
 
 _ORDER = ["published_date", "fetched_at", "published_at", "item_hash"]
-_PARTS: dict[str, Any] = {
-    "deps": [dg.AssetDep("symbol_universe", partition_mapping=dg.LastPartitionMapping())],
-    "retry_policy": COLLECTION_RETRIES,
-}
+
+
+def _collected_by(collector: str) -> dict[str, Any]:
+    """Give what the collected assets share; `collector` names a resource, and its pool."""
+    return {
+        "group": "news",
+        "pool": collector,
+        "deps": [dg.AssetDep("symbol_universe", partition_mapping=dg.LastPartitionMapping())],
+        "retry_policy": COLLECTION_RETRIES,
+        "required_resource_keys": {
+            "warehouse", "calendar", "coordination", "settings", "clock", collector,
+        },
+    }  # fmt: skip
 
 
 def define_finviz(days: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition:
     """Define `finviz_headlines` over the calendar days."""
 
     @stored_asset(
-        FINVIZ, group="news", kinds={"finviz", "api", "sql"}, partitions=days, pool="finviz",
-        version="2", **_PARTS,
+        FINVIZ, kinds={"finviz", "api", "sql"}, partitions=days, version="2",
+        **_collected_by("finviz"),
     )  # fmt: skip
-    def finviz_headlines(
-        context: dg.AssetExecutionContext,
-        warehouse: dg.ResourceParam[Warehouse],
-        calendar: dg.ResourceParam[TradingCalendar],
-        finviz: dg.ResourceParam[NewsCollector],
-        coordination: dg.ResourceParam[Coordination],
-        settings: dg.ResourceParam[Settings],
-        clock: dg.ResourceParam[Clock],
-    ) -> None:
+    def finviz_headlines(context: dg.AssetExecutionContext) -> None:
         """What Finviz shows now on what is held and watched: the export first, the page second.
 
         Grain: one row a New York day and item, with the symbols it was shown for. Source: each
         item keeps whether export or page gave it. Fresh: every 5 minutes in market hours; Finviz
         serves the latest only, so a past day is as complete as it was when last collected.
         """
-        desk = Desk(FINVIZ, finviz, warehouse, coordination, settings, clock)
-        with working(context) as work:
-            _collect(work, desk, calendar)
+        _collect(context, FINVIZ, "finviz")
 
     return finviz_headlines
 
@@ -79,26 +78,16 @@ def define_wire(days: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition:
     """Define `wire_headlines` over the calendar days."""
 
     @stored_asset(
-        WIRE, group="news", kinds={"tiingo", "api", "sql"}, partitions=days, pool="wire", **_PARTS
-    )
-    def wire_headlines(
-        context: dg.AssetExecutionContext,
-        warehouse: dg.ResourceParam[Warehouse],
-        calendar: dg.ResourceParam[TradingCalendar],
-        wire: dg.ResourceParam[NewsCollector],
-        coordination: dg.ResourceParam[Coordination],
-        settings: dg.ResourceParam[Settings],
-        clock: dg.ResourceParam[Clock],
-    ) -> None:
+        WIRE, kinds={"tiingo", "api", "sql"}, partitions=days, **_collected_by("wire")
+    )  # fmt: skip
+    def wire_headlines(context: dg.AssetExecutionContext) -> None:
         """What the wire has on what is held and watched: Tiingo first, Finnhub second.
 
         Grain: one row a New York day and item, with the symbols it was tagged with. Source: each
         item keeps the vendor that gave it. Fresh: every 5 minutes in market hours; some days are
         asked for each time, and after an outage all since the last delivery.
         """
-        desk = Desk(WIRE, wire, warehouse, coordination, settings, clock)
-        with working(context) as work:
-            _collect(work, desk, calendar)
+        _collect(context, WIRE, "wire")
 
     return wire_headlines
 
@@ -128,16 +117,23 @@ def define(days: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition:
         """
         with working(context) as work:
             reader = _reader(warehouse, calendar, tone, clock)
-            stored = _take(work, warehouse, reader, settings, clock)
-            if stored.symbols:
-                # Only now, after the commit: what was kept before it no longer holds.
-                fresh_for = timedelta(minutes=settings.headline_freshness_minutes)
-                reads = NewsReads(
-                    warehouse, coordination, clock, calendar=calendar, fresh_for=fresh_for
-                )
-                reads.invalidate(sorted(stored.symbols))
-                reads.prewarm(sorted(stored.symbols))
+            fresh_for = timedelta(minutes=settings.headline_freshness_minutes)
+            reads = NewsReads(
+                warehouse, coordination, clock, calendar=calendar, fresh_for=fresh_for
+            )
+            stored, is_held_up = Stored(), False
+            for batch in _take(work, warehouse, reader, settings, clock):
+                stored += batch
+                # Right after the commit: what was kept before it no longer holds, and who is told
+                # of it may look at once. A channel that fails is not waited for once a batch.
+                reads.invalidate(sorted(batch.symbols))
+                if not is_held_up:
+                    is_held_up = bool(notifier.relay(warehouse.notices).failures)
+            # This run asks no source any more, so its failures need not settle.
+            for said in judge_collections(warehouse.notices, clock(), {work.run_id}):
+                work.tell(said)
             work.tell(f"notices: {notifier.relay(warehouse.notices)}")
+            reads.prewarm(sorted(stored.symbols))
             held = warehouse.read(
                 TABLE, first=work.first, last=work.last, columns=["published_date"]
             )
@@ -150,7 +146,18 @@ def define(days: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition:
     return headlines
 
 
-def _collect(work: Work, desk: Desk, calendar: TradingCalendar) -> None:
+def _collect(context: dg.AssetExecutionContext, asset: str, collector: str) -> None:
+    """Collect for every portfolio into `asset`; `collector` names the resource that is asked."""
+    plugged = context.resources
+    desk = Desk(
+        asset, getattr(plugged, collector), plugged.warehouse, plugged.coordination,
+        plugged.settings, plugged.clock,
+    )  # fmt: skip
+    with working(context) as work:
+        _collect_all(work, desk, plugged.calendar)
+
+
+def _collect_all(work: Work, desk: Desk, calendar: TradingCalendar) -> None:
     """Collect for every portfolio, and say how it went; a check tells when sources failed."""
     outcomes: list[Outcome] = []
     if desk.collector.sources:
@@ -188,10 +195,13 @@ def _reader(
 
 def _take(
     work: Work, warehouse: Warehouse, reader: Reader, settings: Settings, clock: Clock
-) -> Stored:
-    """Make stories of all that was collected and not taken yet, first seen first."""
+) -> Iterator[Stored]:
+    """Make stories of all that was collected and not taken yet, first seen first.
+
+    Gives what each batch changed once it is committed.
+    """
     version, kind = reader.version, settings.data_kind
-    total, aside = Stored(), 0
+    aside = 0
     for rows in _pending(warehouse, version, work):
         at = clock()
         tellings, nameless = reader.read(rows)
@@ -199,12 +209,11 @@ def _take(
             aside += warehouse.news.set_aside(
                 str(table), of_table, version, NO_SYMBOL, "names no symbol to tie it to", at
             )
-        total += warehouse.news.store(
+        yield warehouse.news.store(
             tellings, version=version, window_days=settings.story_window_days, ingested_at=at,
             announce=partial(_message, data_kind=kind, at=at),
         )  # fmt: skip
     work.report(set_aside=aside)
-    return total
 
 
 def _message(stored: Stored, *, data_kind: str, at: datetime) -> Message:

@@ -20,6 +20,7 @@ from market_pipeline.domain.errors import FencedOff
 from market_pipeline.domain.news import NewsCollector, NewsQuery
 from market_pipeline.domain.ports import Clock, Coordination, Lease, WriteCounts
 from market_pipeline.domain.sessions import TradingCalendar
+from market_pipeline.domain.source_order import SlowSources
 from market_pipeline.domain.universe import build_universe
 from market_pipeline.settings import Settings
 from market_pipeline.warehouse import Warehouse
@@ -95,14 +96,26 @@ def collect_portfolios(
     work: Work, desk: Desk, plan: Mapping[str, tuple[str, ...]]
 ) -> list[Outcome]:
     """Collect for every portfolio of `plan`, a bounded number at once; nothing is raised for a
-    source that failed."""
+    source that failed.
+
+    A source that cost this run time is asked last for the portfolios that are still to come, so
+    that one time-out is waited for and not one a portfolio.
+    """
+    slow = SlowSources(desk.settings.news_timeout_s)
     delivered = desk.warehouse.news.last_delivered(desk.asset)
     bound = desk.settings.news_portfolio_concurrency
     with ThreadPoolExecutor(max_workers=bound, thread_name_prefix="news") as pool:
         running = [
             # Each thread logs under the run, asset and partition of this one.
             pool.submit(
-                copy_context().run, _collect_one, work, desk, name, plan[name], delivered.get(name)
+                copy_context().run,
+                _collect_one,
+                work,
+                desk,
+                slow,
+                name,
+                plan[name],
+                delivered.get(name),
             )
             for name in sorted(plan)
         ]
@@ -110,14 +123,20 @@ def collect_portfolios(
 
 
 def _collect_one(
-    work: Work, desk: Desk, name: str, symbols: tuple[str, ...], delivered_at: datetime | None
+    work: Work,
+    desk: Desk,
+    slow: SlowSources,
+    name: str,
+    symbols: tuple[str, ...],
+    delivered_at: datetime | None,
 ) -> Outcome:
     with _held(desk, lock_name(desk.asset, name)) as lease:
         if lease is None:
             work.log.info("portfolio_busy", portfolio=name, lock=lock_name(desk.asset, name))
             return Outcome(name, "busy")
         since = _since(desk, delivered_at)
-        collection = desk.collector.collect(NewsQuery(symbols, since, name))
+        collection = desk.collector.collect(NewsQuery(symbols, since, name), slow.names)
+        slow.note(collection.attempts)
         collected = CollectedFor(desk.asset, name, work.run_id, lease)
         try:
             counts = desk.warehouse.news.commit_collection(collected, collection, desk.clock())

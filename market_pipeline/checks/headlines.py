@@ -8,6 +8,7 @@ import pandas as pd
 from market_pipeline.checks.framework import Scope, Verdict, check, shown
 from market_pipeline.checks.generic import keys_are_unique, not_empty
 from market_pipeline.domain.freshness import freshness
+from market_pipeline.domain.headlines import count_tellers
 from market_pipeline.domain.sessions import NEW_YORK
 
 FINVIZ, WIRE, TABLE = "finviz_headlines", "wire_headlines", "headlines"
@@ -27,16 +28,17 @@ def _days_agree(scope: Scope) -> Verdict:
 
 
 def _items_tell_one_story(scope: Scope) -> Verdict:
-    """Compare what each story counts with the items that name it, its own among them."""
+    """Compare what each story counts with the publishers of its items, its own among them."""
     stories = scope.rows(TABLE, "published_date", "headline_hash", "source_count")
     told = scope.warehouse.read(
         "headline_sources",
-        columns=["story_date", "headline_hash", "is_primary"],
+        columns=["story_date", "headline_hash", "publisher", "is_primary"],
         where={"story_date": [day.date() for day in stories["published_date"].unique()]},
     )
-    per_story = told.groupby("headline_hash")["is_primary"].agg(["size", "sum"])
-    found = stories.join(per_story, on="headline_hash").fillna({"size": 0, "sum": 0})
-    wrong = found[(found["size"] != found["source_count"]) | (found["sum"] != 1)]
+    of_story = told.groupby("headline_hash")
+    per_story = of_story.agg(tellers=("publisher", count_tellers), firsts=("is_primary", "sum"))
+    found = stories.join(per_story, on="headline_hash").fillna({"tellers": 0, "firsts": 0})
+    wrong = found[(found["tellers"] != found["source_count"]) | (found["firsts"] != 1)]
     return Verdict(
         wrong.empty, f"{len(stories)} stories told by {len(told)} items, {len(wrong)} miscounted",
         {"wrong": shown(wrong["headline_hash"])},
@@ -56,10 +58,11 @@ def _sources_delivered(scope: Scope) -> Verdict:
     events = events.assign(answered=events["is_success"] | (events["error_kind"] == _EMPTY))
     silent = []
     for (asset, portfolio), asked in events.groupby(["asset", "portfolio_id"]):
-        # A step that was tried again collected several times: the last one counts.
-        last_try = asked[
-            asked["started_at"] >= asked.loc[~asked["is_failover"], "started_at"].max()
-        ]
+        # A step that was tried again asked several times: what each source said last counts. A
+        # try in which nobody answers asks all of them.
+        last_try = asked.sort_values("started_at", kind="stable").drop_duplicates(
+            "source", keep="last"
+        )
         if not last_try["answered"].any():
             why = "; ".join(
                 f"{source}: {kind}"
@@ -85,7 +88,9 @@ def define() -> list[dg.AssetChecksDefinition]:
         ),
         check(
             TABLE, "items_tell_one_story", _items_tell_one_story, blocking=True,
-            description="Each story counts the items that tell it, and one of them is its first.",
+            description=(
+                "Each story counts the publishers that tell it, and one of its items is its first."
+            ),
         ),
         check(
             TABLE, "headlines_are_fresh", _is_fresh,

@@ -60,16 +60,12 @@ def load_settings() -> "Settings":
     """Read the configuration; raise ConfigurationError naming what is wrong with it."""
     from pydantic import ValidationError
 
-    from market_pipeline.settings import ENV_PREFIX, current_settings
+    from market_pipeline.settings import current_settings, faults_of
 
     try:
         return current_settings()
     except ValidationError as error:
-        faults = [
-            f"{'.'.join(str(part) for part in fault['loc']).upper() or 'settings'}: {fault['msg']}"
-            for fault in error.errors(include_url=False, include_input=False, include_context=False)
-        ]
-        raise ConfigurationError(f"{ENV_PREFIX}{'; '.join(faults)}") from None
+        raise ConfigurationError("; ".join(faults_of(error))) from None
     except ValueError as error:
         raise ConfigurationError(f"the settings cannot be read: {error}") from None
 

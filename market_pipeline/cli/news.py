@@ -17,7 +17,7 @@ PortfolioOption = Annotated[
 ]
 LimitOption = Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many.")]
 FOR_PEOPLE = (
-    "published_at", "headline", "publisher", "sources", "score", "label", "confidence", "mark",
+    "published_at", "headline", "publisher", "told_by", "score", "label", "confidence", "mark",
     "first_seen_at",
 )  # fmt: skip
 

@@ -5,7 +5,7 @@ from typing import Annotated, Optional
 import typer
 
 from market_pipeline.cli.edge import Format, FormatOption, begin, utc_now
-from market_pipeline.cli.output import print_rows
+from market_pipeline.cli.output import print_rows, remark
 
 SilenceOption = Annotated[
     Optional[float],  # noqa: UP045  # typer reads this form whatever the parser
@@ -27,7 +27,11 @@ def watchdog(
     expected: ExpectedOption = False,
     form: FormatOption = Format.table,
 ) -> None:
-    """Check the scheduler's heartbeat, alert and deliver: 0 healthy, 1 silent, 2 cannot tell."""
+    """Check the scheduler's heartbeat, alert and deliver: 0 healthy, 1 silent, 2 cannot tell.
+
+    2 as well where the heartbeat is fresh and the warehouse cannot be used: alerts are not recorded
+    then. Why it cannot is one line on stderr.
+    """
     settings = begin(ctx)
     from datetime import timedelta
 
@@ -42,4 +46,6 @@ def watchdog(
         "detail": seen.detail, "told": seen.told,
     }  # fmt: skip
     print_rows(pd.DataFrame([row], dtype=object), form)
+    if seen.trouble:
+        remark(f"error: {seen.trouble}")
     raise typer.Exit(seen.exit_code)

@@ -4,7 +4,7 @@ A verdict says what is true now (`Raise`, `Clear`) or that nothing can be said (
 it is asked. A new rule is an `AlertRule`, a function and a section of docs/runbook.md.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -73,6 +73,11 @@ class Tick:
     attempts: tuple[CollectionOutcome, ...]
 
     @property
+    def run_id(self) -> str | None:
+        """The run that collected, where one is on record."""
+        return self.attempts[0].run_id
+
+    @property
     def started_at(self) -> datetime:
         """When its first attempt began."""
         return min(attempt.started_at for attempt in self.attempts)
@@ -118,6 +123,7 @@ def ticks(events: Sequence[CollectionOutcome]) -> list[Tick]:
 def collection_alert(
     events: Sequence[CollectionOutcome],
     now: datetime,
+    ended_runs: Collection[str] = (),
     *,
     failures: int = FAILURES,
     within: timedelta = WITHIN,
@@ -127,10 +133,13 @@ def collection_alert(
 
     Raise when the newest `failures` ticks all failed, began within `within` of each other and
     the newest ended no longer ago; Clear when the newest delivered. A failed tick counts once it
-    has been silent for `settled`: until then its run may be asking for the next portfolio.
+    has been silent for `settled`: until then its run may be asking for the next portfolio. Those
+    of `ended_runs` ask no more and count at once.
     """
     known = ticks(events)
     while known and not known[-1].is_delivered and now - known[-1].ended_at < settled:
+        if known[-1].run_id in ended_runs:
+            break
         known.pop()
     if not known:
         return None

@@ -29,6 +29,7 @@ SANDBOX_SUFFIX = ":sandbox"
 
 _MAX_HEADLINE, _MAX_DESCRIPTION, _MAX_PUBLISHER = 500, 5000, 200
 _MAX_URL, _MAX_CATEGORY, _MAX_RAW_SYMBOLS = 2000, 40, 400
+_ENCODED_IN_URL = str.maketrans({mark: f"%{ord(mark):02X}" for mark in '"<>`\\'})
 # Control characters become spaces; format marks (direction overrides, zero widths) and lone
 # surrogates vanish.
 _SPACED, _DROPPED = {"Cc"}, {"Cf", "Cs"}
@@ -52,13 +53,16 @@ def clean_text(text: str, limit: int = _MAX_HEADLINE) -> str:
 
 
 def clean_url(url: str) -> str:
-    """Keep an http or https address that fits its column; anything else becomes empty."""
-    text = "".join(clean_text(url, _MAX_URL + 1).split())
+    """Keep an http or https address that fits its column; anything else becomes empty.
+
+    What no address may hold and what could end an attribute or a tag is percent-encoded.
+    """
+    text = "".join(clean_text(url, _MAX_URL + 1).split()).translate(_ENCODED_IN_URL)
     try:
         parts = urlsplit(text)
+        is_web = parts.scheme in ("http", "https") and bool(parts.hostname)
     except ValueError:
         return ""
-    is_web = parts.scheme in ("http", "https") and bool(parts.netloc)
     return text if is_web and len(text) <= _MAX_URL else ""
 
 
@@ -72,6 +76,16 @@ def publisher_family(publisher: str) -> str:
     """Give one name for the ways a publisher is written: `The Motley Fool`, `(Motley Fool)`."""
     words = normalise(publisher).split()
     return "".join(word for word in words if word not in _COMPANY_WORDS) or "".join(words)
+
+
+def count_tellers(publishers: Iterable[str]) -> int:
+    """Count who tells a story: each publisher family once, whatever paths its article came by.
+
+    Those that name no publisher are one teller, and only where no other is named: an article that
+    one vendor signs another may leave unsigned.
+    """
+    families = {publisher_family(publisher) for publisher in publishers}
+    return len(families - {""}) or len(families)
 
 
 def headline_hash(headline: str, publisher: str, published_date: date) -> str:

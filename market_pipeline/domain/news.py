@@ -4,7 +4,7 @@ Belongs here: shapes shared by sources, assets and rows. Does not: cleaning, nam
 the news (`headlines`), joining it into stories (`stories`), judging its tone (`sentiment`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -72,6 +72,7 @@ class Attempt:
     """How asking one source once went; the message is redacted.
 
     `error_kind` is a `VendorError.kind`, or `empty` for an answer without any headline.
+    `is_failover`: the source is not the first choice, whether that failed or was put last.
     """
 
     source: str
@@ -118,6 +119,9 @@ class NewsCollector(Protocol):
         """Names of the sources that can be asked, first choice first; empty where none can."""
         ...
 
-    def collect(self, query: NewsQuery) -> NewsCollection:
-        """Ask for `query.symbols`; never raises a `VendorError`, which is in the result."""
+    def collect(self, query: NewsQuery, ask_last: Collection[str] = ()) -> NewsCollection:
+        """Ask for `query.symbols`; never raises a `VendorError`, which is in the result.
+
+        Sources named in `ask_last` are asked only where none of the others answers.
+        """
         ...

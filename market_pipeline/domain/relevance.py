@@ -142,11 +142,13 @@ def _is_noise(symbol: str) -> bool:
 def _names(text: str, symbol: str, company_name: str) -> bool:
     if not text:
         return False
-    tagged, bare = _ticker_patterns(symbol)
-    if tagged.search(text):
-        return True
-    if bare is not None and not text.isupper() and bare.search(text):
-        return True
+    # Patterns of a symbol are made once, which takes longer than ruling most texts out.
+    if symbol.partition(".")[0].casefold() in text.casefold():
+        tagged, bare = _ticker_patterns(symbol)
+        if tagged.search(text):
+            return True
+        if bare is not None and not text.isupper() and bare.search(text):
+            return True
     name = _short_name(company_name)
     return name is not None and name.search(text) is not None
 

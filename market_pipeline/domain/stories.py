@@ -1,17 +1,14 @@
 """Stories: when two headlines tell the same news, and when they only look alike.
 
-Belongs here: the verdict on two titles and on two items, alone and in batches. Does not: reading
-titles and their match keys (`story_titles`), keeping stories. A doubt is a no: a story shown
-twice costs a glance, one hidden behind another is lost.
+Belongs here: the verdict on two titles and on two items. Does not: reading titles and their match
+keys (`story_titles`), keeping stories. A doubt is a no: a story shown twice costs a glance, one
+hidden behind another is lost.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-import numpy as np
-import numpy.typing as npt
 from rapidfuzz import fuzz
 from rapidfuzz.distance import Indel
 
@@ -34,7 +31,6 @@ from market_pipeline.domain.story_titles import (
 __all__ = [
     "StoryItem",
     "Title",
-    "join_pairs",
     "match_keys",
     "may_join",
     "read_title",
@@ -58,6 +54,11 @@ class StoryItem:
     published_at: datetime
     symbols: frozenset[str]
 
+    @property
+    def keys(self) -> frozenset[int]:
+        """The keys by which it finds what it may join (`match_keys`)."""
+        return match_keys(self.title, self.symbols)
+
 
 def same_story(one: Title, other: Title) -> float | None:
     """Give the similarity of two titles, above 0 to 100, where they tell one story, else None.
@@ -65,8 +66,7 @@ def same_story(one: Title, other: Title) -> float | None:
     They do where both make the same claims (numbers, negations, directions, measures, hedges),
     one has all the words of the other and at most `extra_words` more, and what they share
     stands in the same order; or where one is the other cut short. So a word in another's place
-    is another story: "Apple beats" is not "Amazon beats". Symmetric; never a pair without a
-    common match key.
+    is another story: "Apple beats" is not "Amazon beats". Symmetric.
     """
     if one.claims == other.claims and one.is_cut == other.is_cut:
         small, large = sorted((one, other), key=lambda title: len(title.distinct))
@@ -83,8 +83,8 @@ def may_join(one: StoryItem, other: StoryItem, window: timedelta) -> float | Non
 
     Titles decide (`same_story`), within limits. Items more than `window` apart are two stories.
     So are items of one publisher, and titles without a rare word or number ("Stocks rise"),
-    unless within 12 hours or on one New York day: columns recur. Items that name symbols, but no
-    common one, join only where their texts are equal.
+    unless within 12 hours or on one New York day: columns recur. Items without a common symbol
+    join only where their texts are equal. Symmetric; never a pair without a common match key.
     """
     apart = abs(one.published_at - other.published_at)
     if apart > window:
@@ -92,55 +92,9 @@ def may_join(one: StoryItem, other: StoryItem, window: timedelta) -> float | Non
     recurs = one.publisher_family == other.publisher_family or one.title.is_generic
     if recurs and apart > SAME_EDITION and _day(one) != _day(other):
         return None
-    strangers = one.symbols and other.symbols and one.symbols.isdisjoint(other.symbols)
-    if strangers and one.title.text != other.title.text:
+    if one.symbols.isdisjoint(other.symbols) and one.title.text != other.title.text:
         return None
     return same_story(one.title, other.title)
-
-
-def join_pairs(
-    new: Sequence[StoryItem],
-    stored: Sequence[StoryItem],
-    pairs: tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]],
-    window: timedelta,
-) -> npt.NDArray[np.float64]:
-    """Judge many pairs: positions in `new` and in `stored`, one of each a pair.
-
-    Gives `may_join` of each pair, NaN for None. Claims, dates and lengths are compared as
-    arrays first, so only pairs that could pass reach the words.
-    """
-    at_new, at_stored = pairs
-    likeness = np.full(len(at_new), np.nan)
-    if not len(at_new):
-        return likeness
-    claims, instants, lengths, cuts = _columns(new)
-    other_claims, other_instants, other_lengths, other_cuts = _columns(stored)
-    longer = np.maximum(lengths[at_new], other_lengths[at_stored])
-    shorter = np.minimum(lengths[at_new], other_lengths[at_stored])
-    may_be_cut = (cuts[at_new] | other_cuts[at_stored]) | (
-        (shorter >= _SHORTEST_SILENT_CUT) & (shorter < longer)
-    )
-    apart = np.abs(instants[at_new] - other_instants[at_stored])
-    passing = (claims[at_new] == other_claims[at_stored]) | may_be_cut
-    # A second of slack, for floats; the exact rule follows.
-    passing &= apart <= window.total_seconds() + 1
-    for at in np.flatnonzero(passing):
-        found = may_join(new[at_new[at]], stored[at_stored[at]], window)
-        likeness[at] = np.nan if found is None else found
-    return likeness
-
-
-def _columns(
-    items: Sequence[StoryItem],
-) -> tuple[
-    npt.NDArray[np.int64], npt.NDArray[np.float64], npt.NDArray[np.int64], npt.NDArray[np.bool_]
-]:
-    return (
-        np.array([item.title.claims for item in items], dtype=np.int64),
-        np.array([item.published_at.timestamp() for item in items], dtype=np.float64),
-        np.array([len(item.title.text) for item in items], dtype=np.int64),
-        np.array([item.title.is_cut for item in items], dtype=np.bool_),
-    )
 
 
 def _contains(large: Title, small: Title) -> bool:

@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import combinations
 
 from market_pipeline.domain import common_words
 from market_pipeline.domain import story_words as lists
@@ -83,7 +82,8 @@ class Title:
     `text` is what `normalise` leaves of the unwrapped title; `words` are its words in one
     spelling, `content` those that carry meaning, `distinct` the same as a set. Titles of one
     `claims` make the same claims: numbers, negations, directions, measures, and what follows
-    "by" and "from". `years` stand after a quarter. `is_cut` titles ended in dots.
+    "by" and "from". `years` stand after a quarter. `is_cut` titles ended in dots. `signs` are
+    the words by which `match_keys` finds it.
     """
 
     text: str
@@ -94,7 +94,7 @@ class Title:
     years: frozenset[str]
     is_cut: bool
     is_generic: bool
-    keys: tuple[int, ...]
+    signs: tuple[str, ...]
 
 
 def tokens_of(title: str) -> tuple[str, ...]:
@@ -103,17 +103,23 @@ def tokens_of(title: str) -> tuple[str, ...]:
     return tuple(_spelled(_whole_words(text, is_cut))[0])
 
 
-def match_keys(title: str) -> tuple[int, ...]:
-    """Give the signed 64-bit keys of a title: two titles of one story share at least one.
+def match_keys(title: Title, symbols: Iterable[str]) -> frozenset[int]:
+    """Give the signed 64-bit keys of a title on `symbols`: two items of one story share one.
 
     `same_story` lets one title have `extra_words` more than the other, which it contains; both
-    make the same claims. Order all words by one fixed order, rare first. The contained title's
-    first two words are then among the first `2 + extra_words` of the other: pairs of those,
-    each hashed with the claims, are the keys: 3 to 10. Titles of up to 3 words must agree in
-    all, so their one key is the whole set. A cut title finds its whole by a key of the first
-    five words. Keys are the same in every process.
+    make the same claims, and items have a common symbol or equal texts. Order all words by one
+    fixed order: the contained title's first word is then among the first `1 + extra_words` of
+    the other. Each of those, hashed with the claims and with each symbol, is a key: 1 to 4 a
+    symbol. Titles of up to 3 words must agree in all, so their one sign is the whole set. One
+    more key is the text alone, and another the first five words, by which a cut title finds its
+    whole. Keys are the same in every process.
     """
-    return read_title(title).keys
+    keys = {_hashed("text", title.text)} if title.text else set()
+    if len(title.content) >= OPENING_WORDS:
+        keys.add(_hashed("opening", *title.content[:OPENING_WORDS]))
+    claims = str(title.claims)
+    keys.update(_hashed("sign", symbol, claims, sign) for symbol in symbols for sign in title.signs)
+    return frozenset(keys)
 
 
 def extra_words(count: int) -> int:
@@ -123,6 +129,7 @@ def extra_words(count: int) -> int:
     return min(count * EXTRA_WORDS_PER_TEN // 10, MOST_EXTRA_WORDS)
 
 
+@lru_cache(maxsize=8_192)  # the stories of much-told symbols are met again in every batch
 def read_title(title: str) -> Title:
     """Read a headline; one without any word gives a title that is no story with any."""
     text, is_question, is_cut = _unwrapped(title)
@@ -139,7 +146,7 @@ def read_title(title: str) -> Title:
         years=frozenset(years),
         is_cut=is_cut,
         is_generic=all(word in _RANK or word in _CLAIMS for word in distinct),
-        keys=_keys(text, content, distinct, claims),
+        signs=_signs(distinct),
     )
 
 
@@ -275,32 +282,25 @@ def _claims(words: Sequence[str], is_question: bool) -> int:
     return _hashed("claims", *sorted(claims), "?" if is_question else "")
 
 
-def _keys(
-    text: str, content: tuple[str, ...], distinct: frozenset[str], claims: int
-) -> tuple[int, ...]:
-    if not text:
-        return ()
-    if not content:
-        return (_hashed("text", text),)
-    ordered = sorted(distinct, key=_rarest_first)
+def _signs(distinct: frozenset[str]) -> tuple[str, ...]:
+    ordered = sorted(distinct, key=_most_telling_first)
     if len(ordered) <= EXACT_UP_TO:
-        keys = [_hashed("all", str(claims), *ordered)]
-    else:
-        first = ordered[: 2 + extra_words(len(ordered))]
-        keys = [_hashed("pair", str(claims), *pair) for pair in combinations(first, 2)]
-    if len(content) >= OPENING_WORDS:
-        keys.append(_hashed("opening", *content[:OPENING_WORDS]))
-    return tuple(keys)
+        return (" ".join(ordered),) if ordered else ()
+    return tuple(ordered[: 1 + extra_words(len(ordered))])
 
 
 @lru_cache(maxsize=200_000)
-def _rarest_first(word: str) -> tuple[int, int, str]:
-    """Place a word in the fixed order; claims come last, for every key holds them already."""
+def _most_telling_first(word: str) -> tuple[int, int, str]:
+    """Place a word in the fixed order: what tells the news of one symbol apart comes first.
+
+    Words of the language, the rare before the common; then names, for each title on a symbol may
+    hold the same one; claims last, for every key holds them already.
+    """
     if is_claim(word):
         return 2, 0, word
     if word in _RANK:
-        return 1, -_RANK[word], word
-    return 0, -len(word), word
+        return 0, -_RANK[word], word
+    return 1, -len(word), word
 
 
 def _hashed(*parts: str) -> int:

@@ -4,7 +4,7 @@ Belongs here: everything an item says by itself. Does not: which story it tells,
 what is stored (`warehouse.news_joining`), or the model that judges its tone (`sentiment`).
 """
 
-from collections.abc import Collection, Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Protocol
@@ -26,6 +26,13 @@ MAX_SYMBOLS = 10
 """Symbols a story is tied to at most; a longer list says little of any of them."""
 
 NO_SYMBOL = "no_symbol"
+
+
+def joined_symbols(stored: Collection[str], told: Iterable[str]) -> frozenset[str]:
+    """Add symbols in their order while there is room; none that is stored is ever taken away."""
+    room = MAX_SYMBOLS - len(stored)
+    more = [symbol for symbol in dict.fromkeys(told) if symbol not in stored]
+    return frozenset(stored) | frozenset(more[: max(room, 0)])
 
 
 class ToneModel(Protocol):

@@ -37,6 +37,13 @@ class AppriseChannel:
     def __repr__(self) -> str:
         return f"AppriseChannel({self.name})"
 
+    def check(self) -> None:
+        """Let Apprise read the address; raise ValueError where it does not understand it."""
+        try:
+            self._loaded()
+        except DeliveryFailed:
+            raise ValueError("is none that Apprise understands") from None
+
     def send(self, message: Message) -> None:
         """Tell the message in words; raise DeliveryFailed where it is not taken in time."""
         plugin = self._loaded()

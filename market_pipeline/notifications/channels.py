@@ -8,6 +8,8 @@ import re
 from collections.abc import Callable
 from typing import Protocol
 
+from pydantic import SecretStr
+
 from market_pipeline.domain.errors import ConfigurationError
 from market_pipeline.domain.notices import Message
 from market_pipeline.settings import ENV_PREFIX, Settings
@@ -28,19 +30,36 @@ class Channel(Protocol):
         ...
 
 
-def channels_of(settings: Settings) -> list[Channel]:
+class _Addressed(Channel, Protocol):
+    def check(self) -> None:
+        """Read the address as sending does; raise ValueError, which does not repeat it, where it
+        is none. Nothing is connected; libraries may be loaded."""
+        ...
+
+
+def channels_of(settings: Settings, *, is_thorough: bool = False) -> list[Channel]:
     """Give a channel for each address in the settings; the same address twice is one.
 
-    Nothing is connected. Raises ConfigurationError for an address that cannot be one, by the
-    setting's name and its place in the list.
+    Nothing is connected. Raises ConfigurationError for addresses that cannot be one, by the
+    setting's name and their place in the list. With `is_thorough` that includes those Apprise
+    does not understand, which takes a second or two; else they fail when first sent to.
     """
     from market_pipeline.notifications.apprise_channel import AppriseChannel
     from market_pipeline.notifications.webhook import Webhook
 
-    return [
-        *_channels("webhook_urls", _addresses(settings.webhook_urls), Webhook),
-        *_channels("apprise_urls", _addresses(settings.apprise_urls), AppriseChannel),
-    ]
+    makers: tuple[tuple[str, SecretStr | None, Callable[[str], _Addressed]], ...] = (
+        ("webhook_urls", settings.webhook_urls, Webhook),
+        ("apprise_urls", settings.apprise_urls, AppriseChannel),
+    )
+    made: list[Channel] = []
+    faults: list[str] = []
+    for setting, value, make in makers:
+        wrong = _make_each(_addresses(value), make, made, is_thorough=is_thorough)
+        if wrong:
+            faults.append(f"{ENV_PREFIX}{setting.upper()}: {'; '.join(wrong)}")
+    if faults:
+        raise ConfigurationError("; ".join(faults))
+    return made
 
 
 def channel_name(kind: str, url: str) -> str:
@@ -55,19 +74,23 @@ def scheme_of(url: str) -> str | None:
     return scheme.lower() if is_read else None
 
 
-def _addresses(setting: object) -> list[str]:
-    text = setting.get_secret_value() if hasattr(setting, "get_secret_value") else ""
+def _addresses(setting: SecretStr | None) -> list[str]:
+    text = setting.get_secret_value() if setting is not None else ""
     return list(dict.fromkeys(text.split()))
 
 
-def _channels(setting: str, urls: list[str], make: Callable[[str], Channel]) -> list[Channel]:
-    made: list[Channel] = []
+def _make_each(
+    urls: list[str], make: Callable[[str], _Addressed], made: list[Channel], *, is_thorough: bool
+) -> list[str]:
+    """Add a channel an address to `made`; give what is wrong with those that cannot be one."""
     faults: list[str] = []
     for place, url in enumerate(urls, start=1):
         try:
-            made.append(make(url))
+            channel = make(url)
+            if is_thorough:
+                channel.check()
         except ValueError as error:  # its text is our own and shows no address
             faults.append(f"address {place} of {len(urls)} {error}")
-    if faults:
-        raise ConfigurationError(f"{ENV_PREFIX}{setting.upper()}: {'; '.join(faults)}")
-    return made
+        else:
+            made.append(channel)
+    return faults

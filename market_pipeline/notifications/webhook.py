@@ -37,6 +37,9 @@ class Webhook:
     def __repr__(self) -> str:
         return f"Webhook({self.name})"
 
+    def check(self) -> None:
+        """Do nothing: the address was read when this was made."""
+
     def send(self, message: Message) -> None:
         """Post the message; raise DeliveryFailed where it is not taken within the deadline."""
         answers: list[tuple[int, float | None]] = []

@@ -5,6 +5,7 @@ shows in the Dagster UI like any other.
 """
 
 import os
+import re
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from datetime import date
 from pathlib import Path
 
 import dagster as dg
+import structlog
 
 from market_pipeline.automation.jobs import NEWS_GROUPS, SESSION_GROUPS, range_tags
 from market_pipeline.definitions import build_defs
@@ -24,6 +26,8 @@ from market_pipeline.resources import utc_now
 from market_pipeline.settings import Settings, current_settings, project_root
 
 EVENT_BATCH = "100"
+
+log = structlog.get_logger()
 
 Progress = Callable[[str], None]
 
@@ -224,10 +228,14 @@ class _Record:
         self._progress(f"{name} done, {changed:,} rows changed")
 
     def _take_failure(self, event: dg.DagsterEvent) -> None:
-        said = ""
         error = event.step_failure_data.error
-        while error is not None:  # the deepest cause says what happened, the rest who noticed
-            said, error = error.message.strip(), error.cause
+        said = brief_cause(error.message, error.cls_name or "") if error is not None else ""
+        while error is not None:
+            # No error of the log: in a terminal the line is shown, and this is what lies behind it.
+            log.info("step_failed", step=event.step_key, error=error.to_string())
+            error = error.cause
+            # The deepest cause says what happened, the rest who noticed.
+            said = brief_cause(error.message, error.cls_name or "") if error is not None else said
         self.failures.append(f"{event.step_key}: {said}")
 
     def _take_check(self, event: dg.DagsterEvent) -> None:
@@ -241,6 +249,23 @@ class _Record:
         (self.failures if is_error else self.warnings).append(said)
 
 
+def brief_cause(message: str, class_name: str) -> str:
+    """Say in one line what an error as Dagster keeps it (`package.Class: text`) says.
+
+    The text alone where the error is one of ours or of Dagster; any other is called unexpected,
+    by its class, for its text may be no more than a missing key.
+    """
+    path, _, text = message.strip().partition(f"{class_name}:")
+    if not class_name or not _MODULE_PATH.fullmatch(path):  # another form: nothing to take off
+        path, text = "", message.strip().removeprefix(class_name)
+    lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
+    first = lines[0] if lines else ""
+    if first and path.startswith(("market_pipeline.", "dagster.")):
+        return first
+    return f"unexpected {class_name or 'error'}" + (f": {first}" if first else "")
+
+
+_MODULE_PATH = re.compile(r"(?:\w+\.)*")
 _CHANGES = ("rows_inserted", "rows_updated", "rows_deleted")
 
 

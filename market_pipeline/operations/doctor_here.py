@@ -1,4 +1,4 @@
-"""What runs here: warehouse, Dagster's storage, coordination, inbox, data kind, dates."""
+"""What runs here: warehouse, storages, coordination, who is asked and told, inbox, dates."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -9,10 +9,12 @@ import sqlalchemy as sa
 from market_pipeline.domain.errors import ConfigurationError
 from market_pipeline.domain.ports import Clock, Coordination
 from market_pipeline.domain.sessions import NEW_YORK, TradingCalendar
-from market_pipeline.operations.findings import BROKEN, NOTE, OK, Finding, in_short
+from market_pipeline.notifications import channels_of
+from market_pipeline.operations.findings import BROKEN, NOTE, OK, Finding, database_reason
 from market_pipeline.operations.opening import UPGRADE, sqlite_file
 from market_pipeline.partitions import next_key_at
-from market_pipeline.settings import Settings
+from market_pipeline.resources import clients
+from market_pipeline.settings import ENV_PREFIX, Settings
 from market_pipeline.warehouse import Warehouse
 
 AREA = "here"
@@ -24,6 +26,8 @@ def findings(settings: Settings, coordination: Coordination, clock: Clock) -> It
     yield from warehouse_findings(settings)
     yield dagster_storage(settings)
     yield redis(settings, coordination)
+    yield from news_sources(settings, coordination, clock)
+    yield channels(settings)
     yield inbox(settings)
     yield from dates(settings, clock())
 
@@ -45,7 +49,7 @@ def warehouse_findings(settings: Settings) -> Iterator[Finding]:
         yield _here("warehouse", BROKEN, str(error))
         return
     except sa.exc.SQLAlchemyError as error:
-        yield _here("warehouse", BROKEN, f"does not answer: {_database_error(error)}")
+        yield _here("warehouse", BROKEN, f"does not answer: {database_reason(error)}")
         return
     told = f"{warehouse.display_url}, revision {revision or 'none'}, answers in {ping_ms:.1f} ms"
     warehouse.dispose()
@@ -85,7 +89,7 @@ def dagster_storage(settings: Settings) -> Finding:
         with engine.connect() as connection:
             connection.execute(sa.select(1))
     except sa.exc.SQLAlchemyError as error:
-        return _here(item, BROKEN, f"{shown} does not answer: {_database_error(error)}")
+        return _here(item, BROKEN, f"{shown} does not answer: {database_reason(error)}")
     finally:
         engine.dispose()
     return _here(item, OK, f"PostgreSQL, {shown}")
@@ -102,6 +106,38 @@ def redis(settings: Settings, coordination: Coordination) -> Finding:
     if coordination.kind == "redis":
         return _here(item, OK, f"{place} answers")
     return _here(item, BROKEN, f"{place} does not answer; a local file stands in meanwhile")
+
+
+def news_sources(settings: Settings, coordination: Coordination, clock: Clock) -> Iterator[Finding]:
+    """Say who is asked for headlines, in which order, and who is left out for want of a key."""
+    chains = (
+        ("Finviz sources", "finviz_sources", clients.finviz(settings, coordination, clock)),
+        ("wire sources", "wire_sources", clients.wire(settings, coordination, clock)),
+    )
+    for item, setting, chain in chains:
+        order: tuple[str, ...] = getattr(settings, setting)
+        asked = [name.removesuffix(clients.SANDBOX_SUFFIX) for name in chain.sources]
+        chain.close()
+        left_out = ", ".join(name for name in order if name not in asked)
+        if not order:
+            yield _here(item, NOTE, f"none, as {ENV_PREFIX}{setting.upper()} says: nobody is asked")
+        elif not asked:
+            yield _here(item, NOTE, f"nobody is asked: no key for {left_out}")
+        else:
+            without = f"; left out for want of a key: {left_out}" if left_out else ""
+            yield _here(item, OK, f"{', then '.join(asked)}{without}")
+
+
+def channels(settings: Settings) -> Finding:
+    """Read every address that notices go to; connects to none, shows none."""
+    item = "notice channels"
+    try:
+        found = channels_of(settings, is_thorough=True)
+    except ConfigurationError as error:
+        return _here(item, BROKEN, str(error))
+    if not found:
+        return _here(item, NOTE, "none: nobody is told of headlines and alerts")
+    return _here(item, OK, ", ".join(channel.name for channel in found))
 
 
 def inbox(settings: Settings) -> Finding:
@@ -131,10 +167,6 @@ def dates(settings: Settings, now: datetime) -> Iterator[Finding]:
 def _both(instant: datetime) -> str:
     new_york = instant.astimezone(NEW_YORK)
     return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M} UTC, {new_york:%Y-%m-%d %H:%M} New York"
-
-
-def _database_error(error: sa.exc.SQLAlchemyError) -> str:
-    return in_short(getattr(error, "orig", None) or error)
 
 
 def _here(item: str, state: str, detail: str) -> Finding:

@@ -22,6 +22,11 @@ class Finding:
     used_for: str = ""
 
 
+def database_reason(error: BaseException) -> str:
+    """Say in one line why a database did not do what it was asked: the driver's own words."""
+    return in_short(getattr(error, "orig", None) or error)
+
+
 def in_short(error: BaseException, limit: int = 200) -> str:
     """Name an error in one line."""
     first_line = (str(error).strip().splitlines() or [""])[0][:limit]

@@ -23,8 +23,8 @@ from market_pipeline.settings import Settings
 LOW, STALE = "low", "STALE"
 
 NEWS_COLUMNS = (
-    "published_at", "headline", "publisher", "sources", "score", "label", "confidence", "mark",
-    "first_seen_at", "symbols", "url", "source", "headline_hash",
+    "published_at", "headline", "publisher", "told_by", "score", "label", "confidence", "mark",
+    "first_seen_at", "symbols", "url", "via", "headline_hash",
 )  # fmt: skip
 _IN_HOURS = timedelta(hours=48)
 
@@ -98,7 +98,11 @@ def stats_frame(stats: tuple[KindStats, ...]) -> pd.DataFrame:
 
 
 def frame_of(latest: LatestNews) -> pd.DataFrame:
-    """Write headlines as `NEWS_COLUMNS`; `mark` says `low` of a score of low confidence."""
+    """Write headlines as `NEWS_COLUMNS`.
+
+    `told_by` counts publishers, `via` names the vendor's way in that the first item came by, and
+    `mark` says `low` of a score of low confidence.
+    """
     rows = [
         (
             story.published_at, story.headline, story.publisher, story.source_count, story.score,
@@ -128,7 +132,8 @@ def _summed_up(summary: NewsSummary) -> tuple[str, ...]:
         f"{summary.subject}: {_stories(tone.count)} in {SUMMARY_DAYS} days "
         f"({tone.positive} positive, {tone.neutral} neutral, {tone.negative} negative), "
         f"{_mean(tone)}, {tone.low_share or 0:.0%} of low confidence; "
-        f"{summary.publishers} publishers by {summary.sources} sources"
+        f"told by {_counted(summary.publishers, 'publisher')} via "
+        f"{_counted(summary.sources, 'source')}"
     )
     return told, _trend(summary)
 
@@ -162,3 +167,7 @@ def _mean(tone: Tone) -> str:
 
 def _stories(count: int) -> str:
     return "1 story" if count == 1 else f"{count} stories"
+
+
+def _counted(count: int, thing: str) -> str:
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"

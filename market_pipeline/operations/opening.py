@@ -20,6 +20,18 @@ def sqlite_file(url: str) -> Path | None:
     return Path(parsed.database) if parsed.drivername == "sqlite" and parsed.database else None
 
 
+def place_of(url: str) -> str:
+    """Name where a warehouse is, without user, password and options: host:port/name, or a file.
+
+    Raises ConfigurationError for a URL that cannot be read.
+    """
+    parsed = parse_url(url)
+    if parsed.drivername == "sqlite":
+        return parsed.database or ""
+    port = f":{parsed.port}" if parsed.port else ""
+    return f"{parsed.host or 'localhost'}{port}/{parsed.database or ''}"
+
+
 def open_if_there(settings: Settings) -> Warehouse | None:
     """Open the warehouse to look at it; None where it holds no tables yet.
 

@@ -21,7 +21,10 @@ Plain = str | int | float | bool | None
 
 MISSING = "-"
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-_DECIMALS = {"t_stat": 2, "response_ms": 0, "volume": 0, "average_volume_21d": 0, "split_ratio": 4}
+_DECIMALS = {
+    "t_stat": 2, "t_stat_next_5": 2, "response_ms": 0, "volume": 0, "average_volume_21d": 0,
+    "split_ratio": 4,
+}  # fmt: skip
 _ENDING_DECIMALS = (("_usd", 2), ("_pct", 2))
 _PRICE_NAMES = ("open", "high", "low", "close", "adj_close", "price_usd", "strike_usd")
 _STATISTIC_DECIMALS = 4

@@ -24,9 +24,11 @@ from market_pipeline.domain.alerts import Clear, Raise
 from market_pipeline.domain.errors import ConfigurationError
 from market_pipeline.domain.ports import Clock, Coordination
 from market_pipeline.domain.sessions import NEW_YORK, TradingCalendar
+from market_pipeline.logs import Redaction
 from market_pipeline.notifications import Notifications
 from market_pipeline.operations.direct_notices import DirectNotices
-from market_pipeline.operations.opening import open_if_there
+from market_pipeline.operations.findings import database_reason
+from market_pipeline.operations.opening import open_if_there, place_of
 from market_pipeline.settings import Settings
 from market_pipeline.warehouse import Warehouse
 
@@ -37,7 +39,11 @@ HEALTHY, SILENT, CANNOT_TELL = 0, 1, 2
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """What the watchdog saw and did; `exit_code` is HEALTHY, SILENT or CANNOT_TELL."""
+    """What the watchdog saw and did; `exit_code` is HEALTHY, SILENT or CANNOT_TELL.
+
+    `trouble` says in one line where the warehouse is and why it could not be used; empty where it
+    could.
+    """
 
     state: str
     exit_code: int
@@ -45,6 +51,7 @@ class Watch:
     age_s: float | None
     detail: str
     told: str = ""
+    trouble: str = ""
 
 
 def watch(
@@ -83,10 +90,11 @@ def watch(
             said = _through_the_outbox(warehouse, verdict, now, direct)
             said.append(f"outbox: {notifications.relay(warehouse.notices)}")
     except (sa.exc.SQLAlchemyError, ConfigurationError, OSError) as error:
-        said = [f"no outbox: {_brief(error)}"]
+        trouble = _trouble(settings, error)
+        said = [f"no outbox: {trouble}"]
         if verdict is not None:  # else nothing was ever started here, and nothing is missed
             said += _past_the_outbox(verdict, now, direct)
-            seen = replace(seen, exit_code=seen.exit_code or CANNOT_TELL)
+            seen = replace(seen, exit_code=seen.exit_code or CANNOT_TELL, trouble=trouble)
     return replace(seen, told="; ".join(said))
 
 
@@ -153,6 +161,14 @@ def _past_the_outbox(verdict: Raise | Clear, now: datetime, direct: DirectNotice
     if isinstance(verdict, Raise):
         return direct.tell(verdict.alert) + direct.tell(unreachable)
     return direct.take_back(verdict.key, verdict.reason) + direct.tell(unreachable)
+
+
+def _trouble(settings: Settings, error: Exception) -> str:
+    if isinstance(error, ConfigurationError):
+        return str(error)
+    place = place_of(settings.warehouse_url)
+    reason = database_reason(error)
+    return Redaction(settings.secrets()).text(f"the warehouse at {place} does not answer: {reason}")
 
 
 def _brief(error: Exception) -> str:

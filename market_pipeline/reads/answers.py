@@ -15,7 +15,7 @@ _STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 
 @dataclass(frozen=True, slots=True)
 class Headline:
-    """A story as a reader meets it; `source_count` items tell it, `is_low` marks its score."""
+    """A story as a reader meets it; `source_count` publishers tell it, `is_low` marks its score."""
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 

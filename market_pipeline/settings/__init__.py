@@ -29,16 +29,22 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from market_pipeline.settings.news_sources import NEWS_SOURCES, Order, split
+from market_pipeline.settings.reading import ENV_PREFIX, WithoutEmpty, faults_of
 from market_pipeline.settings.secret_urls import secret_parts
 
-ENV_PREFIX = "MARKET_PIPELINE_"
-TOML_FILE = "market_pipeline.toml"
-NEWS_SOURCES = {
-    "finviz_sources": ("finviz_export", "finviz_page"),
-    "wire_sources": ("tiingo", "finnhub"),
-}
-"""The sources each order of priority may name."""
+__all__ = [
+    "ENV_PREFIX",
+    "Settings",
+    "current_settings",
+    "env_example",
+    "faults_of",
+    "forget_settings",
+    "project_root",
+    "settings_in_force",
+]
 
+TOML_FILE = "market_pipeline.toml"
 _DRIVER = re.compile(r"[a-z0-9]+(\+[a-z0-9]+)?")
 
 
@@ -58,23 +64,12 @@ def _absolute(path: Path) -> Path:
 StatePath = Annotated[Path, AfterValidator(_absolute)]
 
 
-def _split(value: object) -> object:
-    """Read comma-separated text as its parts."""
-    if isinstance(value, str):
-        return tuple(part.strip() for part in value.split(",") if part.strip())
-    return value
-
-
-Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
-
-
 class Settings(BaseSettings):
     """Everything that can be configured. With nothing set, everything runs."""
 
     model_config = SettingsConfigDict(
         env_prefix=ENV_PREFIX,
         env_file=(".env",),
-        env_ignore_empty=True,
         extra="ignore",
         frozen=True,
         validate_default=True,
@@ -161,12 +156,19 @@ class Settings(BaseSettings):
     finnhub_requests_per_minute: int = Field(
         60, ge=1, description="Rate kept with Finnhub (its free plan allows 60)."
     )
-    finviz_sources: Names = Field(
+    finviz_sources: Order = Field(
         ("finviz_export", "finviz_page"),
-        description="Finviz's ways in, first choice first, comma-separated.",
+        description=(
+            "Finviz's ways in, first choice first, comma-separated; none: Finviz is not asked. "
+            "Must not be left empty."
+        ),
     )
-    wire_sources: Names = Field(
-        ("tiingo", "finnhub"), description="The wire's vendors, first choice first."
+    wire_sources: Order = Field(
+        ("tiingo", "finnhub"),
+        description=(
+            "The wire's vendors, first choice first; none: the wire is not asked. "
+            "Must not be left empty."
+        ),
     )
     finviz_portfolio_ids: Annotated[dict[str, int], NoDecode] = Field(
         {},
@@ -216,7 +218,7 @@ class Settings(BaseSettings):
     first_session: date = Field(
         date(2012, 1, 3), description="First session that can be materialized."
     )
-    extra_closures: Annotated[tuple[date, ...], NoDecode, BeforeValidator(_split)] = Field(
+    extra_closures: Annotated[tuple[date, ...], NoDecode, BeforeValidator(split)] = Field(
         (),
         description="Comma-separated days the exchange closed unforeseen, as in 2027-01-09.",
     )
@@ -285,7 +287,9 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Put `market_pipeline.toml` below the environment and `.env`."""
         toml = TomlConfigSettingsSource(settings_cls, project_root() / TOML_FILE)
-        return init_settings, env_settings, dotenv_settings, file_secret_settings, toml
+        env = WithoutEmpty(settings_cls, env_settings)
+        dotenv = WithoutEmpty(settings_cls, dotenv_settings)
+        return init_settings, env, dotenv, file_secret_settings, toml
 
     @property
     def warehouse_url(self) -> str:

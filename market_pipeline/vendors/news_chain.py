@@ -4,7 +4,7 @@ Belongs here: when the next one is asked, and what is told of each asking. Does 
 is asked, or which sources there are.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from time import monotonic
 
@@ -31,7 +31,7 @@ class NewsChain:
     """A `NewsCollector` over sources, first choice first. Thread-safe where they are.
 
     On any `VendorError`, and on an answer without headlines, the next one is asked; each item
-    keeps the source it came from, and says whether that was not the first.
+    keeps the source it came from, and says whether that was not the first choice.
     """
 
     def __init__(self, name: str, sources: Sequence[NewsSource], clock: Clock) -> None:
@@ -47,19 +47,25 @@ class NewsChain:
         """Names of the sources, first choice first; empty where none is configured."""
         return tuple(source.name for source in self._sources)
 
-    def collect(self, query: NewsQuery) -> NewsCollection:
+    def collect(self, query: NewsQuery, ask_last: Collection[str] = ()) -> NewsCollection:
         """Ask until one source delivers; a query without symbols asks nobody.
 
         The last source's answer stands even without headlines: that there is nothing new is an
-        answer. `error` is the last one told, where no source answered at all.
+        answer. Those in `ask_last` come after the others, and only where these failed: they are
+        there to save time, so an empty answer before them stands. `error` is the last one told,
+        where no source answered at all.
         """
         attempts: list[Attempt] = []
         answers: list[FetchedNews] = []
         error: VendorError | None = None
-        sources = self._sources if query.symbols else ()
-        for position, source in enumerate(sources):
-            following = sources[position + 1].name if position + 1 < len(sources) else None
-            attempt, outcome = self._ask(source, query, position > 0, is_last=following is None)
+        order = self._order(ask_last) if query.symbols else ()
+        for position, source in enumerate(order):
+            following = order[position + 1].name if position + 1 < len(order) else None
+            is_put_last = following in ask_last and source.name not in ask_last
+            attempt, outcome = self._ask(
+                source, query, source is not self._sources[0],
+                is_last=following is None or is_put_last,
+            )  # fmt: skip
             attempts.append(attempt)
             if isinstance(outcome, VendorError):
                 error = outcome
@@ -83,6 +89,12 @@ class NewsChain:
             close = getattr(source, "close", None)
             if close is not None:
                 close()
+
+    def _order(self, ask_last: Collection[str]) -> tuple[NewsSource, ...]:
+        order = tuple(sorted(self._sources, key=lambda source: source.name in ask_last))
+        if order != self._sources:
+            log.info("headline_sources_put_last", vendors=sorted(ask_last), first=order[0].name)
+        return order
 
     def _ask(
         self, source: NewsSource, query: NewsQuery, is_failover: bool, *, is_last: bool

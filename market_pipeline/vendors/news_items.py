@@ -10,9 +10,9 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 from market_pipeline.domain.errors import LayoutChanged
+from market_pipeline.domain.headlines import clean_url
 from market_pipeline.domain.news import FetchedNews, NewsItem
 from market_pipeline.domain.ports import Rejected
 from market_pipeline.domain.symbols import parse_symbol
@@ -63,8 +63,8 @@ def read_item(raw: RawItem, source: str, wanted: Collection[str] = ()) -> NewsIt
     headline = plain_text(raw.title, _MAX_HEADLINE, is_escaped=raw.is_escaped)
     if not headline:
         raise Refused("empty_headline", "the headline is empty")
-    url = clean_text(raw.url, _MAX_URL + 1).replace(" ", "%20")
-    if len(url) > _MAX_URL or not _is_web_address(url):
+    url = clean_url(clean_text(raw.url, _MAX_URL + 1).replace(" ", "%20"))
+    if not url:
         raise Refused("bad_url", "the link is no http(s) address of at most 2000 characters")
     if not _EARLIEST <= raw.published_at < _LATEST:
         raise Refused("bad_time", f"{raw.published_at.isoformat()} is no time of a headline")
@@ -107,14 +107,6 @@ def _without_tags(text: str) -> str:
             unseen = ""
         at = tag.end()
     return "".join(kept) + ("" if unseen else text[at:])
-
-
-def _is_web_address(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        return parts.scheme in ("http", "https") and bool(parts.hostname)
-    except ValueError:
-        return False
 
 
 def _ticker(text: Any) -> str | None:

@@ -4,17 +4,16 @@ Only tellings under the lock of `headlines` come here, so what is looked up cann
 it is written. Memory holds one batch and its candidates, however much is stored.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 import sqlalchemy as sa
 
 from market_pipeline.domain.headlines import publisher_family
 from market_pipeline.domain.stories import StoryItem, may_join
-from market_pipeline.domain.story_titles import read_title
-from market_pipeline.domain.tellings import Telling
+from market_pipeline.domain.story_titles import match_keys, read_title
+from market_pipeline.domain.tellings import Telling, joined_symbols
 from market_pipeline.warehouse.membership import among, grouped_by_day
 from market_pipeline.warehouse.news_tables import (
     headline_match_keys,
@@ -31,10 +30,16 @@ SAME = 100.0
 
 @dataclass(slots=True)
 class Story:
-    """A story as this batch changes it: new with its first telling, or stored and joined."""
+    """A story as this batch changes it: new with its first telling, or stored and joined.
+
+    `symbols` are those it has after the batch, `match_keys` those to be stored beside the ones
+    it has.
+    """
 
     key: StoryKey
     first: Telling | None
+    symbols: frozenset[str]
+    match_keys: set[int] = field(default_factory=set)
     tellings: list[tuple[Telling, float]] = field(default_factory=list)
     again: list[Telling] = field(default_factory=list)
 
@@ -70,52 +75,44 @@ def join_stories(
     """
     known = known_items(connection, tellings)
     fresh = [t for t in tellings if (t.published_date, t.item_hash) not in known]
-    index = _Index(window_days)
-    index.add_named(_stored_names(connection, fresh))
-    index.add_candidates(connection, fresh)
+    index = _Index(timedelta(days=window_days))
+    named = ((t.published_date, t.headline_hash) for t in fresh)
+    index.load(connection, {*known.values(), *named, *index.met(connection, fresh)})
     stories: dict[StoryKey, Story] = {}
     for telling in tellings:
-        at_home = known.get((telling.published_date, telling.item_hash))
-        if at_home is not None:
-            stories.setdefault(at_home, Story(at_home, None)).again.append(telling)
-            continue
-        key, similarity = index.story_of(telling)
+        key = known.get((telling.published_date, telling.item_hash))
+        is_known, similarity = key is not None, SAME
         if key is None:
-            key, similarity = (telling.published_date, telling.headline_hash), SAME
-            stories[key] = Story(key, telling)
-            index.add_new(key, telling)
-        stories.setdefault(key, Story(key, None)).tellings.append((telling, similarity))
+            key, similarity = index.story_of(telling)
+        if key is None:
+            key = (telling.published_date, telling.headline_hash)
+            stories[key] = Story(key, telling, telling.item.symbols)
+            stories[key].match_keys.update(index.add(key, telling.item))
+        else:
+            symbols = index.symbols_of(key)
+            story = stories.setdefault(key, Story(key, None, symbols))
+            story.match_keys.update(index.widen(key, joined_symbols(symbols, telling.symbols)))
+            story.symbols = index.symbols_of(key)
+        if is_known:
+            stories[key].again.append(telling)
+        else:
+            stories[key].tellings.append((telling, similarity))
     return stories
-
-
-def _stored_names(connection: sa.Connection, tellings: Sequence[Telling]) -> Iterator[StoryKey]:
-    columns = headlines.c
-    for day, hashes in grouped_by_day((t.published_date, t.headline_hash) for t in tellings):
-        named = among(connection, columns.headline_hash, hashes)
-        rows = connection.scalars(
-            sa.select(columns.headline_hash).where(columns.published_date == day, named)
-        )
-        yield from ((day, name) for name in rows)
 
 
 class _Index:
     """The stories a batch may join: those stored that share a match key, and its own new ones."""
 
-    def __init__(self, window_days: int) -> None:
-        self._window = timedelta(days=window_days)
-        self._named: set[StoryKey] = set()
+    def __init__(self, window: timedelta) -> None:
+        self._window = window
         self._items: dict[StoryKey, StoryItem] = {}
         self._by_match: dict[int, list[StoryKey]] = {}
 
-    def add_named(self, stories: Iterable[StoryKey]) -> None:
-        """Know stored stories by their name."""
-        self._named.update(stories)
-
-    def add_candidates(self, connection: sa.Connection, tellings: Sequence[Telling]) -> None:
-        """Load the stored stories that share a match key with a telling, within the window."""
+    def met(self, connection: sa.Connection, tellings: Sequence[Telling]) -> set[StoryKey]:
+        """Find the stored stories that share a match key with a telling, within the window."""
         if not tellings:
-            return
-        wanted = {key for telling in tellings for key in telling.item.title.keys}
+            return set()
+        wanted = {key for telling in tellings for key in telling.item.keys}
         days = [telling.published_date for telling in tellings]
         columns = headline_match_keys.c
         rows = connection.execute(
@@ -123,64 +120,56 @@ class _Index:
                 among(connection, columns.match_key, wanted),
                 columns.published_date.between(min(days) - self._window, max(days) + self._window),
             )
-        ).all()
+        )
+        found: set[StoryKey] = set()
         for match, day, name in rows:
+            found.add((day, name))
             self._by_match.setdefault(match, []).append((day, name))
-        self._items |= dict(_items_of(connection, self._possible(connection, tellings)))
+        return found
 
-    def _possible(
-        self, connection: sa.Connection, tellings: Sequence[Telling]
-    ) -> Iterator[StoryKey]:
-        """Give the stories met that `may_join` could accept, by what is cheap to know of them.
+    def load(self, connection: sa.Connection, stories: Iterable[StoryKey]) -> None:
+        """Read those of `stories` that are stored."""
+        self._items.update(_items_of(connection, stories))
 
-        A story without a common symbol must have the telling's text, and so all of its keys.
-        """
-        met = [self._shared_keys(telling) for telling in tellings]
-        symbols = dict(_symbols_of(connection, {key for shared in met for key in shared}))
-        for telling, shared in zip(tellings, met, strict=True):
-            own, all_keys = telling.item.symbols, len(telling.item.title.keys)
-            for key, count in shared.items():
-                theirs = symbols.get(key, ())
-                if count == all_keys or not own or not own.isdisjoint(theirs):
-                    yield key
+    def add(self, key: StoryKey, item: StoryItem) -> frozenset[int]:
+        """Know a story this batch begins; give its match keys."""
+        self._items[key] = item
+        return self._found_by(key, item.keys)
 
-    def _shared_keys(self, telling: Telling) -> Counter[StoryKey]:
-        """Count the match keys each story met shares with a telling."""
-        by_match = self._by_match
-        return Counter(key for match in telling.item.title.keys for key in by_match.get(match, ()))
+    def symbols_of(self, key: StoryKey) -> frozenset[str]:
+        """Give the symbols a story has by now."""
+        if key not in self._items:
+            raise LookupError(f"story {key} has tellings and no headline")
+        return self._items[key].symbols
 
-    def add_new(self, key: StoryKey, telling: Telling) -> None:
-        """Know a story this batch begins."""
-        self._named.add(key)
-        self._items[key] = telling.item
-        for match in telling.item.title.keys:
+    def widen(self, key: StoryKey, symbols: frozenset[str]) -> frozenset[int]:
+        """Let a story be about `symbols`; give the match keys it has from that on."""
+        item = self._items[key]
+        new = symbols - item.symbols
+        if not new:
+            return frozenset()
+        self._items[key] = replace(item, symbols=symbols)
+        return self._found_by(key, match_keys(item.title, new))
+
+    def _found_by(self, key: StoryKey, keys: frozenset[int]) -> frozenset[int]:
+        for match in keys:
             self._by_match.setdefault(match, []).append(key)
+        return keys
 
     def story_of(self, telling: Telling) -> tuple[StoryKey | None, float]:
-        """Give the story it joins and how alike they are; None where it is a new one."""
+        """Give the story it joins and how alike they are; None where it is the first of one."""
         own = (telling.published_date, telling.headline_hash)
-        if own in self._named:
+        if own in self._items:
             return own, SAME
-        met = {key for match in telling.item.title.keys for key in self._by_match.get(match, ())}
+        met = {key for match in telling.item.keys for key in self._by_match.get(match, ())}
         best: tuple[float, StoryKey] | None = None
-        for key in sorted(met & self._items.keys()):  # of equals the earliest
+        for key in sorted(met):  # of equals the earliest
             if abs(key[0] - own[0]) > self._window:
                 continue
             likeness = may_join(telling.item, self._items[key], self._window)
             if likeness is not None and (best is None or likeness > best[0]):
                 best = (likeness, key)
-        return (None, 0.0) if best is None else (best[1], best[0])
-
-
-def _symbols_of(
-    connection: sa.Connection, stories: Iterable[StoryKey]
-) -> Iterator[tuple[StoryKey, list[str]]]:
-    columns = headlines.c
-    for day, hashes in grouped_by_day(stories):
-        named = among(connection, columns.headline_hash, hashes)
-        chosen = sa.select(columns.headline_hash, columns.symbols)
-        for name, symbols in connection.execute(chosen.where(columns.published_date == day, named)):
-            yield (day, name), symbols.split(",")
+        return (None, SAME) if best is None else (best[1], best[0])
 
 
 def _items_of(

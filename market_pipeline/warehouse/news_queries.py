@@ -10,6 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from market_pipeline.domain.headlines import count_tellers
 from market_pipeline.warehouse.news_tables import (
     collection_events,
     headline_aggregates,
@@ -74,18 +75,23 @@ def tone_since(
 def tellers_since(
     connection: sa.Connection, symbols: Sequence[str], since: datetime
 ) -> tuple[int, int]:
-    """Count the distinct sources and the distinct publishers of the stories since an instant."""
+    """Count the sources (vendors' ways in) and the publishers that told stories since an instant.
+
+    A publisher counts once however vendors write it; see `count_tellers`.
+    """
     pairs = _named(symbols).where(headline_symbols.c.published_at >= since).subquery()
     told = headline_sources
-    query = sa.select(
-        sa.func.count(told.c.source.distinct()), sa.func.count(told.c.publisher.distinct())
-    ).join(
-        pairs,
-        (told.c.story_date == pairs.c.published_date)
-        & (told.c.headline_hash == pairs.c.headline_hash),
+    query = (
+        sa.select(told.c.source, told.c.publisher)
+        .join(
+            pairs,
+            (told.c.story_date == pairs.c.published_date)
+            & (told.c.headline_hash == pairs.c.headline_hash),
+        )
+        .distinct()
     )
-    sources, publishers = connection.execute(query).one()
-    return int(sources), int(publishers)
+    found = connection.execute(query).all()
+    return len({row.source for row in found}), count_tellers(row.publisher for row in found)
 
 
 def hours_since(connection: sa.Connection, symbols: Sequence[str], first: date) -> Rows:

@@ -1,7 +1,8 @@
 """The tables of the news: what was collected, the stories made of it, what was told of them.
 
-Collected rows are kept as each source gave them; `headlines` holds one row a story, and
-`headline_sources` every item that told it. All are dated by the New York day of publication.
+Collected rows are kept as each source gave them; `headlines` holds one row a story and counts the
+publishers that told it, `headline_sources` every item that did. All are dated by the New York day
+of publication.
 """
 
 from typing import Any
@@ -75,7 +76,7 @@ headlines = _by_day(
     required("market_session", sa.String(8)),  # pre, regular, after, closed
     *optional("sector", "industry", kind=sa.String(120)),
     required("is_failover", sa.Boolean),
-    required("source_count", sa.Integer),  # items that tell it
+    required("source_count", sa.Integer),  # publishers that tell it, however many paths
     required("sentiment_score", sa.Float(53)),
     required("sentiment_confidence", sa.Float(53)),
     required("sentiment_label", sa.String(8)),  # positive, neutral, negative

@@ -11,9 +11,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from market_pipeline.domain.frames import typed_frame
+from market_pipeline.domain.headlines import count_tellers
 from market_pipeline.domain.sentiment import LOW_CONFIDENCE, NEGATIVE, NEUTRAL, POSITIVE
 from market_pipeline.domain.sessions import NEW_YORK
-from market_pipeline.domain.tellings import MAX_SYMBOLS, Telling
+from market_pipeline.domain.tellings import Telling
 from market_pipeline.warehouse.frames import to_rows
 from market_pipeline.warehouse.membership import among, grouped_by_day
 from market_pipeline.warehouse.merge import merge_rows
@@ -36,15 +37,19 @@ def write_stories(
     connection: sa.Connection, stories: Mapping[StoryKey, Story], ingested_at: datetime
 ) -> set[tuple[date, str]]:
     """Write new and changed stories with all that hangs on them; give the (day, symbol) touched."""
-    stored = _stored(connection, [key for key, story in stories.items() if not story.is_new])
-    rows = {key: _headline(story, stored.get(key), ingested_at) for key, story in stories.items()}
+    known = [key for key, story in stories.items() if not story.is_new]
+    stored, publishers = _stored(connection, known), _stored_publishers(connection, known)
+    rows = {
+        key: _headline(story, stored.get(key), publishers.get(key, set()), ingested_at)
+        for key, story in stories.items()
+    }
     _put(connection, headlines, rows.values())
     _put(connection, headline_sources, _sources(stories.values()), adds_only=True)
-    new = [story for story in stories.values() if story.is_new]
-    _put(connection, headline_match_keys, _match_keys(new), adds_only=True)
+    _put(connection, headline_match_keys, _match_keys(stories.values()), adds_only=True)
     symbols = _symbols(connection, stories, rows)
     _put(connection, headline_symbols, symbols)
     touched = {(row["published_date"], row["symbol"]) for row in symbols}
+    _know_sizes(connection)
     count_again(connection, touched)
     return touched
 
@@ -67,7 +72,21 @@ def _stored(connection: sa.Connection, keys: Sequence[StoryKey]) -> dict[StoryKe
     return found
 
 
-def _headline(story: Story, stored: Row | None, ingested_at: datetime) -> Row:
+def _stored_publishers(
+    connection: sa.Connection, keys: Sequence[StoryKey]
+) -> dict[StoryKey, set[str]]:
+    """Give the publishers of the items that tell each stored story."""
+    found: dict[StoryKey, set[str]] = {}
+    columns = headline_sources.c
+    for day, names in grouped_by_day(keys):
+        this_day = (columns.story_date == day, among(connection, columns.headline_hash, names))
+        chosen = sa.select(columns.headline_hash, columns.publisher).where(*this_day).distinct()
+        for name, publisher in connection.execute(chosen):
+            found.setdefault((day, name), set()).add(publisher)
+    return found
+
+
+def _headline(story: Story, stored: Row | None, publishers: set[str], ingested_at: datetime) -> Row:
     """Give the story's row: as stored or as first told, and what the tellings add to it."""
     if story.first is not None:
         row = _first_row(story.first, ingested_at)
@@ -80,8 +99,11 @@ def _headline(story: Story, stored: Row | None, ingested_at: datetime) -> Row:
     for telling in story.again:
         if (telling.published_date, telling.headline_hash) == (day, name):
             row |= _judged(telling)
-    row["symbols"] = ",".join(_joined_symbols(row["symbols"], told))
-    row["source_count"] += len(story.tellings)
+    row["symbols"] = ",".join(sorted(story.symbols))
+    # One article by several paths has several tellings and one teller.
+    row["source_count"] = count_tellers(
+        publishers | {telling.publisher for telling, _ in story.tellings}
+    )
     for column in ("url", "description", "sector", "industry"):
         row[column] = row[column] or next(
             (value for telling in told if (value := getattr(telling, column))), row[column]
@@ -123,14 +145,6 @@ def _judged(telling: Telling) -> Row:
     }
 
 
-def _joined_symbols(stored: str, told: Sequence[Telling]) -> list[str]:
-    """Add the tellings' symbols, in their order, while there is room; none is ever taken away."""
-    symbols = dict.fromkeys(stored.split(","))
-    for telling in told:
-        symbols |= dict.fromkeys(telling.symbols)
-    return sorted(list(symbols)[:MAX_SYMBOLS])
-
-
 def _sources(stories: Iterable[Story]) -> list[Row]:
     return [
         {
@@ -153,12 +167,11 @@ def _sources(stories: Iterable[Story]) -> list[Row]:
     ]
 
 
-def _match_keys(new: Sequence[Story]) -> list[Row]:
+def _match_keys(stories: Iterable[Story]) -> list[Row]:
     return [
         {"match_key": match, "published_date": story.key[0], "headline_hash": story.key[1]}
-        for story in new
-        if story.first is not None
-        for match in story.first.item.title.keys
+        for story in stories
+        for match in story.match_keys
     ]
 
 
@@ -189,6 +202,19 @@ def _symbols(
         }
         for (day, name, symbol), value in relevance.items()
     ]
+
+
+def _know_sizes(connection: sa.Connection) -> None:
+    """Let PostgreSQL count tables that it never did: it joins them as if they were empty, which
+    takes seconds a batch until its own counting comes round."""
+    if connection.dialect.name != "postgresql":
+        return
+    tables = [headlines.name, headline_symbols.name]
+    counted = sa.text(
+        "SELECT min(reltuples) FROM pg_class WHERE oid = ANY (CAST(:t AS regclass[]))"
+    )
+    if connection.scalar(counted, {"t": tables}) < 0:
+        connection.exec_driver_sql(f"ANALYZE {', '.join(tables)}")
 
 
 def count_again(connection: sa.Connection, touched: Iterable[tuple[date, str]]) -> None:

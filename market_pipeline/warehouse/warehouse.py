@@ -25,8 +25,8 @@ from market_pipeline.warehouse.notices import Notices
 from market_pipeline.warehouse.tables import warehouse_meta
 
 DIGEST_EXCLUDES = (
-    "fetched_at", "imported_at", "seen_at", "first_seen_at", "checked_at", "started_at",
-    "response_ms", "run_id", "fetch_id",
+    "fetched_at", "imported_at", "seen_at", "first_seen_at", "ingested_at", "checked_at",
+    "started_at", "response_ms", "run_id", "fetch_id",
 )  # fmt: skip
 """Columns that tell when and how a row came, not what it says."""
 

@@ -9,6 +9,7 @@ import dagster as dg
 
 from market_pipeline.automation.jobs import range_tags
 from market_pipeline.definitions import build_defs
+from market_pipeline.domain.notices import Notifier
 from market_pipeline.partitions import date_key
 from market_pipeline.resources import plain
 from market_pipeline.settings import current_settings
@@ -28,13 +29,16 @@ class Graph:
     wire: FakeCollector = field(default_factory=lambda: FakeCollector(is_configured=False))
     tone: FixedTone = field(default_factory=FixedTone)
     clock: FakeClock = field(default_factory=FakeClock)
+    notifier: Notifier | None = None
     instance: dg.DagsterInstance = field(default_factory=dg.DagsterInstance.ephemeral)
 
     def definitions(self) -> dg.Definitions:
         """Build the definitions with the fakes in place."""
+        notifier = {"notifier": plain(self.notifier)} if self.notifier else {}
         return build_defs(
             current_settings(),
             resources={
+                **notifier,
                 "warehouse": plain(self.warehouse),
                 "yahoo": plain(self.prices),
                 "polygon": plain(self.options),

@@ -1,19 +1,24 @@
 """Headlines through the graph: where items land, what a second collection changes, who is asked."""
 
-from dataclasses import replace
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from market_pipeline.assets import headlines
 from market_pipeline.assets.news_collecting import lock_name, portfolio_symbols
 from market_pipeline.coordination import LocalCoordination
 from market_pipeline.domain.errors import NotEntitled, Unavailable
 from market_pipeline.domain.news import FetchedNews, NewsCollection, NewsItem, NewsQuery
+from market_pipeline.domain.notices import Outbox, RelayResult
 from market_pipeline.domain.ports import Lease, Rejected
 from market_pipeline.reads import NewsReads
 from market_pipeline.resources import utc_now
+from market_pipeline.settings import forget_settings
 from market_pipeline.vendors.news_chain import NewsChain
 from market_pipeline.warehouse import Warehouse
 from market_pipeline_tests.assets.conftest import bars_of, book_of, stock
@@ -147,6 +152,62 @@ def test_the_same_news_from_two_sources_is_one_story(graph: Graph) -> None:
     assert story["source_count"] == 2
 
 
+class Hanging:
+    """A source of news that times out, each time after the same while."""
+
+    name = "tiingo"
+
+    def __init__(self, patience_s: float) -> None:
+        self.patience_s, self.asked = patience_s, list[str]()
+
+    def headlines(self, query: NewsQuery) -> FetchedNews:
+        self.asked.append(str(query.portfolio))
+        time.sleep(self.patience_s)
+        raise Unavailable("tiingo", "news", "no whole answer in time")
+
+
+def test_a_source_that_times_out_is_waited_for_once_and_not_by_every_portfolio(
+    state_dir: Path, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nine portfolios, three at once, a patience of two seconds: what the second source has is
+    stored for all of them within one patience of the first failure; who was not asked has no
+    row, and every item says that it is not of the first choice."""
+    assert state_dir
+    monkeypatch.setenv("MARKET_PIPELINE_NEWS_TIMEOUT_S", "2")
+    forget_settings()
+    names = [f"book{number}" for number in range(9)]
+    symbols = [f"S{letter}" for letter in "ABCDEFGHI"]
+    for name, symbol in zip(names, symbols, strict=True):
+        warehouse.import_book(book_of(stock(1, symbol), portfolio_id=name), NOW)
+
+    class Finnhub:
+        name = "finnhub"
+
+        def headlines(self, query: NewsQuery) -> FetchedNews:
+            (symbol,) = query.symbols
+            headline = f"{symbol} rises"
+            own = replace(MORNING, symbols=(symbol,), headline=headline, source=self.name)
+            return FetchedNews((own,))
+
+    first = Hanging(2.0)
+    graph = Graph(warehouse, bars_of("SPY"), news=FakeCollector(is_configured=False))
+    graph.clock.now = NOW
+    graph.wire = NewsChain("wire", (first, Finnhub()), utc_now)  # type: ignore[assignment]  # the real chain over fakes
+    collect(graph, FRIDAY, FRIDAY)
+    events = warehouse.read("collection_events")
+    assert sorted(first.asked) == names[:3]
+    asked = events.groupby("source")["portfolio_id"].agg(sorted).to_dict()
+    assert asked == {"tiingo": names[:3], "finnhub": names}
+    assert events["is_success"].tolist() == events["is_failover"].tolist()
+    ended = events["started_at"] + pd.to_timedelta(events["duration_ms"], unit="ms")
+    waited = ended.max() - ended[events["source"] == "tiingo"].min()
+    assert waited < timedelta(seconds=2)
+    items = warehouse.read("wire_headlines")
+    assert items["is_failover"].tolist() == [True] * 9
+    status = warehouse.read("source_status").set_index("source")["consecutive_failures"]
+    assert status.to_dict() == {"tiingo": 3, "finnhub": 0}
+
+
 class OneSource:
     """A source of news that gives what it was told to, or fails."""
 
@@ -256,14 +317,14 @@ def test_a_holder_whose_lock_was_taken_over_writes_nothing(graph: Graph) -> None
     warehouse = graph.warehouse
 
     class Slow(FakeCollector):
-        def collect(self, query: NewsQuery) -> NewsCollection:
+        def collect(self, query: NewsQuery, ask_last: Collection[str] = ()) -> NewsCollection:
             name = lock_name("finviz_headlines", "small")
             later = Lease(name, "another", 2**60, NOW + timedelta(seconds=30))
             from market_pipeline.warehouse.news_store import CollectedFor
 
             successor = CollectedFor("finviz_headlines", "small", "other-run", later)
             warehouse.news.commit_collection(successor, FakeCollector().collect(query), NOW)
-            return super().collect(query)
+            return super().collect(query, ask_last)
 
     graph.news = Slow((MORNING,), name="finviz")
     collect(graph, FRIDAY, SATURDAY)
@@ -304,6 +365,70 @@ def test_new_stories_are_announced_and_kept_answers_taken_back(graph: Graph) -> 
     assert message["topic"] == "headlines.stored"
     assert '"AAPL"' in message["payload"]
     assert '"KO"' in message["payload"]
+
+
+@dataclass
+class Receiver:
+    """A notifier that keeps what stood in the warehouse, and was told, whenever it relayed."""
+
+    warehouse: Warehouse
+    fails: bool = False
+    seen: list[tuple[int, int]] = field(default_factory=list)
+    topics: list[str] = field(default_factory=list)
+    order: list[str] = field(default_factory=list)
+
+    def relay(self, outbox: Outbox) -> RelayResult:
+        self.order.append("relay")
+        due = outbox.claim("receiver", NOW, limit=100, lease=timedelta(seconds=30))
+        self.topics += [delivery.message.topic for delivery in due]
+        self.seen.append((self.warehouse.count("headlines"), len(due)))
+        for delivery in due:
+            outbox.delivered(delivery, NOW)
+        return RelayResult(len(due), failures={"receiver": "hangs"} if self.fails else {})
+
+
+def test_each_batch_is_told_right_after_its_commit(
+    graph: Graph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not after all batches of a long replay, nor after answers are computed for later."""
+    monkeypatch.setattr(headlines, "BATCH", 1)
+    graph.notifier = receiver = Receiver(graph.warehouse)
+    prewarm = NewsReads.prewarm
+
+    def warming(reads: NewsReads, symbols: Sequence[str]) -> int:
+        receiver.order.append("prewarm")
+        return prewarm(reads, symbols)
+
+    monkeypatch.setattr(NewsReads, "prewarm", warming)
+    collect(graph, THURSDAY, SATURDAY)
+    assert receiver.seen == [(1, 1), (2, 1), (3, 1), (4, 1), (4, 0)]
+    assert receiver.topics == ["headlines.stored"] * 4
+    assert receiver.order[-2:] == ["relay", "prewarm"]
+
+
+def test_a_channel_that_fails_is_not_waited_for_once_a_batch(
+    graph: Graph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is tried with the first batch, and once more at the end."""
+    monkeypatch.setattr(headlines, "BATCH", 1)
+    graph.notifier = receiver = Receiver(graph.warehouse, fails=True)
+    collect(graph, THURSDAY, SATURDAY)
+    assert receiver.seen == [(1, 1), (4, 3)]
+
+
+def test_the_third_failed_collection_is_told_by_its_own_run(graph: Graph) -> None:
+    """The alert needs no sensor and no waiting, and neither has its end."""
+    graph.notifier = receiver = Receiver(graph.warehouse)
+    graph.news.name = "finviz"
+    told = []
+    for failures in (1, 1, 1, 0):
+        graph.news.at = graph.clock.now
+        graph.news.fails = [Unavailable("finviz", "news", "HTTP 503")] * failures
+        graph.run(FRIDAY, SATURDAY, job="news_job")
+        told.append([topic for topic in receiver.topics if topic.startswith("alert.")])
+        receiver.topics.clear()
+        graph.clock.now += timedelta(minutes=5)
+    assert told == [[], [], ["alert.opened"], ["alert.closed"]]
 
 
 def test_another_model_judges_the_days_of_the_run_again(graph: Graph) -> None:

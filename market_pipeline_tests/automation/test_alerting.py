@@ -9,6 +9,7 @@ import dagster as dg
 import pytest
 import sqlalchemy as sa
 
+from market_pipeline.assets.collection_alerts import judge_collections
 from market_pipeline.automation import alerting
 from market_pipeline.domain.notices import Outbox, RelayResult
 from market_pipeline.notifications import relay
@@ -47,7 +48,7 @@ class Alerting:
 
     def judge(self) -> None:
         """Do what a tick does, without Dagster's work around it."""
-        self.said += alerting.judge_collections(self.warehouse.notices, self.now)
+        self.said += judge_collections(self.warehouse.notices, self.now)
         self.relay(self.warehouse.notices)
 
     def collect(self, asset: str, at: float, kind: str | None) -> None:
@@ -101,6 +102,12 @@ def test_an_outage_is_told_once_within_five_minutes_and_its_end_once(box: Alerti
     assert datetime.fromisoformat(closed.json["created_at"]) - START < 31 * MINUTE
     assert box.said == [f"alert {key} opened", f"alert {key} closed"]
     assert box.warehouse.notices.open_alerts().empty
+
+
+def test_what_a_run_left_is_looked_for_often_enough() -> None:
+    """A notice is out within 30 s of its commit, the daemon's own few seconds included."""
+    sensor = alerting.notices(dg.DefaultSensorStatus.STOPPED)
+    assert (sensor.minimum_interval_seconds or 0) <= 15
 
 
 def test_a_receiver_that_fails_shows_in_the_reason(box: Alerting) -> None:

@@ -1,5 +1,6 @@
 """Every check on data that is right and on data that is not, in each scope it may be asked in."""
 
+import re
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,7 +12,11 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from market_pipeline import checks
+from market_pipeline.checks.framework import shown
 from market_pipeline.domain.errors import Unavailable
 from market_pipeline.domain.ports import ComputeNote
 from market_pipeline.domain.quarantine import FINDING_COLUMNS
@@ -215,7 +220,7 @@ SPOILT = {
     "a gap without a cause": Case(
         ROLL, "portfolio_snapshots", moved("gap_usd", "-3", FRIDAY), "1 do not reconcile",
     ),
-    "a story with more sources than tell it": Case(
+    "a story with more publishers than tell it": Case(
         TOLD, "headlines", lambda frame: frame.assign(source_count=frame["source_count"] + 1),
         "3 stories told by 4 items, 3 miscounted",
     ),
@@ -411,6 +416,21 @@ def test_a_factor_that_was_skipped_is_named_with_the_reason(court: Court) -> Non
     assert said(verdict)["sessions"] == 1
 
 
+@given(st.lists(st.one_of(st.text(), st.sampled_from(["[x](javascript:y)", "<script>", "**"]))))
+def test_what_a_check_shows_of_others_text_is_text(names: list[str]) -> None:
+    """Dagster's UI escapes text and renders markdown: no evidence is the latter."""
+    result = dg.AssetCheckResult(passed=False, metadata={"wrong": shown(names)})
+    assert {type(value) for value in result.metadata.values()} == {dg.TextMetadataValue}
+
+
+def test_nothing_is_shown_to_dagster_as_markup_or_link() -> None:
+    """Figures, text and tables are the only metadata in the package."""
+    package = Path(checks.__file__).parents[1]
+    marked = re.compile(r"MetadataValue\.(md|url|notebook)\b|(Markdown|Url|Notebook)MetadataValue")
+    found = [path.name for path in package.rglob("*.py") if marked.search(path.read_text())]
+    assert found == []
+
+
 # -- snapshots: the step into the range ----------------------------------------------------
 
 
@@ -433,7 +453,8 @@ def test_news_that_is_overdue_is_noticed(court: Court) -> None:
 
 def test_a_run_whose_sources_failed_is_noticed(court: Court) -> None:
     """The check speaks of the sources its own run asked: none answered for the one portfolio."""
-    court.graph.news = FakeCollector(fails=[Unavailable("v", "e", "down")], name="finviz")
+    down = Unavailable("v", "e", "down")
+    court.graph.news = FakeCollector(fails=[down], fails_for="small", name="finviz")
     result = court.graph.run(FRIDAY, job="news_job")
     verdicts = {each.check_name: each for each in result.get_asset_check_evaluations()}
     verdict = verdicts["sources_delivered"]

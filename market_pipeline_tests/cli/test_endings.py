@@ -107,6 +107,32 @@ def test_a_wrong_setting_is_named(
     assert CANARY not in shown.output
 
 
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (
+            {"SANDBOX_URL": "127.0.0.1:1", "WIRE_SOURCES": "reuters"},
+            "error: MARKET_PIPELINE_SANDBOX_URL: write the whole URL, such as "
+            "http://127.0.0.1:8765; MARKET_PIPELINE_WIRE_SOURCES: name each of tiingo, finnhub "
+            "at most once",
+        ),
+        (
+            {"DATABASE_URL": f"postgres://me:{CANARY}@h/x"},
+            "error: MARKET_PIPELINE_DATABASE_URL must name its driver: postgresql+psycopg:// or "
+            "sqlite://, not postgres://",
+        ),
+    ],
+)
+def test_a_wrong_setting_is_told_in_our_words_alone(
+    run: Run, monkeypatch: pytest.MonkeyPatch, wrong: dict[str, str], said: str
+) -> None:
+    """Each variable by its full name, and nothing of the library that checks them."""
+    for name, value in wrong.items():
+        monkeypatch.setenv(f"MARKET_PIPELINE_{name}", value)
+    forget_settings()
+    assert run("show", "prices").stderr == f"{said}\n"
+
+
 def test_a_database_that_does_not_answer_is_one_line(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

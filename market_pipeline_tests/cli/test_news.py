@@ -28,11 +28,12 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @pytest.fixture
-def told(state_dir: Path, clock: Clock) -> Iterator[Warehouse]:
+def told(state_dir: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Warehouse]:
     """Give a warehouse with three stories, collected five minutes ago."""
     warehouse = Warehouse.open(f"sqlite:///{state_dir / 'warehouse.db'}")
     warehouse.upgrade()
     hold(warehouse, "growth", "AAPL", "MSFT")
+    monkeypatch.setenv("COLUMNS", "400")  # a row is one line
     two = (("finviz_page", "Reuters"), ("tiingo", "Bloomberg"))
     tell(
         warehouse,
@@ -52,7 +53,7 @@ def test_a_person_sees_tone_confidence_and_age(run: Run, told: Warehouse) -> Non
     summary, trend, dated = shown.stdout.splitlines()[:3]
     assert summary == (
         "AAPL: 2 stories in 7 days (1 positive, 0 neutral, 1 negative), mean score +0.19 weighted "
-        "by confidence, 50% of low confidence; 2 publishers by 2 sources"
+        "by confidence, 50% of low confidence; told by 2 publishers via 2 sources"
     )
     assert trend == "last 24 hours: 2 stories in 2 hours, by the hour from -0.50 to +0.50"
     assert dated == "collected 5 min ago"
@@ -80,7 +81,7 @@ def test_a_program_gets_rows_and_nothing_else(run: Run, told: Warehouse) -> None
     found = json.loads(shown.stdout)
     assert [row["headline_hash"] for row in found] == ["sure", "unsure", "other"]
     assert [row["mark"] for row in found] == ["", "low", ""]
-    assert found[0]["sources"] == 2
+    assert (found[0]["told_by"], found[0]["via"]) == (2, "finviz_page")
     assert found[0]["published_at"] == "2026-11-20T17:00:00Z"
     assert "growth: 3 stories" in shown.stderr
     assert len(json.loads(run("news", "MSFT", "-n", "1", "-f", "json").stdout)) == 1

@@ -65,8 +65,11 @@ def test_csv_tames_formula_texts_and_leaves_numbers(run: Run, stored: Warehouse)
     assert dict(zip(header, msft, strict=True))["beta"] == "-1.25"
 
 
-def test_a_headline_is_text_in_the_table_and_not_markup(run: Run, stored: Warehouse) -> None:
+def test_a_headline_is_text_in_the_table_and_not_markup(
+    run: Run, stored: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Square brackets are printed, control characters are not obeyed."""
+    monkeypatch.setenv("COLUMNS", "400")
     shown = run("show", "headlines").stdout
     assert "[red]Both[/red] rise \\x1b[31mnow" in shown
     assert "\x1b" not in shown

@@ -159,6 +159,37 @@ def test_without_the_warehouse_the_channels_are_told_directly(post: Post, broken
     assert post.told()[5:] == [("alert.closed", WAREHOUSE)]
 
 
+@pytest.mark.parametrize("expected", [(), ("--expected",)])
+def test_an_unreachable_database_is_named_with_the_drivers_reason(
+    post: Post, expected: tuple[str, ...]
+) -> None:
+    """Host, port and name, no user and no password, in one line; the heartbeat alone is no 0."""
+    url = f"postgresql+psycopg://operator:{CANARY}@127.0.0.1:1/books?password={CANARY}2"
+    post.set(DATABASE_URL=url)
+    post.beat(minutes_ago=1)
+    shown = post.run("watchdog", "--format", "json", *expected)
+    (row,) = json.loads(shown.stdout)
+    assert (shown.exit_code, row["state"]) == (2, "healthy")
+    (line,) = [line for line in shown.stderr.splitlines() if line.startswith("error: ")]
+    assert line.startswith("error: the warehouse at 127.0.0.1:1/books does not answer: ")
+    assert "refused" in line
+    assert line.removeprefix("error: ") in row["told"]
+    assert CANARY not in shown.output
+    assert "operator" not in shown.output
+
+
+def test_a_database_file_that_is_none_is_named(post: Post) -> None:
+    """With its path, and what SQLite says of it."""
+    file = post.state_dir / "warehouse.db"
+    post.state_dir.mkdir(parents=True)
+    file.write_bytes(b"no database" * 1000)
+    post.beat(minutes_ago=1)
+    shown = post.run("watchdog")
+    assert shown.exit_code == 2
+    assert f"error: the warehouse at {file} does not answer: " in shown.stderr
+    assert "not a database" in shown.stderr
+
+
 def test_a_wrong_address_does_not_keep_the_alert_from_being_recorded(post: Post) -> None:
     """It is said, by the place of the address, and told when that is corrected."""
     post.store()

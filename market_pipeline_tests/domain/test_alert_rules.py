@@ -173,3 +173,13 @@ def test_the_scheduler_rule(
         is_expected=bool(expected),
     )
     assert type(found).__name__.replace("NoneType", "-") == wanted
+
+
+def test_a_run_that_is_over_need_not_settle() -> None:
+    """Its failure counts at once; that of another run, which may go on, does not."""
+    now = START + 10.2 * MINUTE
+    assert collection_alert(THREE, now) is None
+    assert isinstance(collection_alert(THREE, now, {"run-10"}), Raise)
+    assert collection_alert(THREE, now, {"run-5"}) is None
+    under_way = [*THREE, attempt(10.15, "blocked", run="other")]
+    assert isinstance(collection_alert(under_way, now, {"run-10"}), Raise)

@@ -13,6 +13,7 @@ from market_pipeline.domain.headlines import (
     RAW_COLUMNS,
     clean_text,
     clean_url,
+    count_tellers,
     headline_hash,
     item_hash,
     merge_raw,
@@ -66,6 +67,14 @@ def test_any_text_becomes_storable(text: str) -> None:
     [
         ("https://finviz.com/news/1?a=b", "https://finviz.com/news/1?a=b"),
         (" http://a.b/c\n", "http://a.b/c"),
+        (
+            'https://a.b/"><script>alert(1)</script>',
+            "https://a.b/%22%3E%3Cscript%3Ealert(1)%3C/script%3E",
+        ),
+        ("https://a.b/c%22?d='e'&f=(g)", "https://a.b/c%22?d='e'&f=(g)"),
+        ("https://a.b/\\`", "https://a.b/%5C%60"),
+        ("https://a.b/" + '"' * 700, ""),
+        ("https://:80/", ""),
         ("javascript:alert(1)", ""),
         ("java\nscript:alert(1)", ""),
         ("data:text/html,x", ""),
@@ -78,6 +87,17 @@ def test_any_text_becomes_storable(text: str) -> None:
 def test_only_web_addresses_are_kept(url: str, kept: str) -> None:
     """A link is followed by people: no other scheme, and never half an address."""
     assert clean_url(url) == kept
+
+
+@given(st.sampled_from(["https://", "http://a.b/", "HTTPS://a.b?", ""]), st.text())
+def test_an_address_that_is_kept_can_end_no_attribute_and_stays_as_it_is(
+    start: str, rest: str
+) -> None:
+    """Of any text: nothing, or an http(s) address without quote, bracket or blank."""
+    kept = clean_url(start + rest)
+    assert not kept or kept.lower().startswith(("http://", "https://"))
+    assert not set(kept) & set('"<>`\\ \t\n\r\x00')
+    assert clean_url(kept) == kept
 
 
 @pytest.mark.parametrize(
@@ -109,6 +129,18 @@ def test_a_publisher_is_one_family_however_written(names: tuple[str, ...]) -> No
     """Layouts and years write the same publisher differently."""
     assert len({publisher_family(name) for name in names}) == 1
     assert publisher_family(names[0])
+
+
+@pytest.mark.parametrize(
+    ("publishers", "count"),
+    [
+        ((), 0), (("",), 1), (("", ""), 1), (("Reuters",), 1), (("Reuters", ""), 1),
+        (("Reuters", "reuters.com", "Bloomberg"), 2), (("The Motley Fool", "Motley Fool"), 1),
+    ],
+)  # fmt: skip
+def test_a_teller_counts_once_however_written(publishers: tuple[str, ...], count: int) -> None:
+    """By family; the unnamed only where none is named."""
+    assert count_tellers(publishers) == count
 
 
 def test_a_headline_is_named_by_the_hash_of_its_three_facts() -> None:

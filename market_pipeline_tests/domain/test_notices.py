@@ -98,6 +98,27 @@ def test_hostile_text_is_harmless_in_every_topic(topic: str) -> None:
     said.encode()
 
 
+PIECES = st.one_of(
+    st.text(max_size=20),
+    st.sampled_from(
+        ["<script>", '">', "https://", "@here", "`", "[a](b)", "\x1b[", "\u202e", "\r\n"]
+    ),
+)
+HARMFUL = st.lists(PIECES, max_size=6).map("".join)
+
+
+@given(HARMFUL, HARMFUL, st.sampled_from([ALERT_OPENED, ALERT_CLOSED, "headlines.stored", "new"]))
+def test_no_text_becomes_markup_a_link_or_a_mention(one: str, other: str, topic: str) -> None:
+    """In words for a chat or a mail; and as a webhook's JSON it reads back as it was."""
+    content = {"title": one, "happened": other, "subject": one, "symbols": [one, other],
+               "counts": {one: other}, "watermark": {other: one}}  # fmt: skip
+    told = Message(ID, topic, content | {"topic": other}, AT)
+    said = "\n".join(as_text(told))
+    assert not set(said) & set("<>@`[]\x1b\u202e\r")
+    assert "://" not in said
+    assert json.loads(json.dumps(dict(told.payload))) == told.payload
+
+
 @given(st.text(), st.integers(1, 50))
 def test_neutral_text_is_one_printable_line_within_its_limit(text: str, limit: int) -> None:
     """For any text."""

@@ -22,6 +22,12 @@ NOW = datetime(2026, 6, 18, 22, 30, tzinfo=UTC)
 FIRST, LAST = date(2026, 6, 1), date(2026, 6, 18)
 SESSIONS = 14
 
+LOGS = frozenset({
+    "enrichment_fetch_log", "collection_events", "collection_fences", "source_status", "outbox",
+    "outbox_deliveries", "alerts",
+})  # fmt: skip
+"""Tables that tell how often and how somebody was asked or told, which is each run's own."""
+
 
 @contextmanager
 def sandbox() -> Iterator[SandboxServer]:

@@ -24,9 +24,9 @@ from market_pipeline_tests.end_to_end.sandboxed import (
 SESSIONS = ["2026-06-12", "2026-06-15", "2026-06-16", "2026-06-17", "2026-06-18"]
 SESSION_ASSETS = {
     "symbol_universe", "equity_bars", "option_quotes", "market_data_cache", "factor_exposures",
-    "symbol_daily_metrics", "portfolio_snapshots",
+    "symbol_daily_metrics", "portfolio_snapshots", "headline_impact",
 }  # fmt: skip
-NEWS_ASSETS = {"finviz_headlines", "headlines"}
+NEWS_ASSETS = {"finviz_headlines", "wire_headlines", "headlines"}
 BACKFILL_S = 180
 PICTURE = ROOT / "docs" / "images" / "asset-graph.png"
 
@@ -140,7 +140,7 @@ def test_the_graph_is_shown_with_all_that_describes_it(nodes: dict[str, Any]) ->
             entry["__typename"] for entry in node["metadataEntries"]
         }, name
     assert {node["groupName"] for node in made.values()} == {
-        "universe", "prices", "factors", "portfolios", "news",
+        "universe", "prices", "factors", "portfolios", "news", "news_impact",
     }  # fmt: skip
 
 
@@ -153,7 +153,8 @@ def test_dependencies_are_those_of_the_design(nodes: dict[str, Any]) -> None:
     assert above("symbol_universe") == {"portfolio_books"}
     assert {"equity_bars", "option_quotes"} <= above("market_data_cache")
     assert "market_data_cache" in above("portfolio_snapshots")
-    assert above("headlines") == {"finviz_headlines"}
+    assert above("headlines") == {"finviz_headlines", "wire_headlines"}
+    assert {"headlines", "market_data_cache"} <= above("headline_impact")
 
 
 def test_checks_are_shown_with_their_claims(nodes: dict[str, Any]) -> None:
@@ -168,7 +169,7 @@ def test_checks_are_shown_with_their_claims(nodes: dict[str, Any]) -> None:
 def test_a_backfill_launched_over_graphql_succeeds(
     backfill: dict[str, Any], dev: DagsterDev, warehouse: Warehouse
 ) -> None:
-    """Five sessions of seven assets in one run, and the rows are in the warehouse."""
+    """Five sessions of eight assets in one run, and the rows are in the warehouse."""
     assert backfill["status"] == "COMPLETED_SUCCESS", (backfill, dev.log.read_text()[-3000:])
     (run,) = dev.ask(RUNS)["runsOrError"]["results"]
     tags = {tag["key"]: tag["value"] for tag in run["tags"]}

@@ -25,6 +25,7 @@ from market_pipeline.warehouse.tables import metadata
 from market_pipeline_tests.end_to_end.sandboxed import (
     FIRST,
     LAST,
+    LOGS,
     NOW,
     ROOT,
     SESSIONS,
@@ -35,8 +36,6 @@ from market_pipeline_tests.end_to_end.sandboxed import (
 
 PATIENCE_S = 120
 POLL_S = 0.01
-LOGS = {"enrichment_fetch_log"}
-"""Tables that tell how often a vendor was asked, which a kill does change."""
 
 FAULTS = (
     # Slow enough that a kill finds requests in flight.

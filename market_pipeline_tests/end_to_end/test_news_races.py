@@ -24,6 +24,7 @@ import pytest
 from pydantic import SecretStr
 
 from market_pipeline.assets import news_collecting
+from market_pipeline.domain.headlines import count_tellers
 from market_pipeline.sandbox import SandboxServer, create_app, generated
 from market_pipeline.settings import Settings
 from market_pipeline.warehouse import Warehouse
@@ -219,10 +220,11 @@ def assert_adds_up(warehouse: Warehouse) -> None:
     collected = pd.concat([warehouse.read(table) for table in COLLECTED])
     assert set(told["item_hash"]) == set(collected["item_hash"])
     assert collected["taken_as"].notna().all()
-    tellers = told.groupby(["story_date", "headline_hash"])["is_primary"].agg(["size", "sum"])
+    of_story = told.groupby(["story_date", "headline_hash"])
+    tellers = of_story.agg(count=("publisher", count_tellers), firsts=("is_primary", "sum"))
     named = stories.set_index(["published_date", "headline_hash"])["source_count"]
-    assert dict(tellers["size"]) == dict(named)
-    assert set(tellers["sum"]) == {1}
+    assert dict(tellers["count"]) == dict(named)
+    assert set(tellers["firsts"]) == {1}
 
     symbols = warehouse.read("headline_symbols")
     of_stories = {

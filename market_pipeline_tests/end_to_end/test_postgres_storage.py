@@ -17,10 +17,9 @@ from market_pipeline.sandbox import SandboxServer
 from market_pipeline.settings import Settings, settings_in_force
 from market_pipeline.warehouse import Warehouse
 from market_pipeline.warehouse.tables import metadata
-from market_pipeline_tests.end_to_end.sandboxed import settings_for, with_books
+from market_pipeline_tests.end_to_end.sandboxed import LOGS, settings_for, with_books
 
 SESSIONS = date(2026, 6, 16), date(2026, 6, 18)
-LOGS = {"enrichment_fetch_log"}
 
 
 def as_driver(url: str, driver: str) -> str:
@@ -93,8 +92,8 @@ def test_dagster_keeps_its_state_in_postgresql(
     )
     asked = "SELECT count(*) FROM event_logs WHERE dagster_event_type = 'ASSET_MATERIALIZATION'"
     ((materializations,),) = ask(url, asked)
-    # Seven assets over three sessions, two over the days of their news.
-    assert materializations == 7 * 3 + 2 * 3
+    # Eight assets over three sessions, three over the days of their news.
+    assert materializations == 8 * 3 + 3 * 3
     assert list(Path(on_postgres.state_dir).rglob("*.db")) == []
 
 

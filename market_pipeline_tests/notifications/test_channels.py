@@ -187,6 +187,7 @@ def test_each_address_is_a_channel_with_a_name_of_its_own(state_dir: object) -> 
         (f"https://h/\x00{CANARY}", None, "WEBHOOK_URLS: address 1 of 1"),
         (None, f"{CANARY}", "APPRISE_URLS: address 1 of 1 is no address in Apprise's form"),
         (None, f"slack://a {CANARY}://", "APPRISE_URLS: address 2 of 2"),
+        (f"{CANARY}", f"{CANARY}", "APPRISE_URLS: address 1 of 1"),
     ],
 )
 def test_an_address_that_cannot_be_one_is_named_by_its_place(

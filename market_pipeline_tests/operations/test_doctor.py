@@ -1,10 +1,12 @@
 """The doctor: what is ok, what is worth a note, what is broken; and never a key."""
 
+import re
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from market_pipeline.coordination import LocalCoordination
 from market_pipeline.domain.errors import Blocked, NotEntitled, Throttled, Unavailable
@@ -264,3 +266,61 @@ def test_refused_files_in_the_inbox_are_a_note(settings: Settings) -> None:
     found = doctor_here.inbox(settings)
     assert found.state == "note"
     assert "1 refused" in found.detail
+
+
+# -- who is asked and told -----------------------------------------------------------------
+
+
+def told_of(settings: Settings, item: str, **changed: object) -> tuple[str, str]:
+    """Give state and detail of one item, under changed settings."""
+    found = examine(settings.model_copy(update=changed), sunday, offline=True)
+    (one,) = [each for each in found.findings if each.item == item]
+    assert CANARY not in f"{found.findings}"
+    return one.state, one.detail
+
+
+def test_who_is_asked_for_headlines_is_said(settings: Settings) -> None:
+    """In their order; who lacks a key, and that nobody is asked where the setting says none."""
+    assert told_of(settings, "Finviz sources") == (
+        "ok", "finviz_page; left out for want of a key: finviz_export",
+    )  # fmt: skip
+    assert told_of(settings, "wire sources") == (
+        "note", "nobody is asked: no key for tiingo, finnhub",
+    )  # fmt: skip
+    sandboxed = {"sandbox_url": "http://127.0.0.1:1", "wire_sources": ("finnhub", "tiingo")}
+    assert told_of(settings, "wire sources", **sandboxed) == ("ok", "finnhub, then tiingo")
+    assert told_of(settings, "wire sources", wire_sources=()) == (
+        "note", "none, as MARKET_PIPELINE_WIRE_SOURCES says: nobody is asked",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("webhooks", "apprise", "said"),
+    [
+        (f"https://h/ ftp://{CANARY}/", None,
+         "MARKET_PIPELINE_WEBHOOK_URLS: address 2 of 2 is no http:// or https:// address"),
+        (None, f"json://h/ nosuch://{CANARY}/",
+         "MARKET_PIPELINE_APPRISE_URLS: address 2 of 2 is none that Apprise understands"),
+    ],
+)  # fmt: skip
+def test_an_address_that_is_none_is_broken_before_anything_is_sent(
+    settings: Settings, webhooks: str | None, apprise: str | None, said: str
+) -> None:
+    """By its variable and place, and nothing of it."""
+    changed = {
+        "webhook_urls": SecretStr(webhooks) if webhooks else None,
+        "apprise_urls": SecretStr(apprise) if apprise else None,
+    }
+    assert told_of(settings, "notice channels", **changed) == ("broken", said)
+
+
+def test_channels_are_named_without_their_addresses(settings: Settings) -> None:
+    """By kind and hash; without any, nobody is told."""
+    assert told_of(settings, "notice channels")[0] == "note"
+    both = {
+        "webhook_urls": SecretStr(f"https://h/{CANARY}"),
+        "apprise_urls": SecretStr(f"json://h/{CANARY}"),
+    }
+    state, detail = told_of(settings, "notice channels", **both)
+    assert state == "ok"
+    assert re.fullmatch(r"webhook-[0-9a-f]{8}, json-[0-9a-f]{8}", detail)

@@ -90,6 +90,8 @@ def test_csv_quotes_what_would_break_a_row() -> None:
         ("quantity", Decimal("1500.50"), "1,500.5"),
         ("quantity", Decimal(100), "100"),
         ("beta", -0.123456, "-0.1235"),
+        ("t_stat", 2.34567, "2.35"),
+        ("t_stat_next_5", -0.98765, "-0.99"),
         ("volume", 51234567.0, "51,234,567"),
         ("daily_return_pct", 1.23456, "1.23"),
         ("observations", 1090, "1,090"),
@@ -100,7 +102,7 @@ def test_csv_quotes_what_would_break_a_row() -> None:
     ],
 )
 def test_people_read_rounded_values(name: str, value: Any, shown: str) -> None:
-    """Money has two decimals, a price below a dollar four, statistics four."""
+    """Money has two decimals, a price below a dollar four, statistics four, a t statistic two."""
     assert for_people(name, value) == shown
 
 

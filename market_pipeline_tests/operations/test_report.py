@@ -7,10 +7,15 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from market_pipeline.operations import report
+from market_pipeline.operations.portfolio_rows import HeadlineRow
 from market_pipeline.operations.portfolio_view import portfolio_view
 from market_pipeline.operations.report import file_name, write_report, write_reports
 from market_pipeline.warehouse import Warehouse
@@ -115,10 +120,37 @@ def test_nothing_hostile_becomes_markup(hostile: Path) -> None:
 
 
 def test_only_web_addresses_of_headlines_become_links(hostile: Path) -> None:
-    """`javascript:` stays text; a quote in an address does not end its attribute."""
+    """`javascript:` stays text; a quote in an address is encoded."""
     links = [link for link in read(hostile).named("a") if link["href"] != "index.html"]
-    assert [link["href"] for link in links] == ['https://example.com/?q="onmouseover="alert(1)']
+    assert [link["href"] for link in links] == ["https://example.com/?q=%22onmouseover=%22alert(1)"]
     assert [link["rel"] for link in links] == ["noopener noreferrer nofollow"]
+
+
+HARM = st.one_of(
+    st.text(max_size=30),
+    st.sampled_from([SCRIPT, BREAKOUT, "' onload=alert(1) x='", "</li></ol><form>", "{{ 7*7 }}",
+                     "&lt;b&gt;", "<!--", "]]>", "\x1b[2J", "\u202e"]),
+)  # fmt: skip
+
+
+@given(st.lists(HARM, max_size=4).map("".join), HARM, st.lists(HARM, max_size=4).map("".join))
+def test_no_headline_publisher_or_address_becomes_markup(
+    headline: str, publisher: str, address: str
+) -> None:
+    """Of any text: the page of news has our tags and attributes, and links to the web alone."""
+    row = HeadlineRow(
+        datetime(2026, 11, 20, 17, 0, tzinfo=UTC), headline, publisher,
+        f"https://n.example/{address}", (publisher,), publisher, 2, 0.0, 0.9, "neutral",
+    )  # fmt: skip
+    module: Any = report._environment().get_template("parts.html").make_module({})
+    page = Page(str(module.news(SimpleNamespace(headlines=[row]))))
+    assert page.unclosed == []
+    assert {tag for tag, _ in page.tags} <= {"ol", "li", "p", "a", "div", "time", "span"}
+    allowed = {"class", "href", "rel", "datetime"}
+    assert {name for _, attributes in page.tags for name in attributes} <= allowed
+    for link in page.named("a"):
+        assert str(link["href"]).startswith("https://n.example/")
+        assert not set(str(link["href"])) & set('"<>`\\ ')
 
 
 def test_a_page_loads_nothing_and_forbids_loading(hostile: Path) -> None:
@@ -336,7 +368,7 @@ def test_headlines_show_source_and_new_york_time(warehouse: Warehouse, tmp_path:
     store_headlines(warehouse, [(noon, "AAPL,MSFT", "Plain news")], source_count=2)
     page = read(write_reports(warehouse, SESSION, tmp_path)[1])
     assert (
-        "Fri 2026-11-20 12:00 Wire AAPL, MSFT neutral 0.00, 90 % sure via finviz_export and 1 more"
-        in page.text
+        "Fri 2026-11-20 12:00 Wire AAPL, MSFT neutral 0.00, 90 % sure "
+        "told by 2 publishers, first via finviz_export" in page.text
     )
     assert page.named("time") == [{"datetime": "2026-11-20T17:00:00Z"}]

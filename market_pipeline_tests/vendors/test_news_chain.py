@@ -148,6 +148,26 @@ def test_what_each_answer_brought_is_kept() -> None:
     assert (len(news.items), news.rejected, news.companies) == (1, (refused,), (company,))
 
 
+def test_a_source_put_last_is_asked_only_where_the_others_fail() -> None:
+    """What the next gives is marked all the same; nothing new there is an answer; the first
+    choice, asked last, is no failover."""
+    down, empty = Unavailable("v", "e", "down"), FetchedNews(())
+    slow = Fixed("a", FetchedNews((item("a"),)))
+    collection = chain(slow, Fixed("b", FetchedNews((item("b"),)))).collect(KO, {"a"})
+    assert [(one.source, one.is_failover) for one in collection.news.items] == [("b", True)]
+    assert told(collection) == [("b", True, True, None, 1)]
+    assert told(chain(slow, Fixed("b", empty)).collect(KO, {"a"})) == [("b", True, True, None, 0)]
+    assert slow.asked == []
+    collection = chain(slow, Fixed("b", down)).collect(KO, {"a"})
+    assert told(collection) == [
+        ("b", False, True, "unavailable", 0),
+        ("a", True, False, None, 1),
+    ]
+    assert [one.is_failover for one in collection.news.items] == [False]
+    both = chain(Fixed("a", down), Fixed("b", down)).collect(KO, {"a", "b"})
+    assert [one.source for one in both.attempts] == ["a", "b"]
+
+
 def test_no_source_and_no_symbols_ask_nobody() -> None:
     """Neither is an error."""
     nothing = NewsCollection(FetchedNews(()), ())

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from market_pipeline.domain.errors import VendorError
+from market_pipeline.domain.headlines import clean_url
 from market_pipeline.vendors.finnhub_payloads import parse_company_news, parse_news_sentiment
 from market_pipeline.vendors.finviz_csv import parse_companies, parse_news_export
 from market_pipeline.vendors.finviz_page import parse_quote_page
@@ -90,6 +91,16 @@ def test_what_cannot_be_a_headline_is_refused(changes: dict[str, Any], rule: str
     with pytest.raises(Refused) as caught:
         read_item(raw(**changes), "s")
     assert caught.value.rule == rule
+
+
+@given(st.sampled_from(["https://n.example/", "http://", "ftp://n/", ""]), st.text())
+def test_the_address_of_an_item_is_safe_or_the_row_is_refused(start: str, rest: str) -> None:
+    """Whatever a vendor sent as one: what comes in is what is stored and shown."""
+    with suppress(Refused):
+        url = read_item(raw(url=start + rest), "s").url
+        assert url.lower().startswith(("http://", "https://"))
+        assert not set(url) & set('"<>`\\ ')
+        assert clean_url(url) == url
 
 
 @pytest.mark.parametrize(

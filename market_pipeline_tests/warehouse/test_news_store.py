@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pandas as pd
 import pytest
+import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +16,7 @@ from market_pipeline.domain.notices import Message
 from market_pipeline.domain.ports import Lease, Rejected
 from market_pipeline.domain.tellings import Telling
 from market_pipeline.warehouse import Warehouse
+from market_pipeline.warehouse.engine import Database
 from market_pipeline.warehouse.news_store import CollectedFor, Stored
 from market_pipeline_tests.news_making import MORNING, FixedTone, answered, failed, news, tellings
 from market_pipeline_tests.warehouse.processes import run_together
@@ -30,7 +32,7 @@ def store(warehouse: Warehouse, told: list[Telling], version: str = "rules-1") -
 
 
 def stories(warehouse: Warehouse) -> dict[str, int]:
-    """Give each story's headline with the number of items that tell it."""
+    """Give each story's headline with the number of publishers that tell it."""
     rows = warehouse.read("headlines")
     return dict(zip(rows["headline"], rows["source_count"], strict=True))
 
@@ -191,6 +193,19 @@ def test_items_of_one_story_join_the_first_seen(warehouse: Warehouse, together: 
     assert told["similarity"].between(1, 100).all()
 
 
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_a_symbol_that_joined_brings_its_own_news(warehouse: Warehouse, size: int) -> None:
+    """A telling that shares only a symbol the story gained is found, in the same batch or later."""
+    last = news(
+        "Apple tops third-quarter estimates on iPhone sales", publisher="AP", symbols=("QCOM",),
+        published_at=MORNING + timedelta(hours=3),
+    )  # fmt: skip
+    told = tellings(FIRST, AGAIN, last)
+    for start in range(0, len(told), size):
+        store(warehouse, told[start : start + size])
+    assert stories(warehouse) == {FIRST.headline: 3}
+
+
 def test_opposite_news_is_never_one_story(warehouse: Warehouse) -> None:
     """Beats and misses stay apart, in one batch and across batches."""
     store(warehouse, tellings(FIRST, OPPOSITE))
@@ -199,13 +214,53 @@ def test_opposite_news_is_never_one_story(warehouse: Warehouse) -> None:
 
 
 def test_an_item_met_on_two_paths_is_one_story(warehouse: Warehouse) -> None:
-    """Export and page give one name, whatever else they say of it."""
+    """Export and page give one name, whatever else they say of it; the teller is one."""
     twin = news(source="finviz_page", url="https://example.com/other", symbols=("MSFT",))
     store(warehouse, tellings(news(), twin))
     (story,) = warehouse.read("headlines").to_dict("records")
     assert (story["source"], story["symbols"], story["source_count"]) == (
-        "finviz_export", "AAPL,MSFT", 2,
+        "finviz_export", "AAPL,MSFT", 1,
     )  # fmt: skip
+    assert set(warehouse.read("headline_sources")["source"]) == {"finviz_export", "finviz_page"}
+
+
+BY_PATHS = (
+    (("finviz_export", "Reuters"),), (("finviz_page", "Reuters"),), (("tiingo", "reuters.com"),),
+    (("finnhub", "Bloomberg"),), (("tiingo", ""), ("finnhub", "Reuters")), (("finnhub", ""),),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("order", [BY_PATHS, BY_PATHS[::-1]])
+def test_a_story_counts_its_publishers_and_keeps_every_item(
+    warehouse: Warehouse, order: tuple[tuple[tuple[str, str], ...], ...]
+) -> None:
+    """Reuters by four ways and Bloomberg by one are two tellers, in whatever order they came."""
+    number = 0
+    for batch in order:
+        items = []
+        for source, publisher in batch:
+            number += 1
+            items.append(
+                news(FIRST.headline, source=source, publisher=publisher, url=f"https://n/{number}")
+            )
+        store(warehouse, tellings(*items))
+    assert stories(warehouse) == {FIRST.headline: 2}
+    assert warehouse.count("headline_sources") == 7
+
+
+def test_an_older_warehouse_counts_publishers_once_upgraded(warehouse: Warehouse, url: str) -> None:
+    """It counted items; the upgrade counts tellers, and leaves all else as it was."""
+    twin = news(FIRST.headline, source="finviz_page", url="https://example.com/other")
+    store(warehouse, tellings(FIRST, twin, AGAIN, OPPOSITE))
+    made = warehouse.read("headlines")
+    database = Database(url)
+    with database.writing() as connection:
+        connection.execute(sa.text("UPDATE headlines SET source_count = 3 WHERE source_count = 2"))
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '0002'"))
+    database.dispose()
+    assert stories(warehouse) == {FIRST.headline: 3, OPPOSITE.headline: 1}
+    warehouse.upgrade()
+    pd.testing.assert_frame_equal(warehouse.read("headlines"), made)
 
 
 def test_beyond_the_window_it_is_news_again(warehouse: Warehouse) -> None:
@@ -379,14 +434,16 @@ TITLES = st.sampled_from(
      "Coke raises its dividend by 5%", "Coke raises dividend by 5%", "Coke cuts its dividend"]
 )  # fmt: skip
 ITEMS = st.builds(
-    lambda title, house, hours, source: news(
-        title, publisher=house, source=source, published_at=MORNING + timedelta(hours=hours)
+    lambda title, house, hours, source, symbols: news(
+        title, publisher=house, source=source, symbols=symbols,
+        published_at=MORNING + timedelta(hours=hours),
     ),
     TITLES,
     st.sampled_from(["Reuters", "Bloomberg", "AP"]),
     st.integers(0, 100),
     st.sampled_from(["finviz_page", "tiingo"]),
-)
+    st.sampled_from([("AAPL",), ("AAPL", "QCOM"), ("QCOM",), ("KO",)]),
+)  # fmt: skip
 
 
 @settings(

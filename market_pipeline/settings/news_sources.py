@@ -1,0 +1,42 @@
+"""The order in which sources of news are asked, as a setting writes it.
+
+Belongs here: which sources there are, and how an order reads. Does not: what they are.
+"""
+
+from typing import Annotated
+
+from pydantic import BeforeValidator, ValidationInfo
+from pydantic_settings import NoDecode
+
+NEWS_SOURCES = {
+    "finviz_sources": ("finviz_export", "finviz_page"),
+    "wire_sources": ("tiingo", "finnhub"),
+}
+"""The sources each order of priority may name."""
+
+NONE = "none"
+"""What an order of priority says where no source is to be asked."""
+
+
+def split(value: object) -> object:
+    """Read comma-separated text as its parts."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+def _split_order(value: object, info: ValidationInfo) -> object:
+    """Read an order of sources; `none` is the empty one, and no text at all is refused.
+
+    An empty variable means the default everywhere else. Here it might as well be meant to switch
+    the sources off, so it has to be said which.
+    """
+    if isinstance(value, str) and not value.strip():
+        default = ",".join(NEWS_SOURCES[str(info.field_name)])
+        raise ValueError(f"is set but empty: write {NONE} for no source, or {default}")
+    if isinstance(value, str) and value.strip().lower() == NONE:
+        return ()
+    return split(value)
+
+
+Order = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_order)]
