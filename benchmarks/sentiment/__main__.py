@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 from benchmarks.sentiment import measures
-from benchmarks.sentiment.data import Part, read_newswire, read_parts
+from benchmarks.sentiment.data import GROUPED, PLAIN, SHIPPED, Part, read_newswire, read_parts
 from benchmarks.sentiment.scorers import Answers, Scorer, scorers
 
 _HEAD = f"{'scorer':30}{'acc.':>7}{'F1':>7}{'neg.':>7}{'neut.':>7}{'pos.':>7}{'ECE':>7}{'/s':>8}"
@@ -19,21 +19,28 @@ def main() -> None:
     training = commands.add_parser("train", help="train the shipped model anew (extra: train)")
     for one in (comparing, training):
         one.add_argument("--labelled", type=Path, required=True, help="the file, or its folder")
+    comparing.add_argument(
+        "--split",
+        choices=(GROUPED, PLAIN),
+        default=GROUPED,
+        help="keep near-identical headlines together (the stricter), or deal each by itself",
+    )
     training.add_argument("--out", type=Path, required=True, help="the weights file to write")
     training.add_argument("--threads", type=int, default=1)
     asked = parser.parse_args()
     if asked.command == "compare":
-        compare(asked.labelled)
+        compare(asked.labelled, asked.split)
     else:
         train(asked.labelled, asked.out, asked.threads)
 
 
-def compare(labelled: Path) -> None:
+def compare(labelled: Path, split: str) -> None:
     """Print a table for each set, and the reliability of the shipped model."""
-    parts, (choosing, aside) = read_parts(labelled), read_newswire()
+    parts, (choosing, aside) = read_parts(labelled, split), read_newswire()
     print(
         f"{len(parts.train)} headlines to train, {len(parts.validation)} to choose, "
-        f"{len(parts.aside)} kept aside; {parts.repeats} near-identical ones stay together\n"
+        f"{len(parts.aside)} kept aside; {parts.repeats} near-identical ones are "
+        f"{'kept together' if split == GROUPED else 'dealt as any other'}\n"
     )
     sets = {
         "Headlines kept aside": parts.aside,
@@ -45,9 +52,9 @@ def compare(labelled: Path) -> None:
         print(f"{title}: {len(part)}\n{_HEAD}")
         for name, scorer in compared.items():
             scorer(part.texts[:1])
-            start = time.perf_counter()
+            start = time.process_time()
             answers = scorer(part.texts)
-            _print_row(name, part, answers, len(part) / (time.perf_counter() - start))
+            _print_row(name, part, answers, len(part) / (time.process_time() - start))
         print()
     _print_reliability(sets, answers_of=compared[list(compared)[-1]])
 
@@ -60,12 +67,10 @@ def train(labelled: Path, out: Path, threads: int) -> None:
     from benchmarks.sentiment.torch_encoder import predicted
 
     torch.set_num_threads(threads)
-    parts, numbers = read_parts(labelled), training.piece_numbers()
-    models = [
-        training.fine_tuned(training.Recipe(), parts.train, numbers, seed, print)
-        for seed in training.SEEDS
-    ]
-    model = training.averaged(models)
+    parts, recipe = read_parts(labelled, SHIPPED), training.Recipe()
+    teacher, numbers = training.trained_teacher(parts.train, print), training.piece_numbers()
+    students = training.students(recipe, teacher, parts.train, numbers, print)
+    model = training.averaged(list(students))
     rows = [numbers(text) for text in parts.validation.texts]
     calibration = training.calibrated(predicted(model, rows), parts.validation.labels)
     weights = export.weights_file(model, calibration)

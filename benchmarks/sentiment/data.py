@@ -22,6 +22,7 @@ from market_pipeline.sentiment.text import readable
 FILE = "twitter_financial_news_train.csv.gz"
 NEWSWIRE = Path(__file__).with_name("newswire.tsv")
 ASIDE, VALIDATION = 0.15, 0.10
+GROUPED, PLAIN, SHIPPED = "grouped", "plain", "shipped"
 
 _SALT = "sentiment-split-1"
 _NEAR = 0.8
@@ -52,15 +53,28 @@ class Parts:
     repeats: int
 
 
-def read_parts(folder: Path) -> Parts:
-    """Read the file of labelled headlines (or the one in a folder) and split it, always alike."""
+def read_parts(folder: Path, split: str = GROUPED) -> Parts:
+    """Read the file of labelled headlines (or the one in a folder) and split it, always alike.
+
+    The two splits deal a headline that has no near-identical copy alike, so that one model can
+    be judged by both. `GROUPED` keeps copies together. `PLAIN` deals every headline by itself, so
+    that one kept aside may have its copy where a model is fitted. `SHIPPED` is the grouped one
+    without what the plain one keeps aside: neither part kept aside is fitted or chosen on. Its
+    own part kept aside is what is kept aside by both.
+    """
     frame = pd.read_csv(folder / FILE if folder.is_dir() else folder)
-    texts = [str(text) for text in frame["text"]]
+    texts = np.array([str(text) for text in frame["text"]], dtype=object)
     labels = np.array([LABELS.index(str(label)) for label in frame["label"]])
     groups = _near_identical([readable(text) for text in texts])
-    where = _assigned(texts, labels, groups)
+    if split == PLAIN:
+        where = _assigned(texts, labels, np.arange(len(texts)), groups)
+    else:
+        where = _assigned(texts, labels, groups, groups)
+    if split == SHIPPED:
+        plainly = _assigned(texts, labels, np.arange(len(texts)), groups)
+        where[(where == "aside") != (plainly == "aside")] = "neither"
     train, validation, aside = (
-        Part(tuple(np.array(texts, dtype=object)[where == name]), labels[where == name])
+        Part(tuple(texts[where == name]), labels[where == name])
         for name in ("train", "validation", "aside")
     )
     return Parts(train, validation, aside, len(texts) - len(set(groups.tolist())))
@@ -89,16 +103,26 @@ def _near_identical(texts: Sequence[str]) -> npt.NDArray[np.int64]:
 
 
 def _assigned(
-    texts: Sequence[str], labels: npt.NDArray[np.int64], groups: npt.NDArray[np.int64]
+    texts: npt.NDArray[np.object_],
+    labels: npt.NDArray[np.int64],
+    dealt: npt.NDArray[np.int64],
+    alike: npt.NDArray[np.int64],
 ) -> npt.NDArray[np.str_]:
-    """Deal whole groups out, label by label, in the order of their hash."""
+    """Deal the numbered groups `dealt` out, label by label, in the order of their hash.
+
+    The hash is of what is read of a text, or of the text as it was posted where others of its
+    group of `alike` ones are dealt by themselves: they would be read the same.
+    """
     members: dict[int, list[int]] = {}
-    for row, group in enumerate(groups.tolist()):
+    for row, group in enumerate(dealt.tolist()):
         members.setdefault(group, []).append(row)
+    sizes, dealt_sizes = np.bincount(alike), np.bincount(dealt)
     by_label: dict[int, list[tuple[str, list[int]]]] = {}
-    for rows in members.values():
+    for group, rows in members.items():
         label = Counter(labels[rows].tolist()).most_common(1)[0][0]
-        name = _digest(min(readable(texts[row]) for row in rows))
+        is_whole = dealt_sizes[group] == sizes[alike[rows[0]]]
+        read = readable if is_whole else str
+        name = _digest(min(read(texts[row]) for row in rows))
         by_label.setdefault(label, []).append((name, rows))
     where = np.full(len(texts), "train", dtype="<U10")
     for named in by_label.values():

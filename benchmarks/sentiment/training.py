@@ -1,4 +1,5 @@
-"""Fine-tunes the published encoder on headlines and made-up newswire, and calibrates it.
+"""Fine-tunes the published encoder on headlines, made-up newswire and what a teacher says of
+these and of variations of them, and calibrates it.
 
 Everything random follows from the seeds; what is fitted besides weights is fitted on the
 validation part.
@@ -13,11 +14,13 @@ import numpy.typing as npt
 import torch
 from scipy.optimize import minimize
 from sklearn.isotonic import IsotonicRegression
+from torch import Tensor
 from torch.nn import functional
 
+from benchmarks.sentiment.batches import batches, half_width
 from benchmarks.sentiment.data import Part
 from benchmarks.sentiment.made_up_newswire import made_up_newswire
-from benchmarks.sentiment.measures import macro_f1
+from benchmarks.sentiment.teacher import Teacher, TeacherRecipe, teach
 from benchmarks.sentiment.torch_encoder import (
     MAX_PIECES,
     TorchEncoder,
@@ -25,16 +28,18 @@ from benchmarks.sentiment.torch_encoder import (
     padded,
     published,
 )
-from market_pipeline.domain.sentiment import LABELS
+from benchmarks.sentiment.variations import variations
+from market_pipeline.domain.sentiment import LABELS, NEUTRAL, label_of
 from market_pipeline.sentiment.calibration import Calibration
 from market_pipeline.sentiment.text import readable
 from market_pipeline.sentiment.wordpiece import WordPiece
 
 SEEDS = (1, 2)
+UNLABELLED = -1
 
-Rows = Sequence[Sequence[int]]
 Labels = npt.NDArray[np.int64]
 Point = npt.NDArray[np.float64]
+Numbers = Callable[[str], list[int]]
 Say = Callable[[str], None]
 
 _AT_ONCE = 50
@@ -44,53 +49,119 @@ _AT_ONCE = 50
 class Recipe:
     """Choices of the training; those that were compared were compared on the validation part."""
 
-    epochs: int = 4
+    epochs: int = 5
     batch: int = 32
     rate: float = 1.5e-4
     head_rate: float = 7.5e-4
+    # Of an encoder that is trained further.
+    further_rate: float = 1e-4
     decay_by_layer: float = 0.9
     dropout: float = 0.1
     smoothing: float = 0.05
     made_up: int = 2000
+    variations: int = 9000
+    # How much of the loss of a labelled text is distance from what the teacher says of it.
+    taught: float = 0.6
+    temperature: float = 2.0
     # Weights of classes are their inverse frequency to this power.
     balance: float = 0.5
 
 
-def piece_numbers() -> Callable[[str], list[int]]:
+@dataclass(frozen=True)
+class Lessons:
+    """Texts to learn from, their labels (`UNLABELLED` where they have none), and what the
+    teacher says of them: three logits a row.
+    """
+
+    texts: tuple[str, ...]
+    labels: Labels
+    logits: npt.NDArray[np.float32]
+
+
+def trained_teacher(train: Part, say: Say) -> Teacher:
+    """Train a teacher on a part and on made-up newswire."""
+    torch.manual_seed(0)
+    teacher = Teacher(TeacherRecipe())
+    labelled = with_made_up(train, teacher.recipe.made_up)
+    teach(teacher, teacher.states(labelled.texts), labelled.labels, SEEDS[0], say)
+    return teacher
+
+
+def lessons(recipe: Recipe, teacher: Teacher, train: Part, seed: int) -> Lessons:
+    """Make lessons of a part: its headlines, made-up newswire, and variations of a seed's own."""
+    labelled = with_made_up(train, recipe.made_up)
+    texts = (*labelled.texts, *unlabelled_texts(recipe, train, seed))
+    labels = np.full(len(texts), UNLABELLED)
+    labels[: len(labelled)] = labelled.labels
+    return Lessons(texts, labels, teacher.logits(teacher.states(texts)))
+
+
+def with_made_up(train: Part, count: int) -> Part:
+    """Give the texts of a part with made-up newswire behind them."""
+    made_up = made_up_newswire(count, SEEDS[0])
+    texts = (*train.texts, *(made.text for made in made_up))
+    return Part(texts, np.array([*train.labels, *(LABELS.index(made.label) for made in made_up)]))
+
+
+def unlabelled_texts(recipe: Recipe, train: Part, seed: int) -> list[str]:
+    """Give variations of a part's headlines, more of those that have a tendency."""
+    leaning = [
+        text
+        for text, label in zip(train.texts, train.labels, strict=True)
+        if label != LABELS.index(NEUTRAL)
+    ]
+    return variations([*train.texts, *leaning], recipe.variations, seed)
+
+
+def piece_numbers() -> Numbers:
     """Give what turns a text into numbers, as the shipped model does."""
     pieces = WordPiece(kept_pieces(published())[1], MAX_PIECES)
     return lambda text: pieces.numbers(readable(text))
 
 
+def students(
+    recipe: Recipe, teacher: Teacher, train: Part, numbers: Numbers, say: Say
+) -> Iterator[TorchEncoder]:
+    """Train an encoder for each seed, and the first one further on the lessons of the last."""
+    first: dict[str, Tensor] = {}
+    for seed in SEEDS:
+        taught = lessons(recipe, teacher, train, seed)
+        student = fine_tuned(recipe, taught, numbers, seed, say)
+        first = first or student.state_dict()
+        yield student
+    yield fine_tuned(replace(recipe, rate=recipe.further_rate), taught, numbers, seed, say, first)
+
+
 def fine_tuned(
-    recipe: Recipe, train: Part, numbers: Callable[[str], list[int]], seed: int, say: Say
+    recipe: Recipe,
+    lessons: Lessons,
+    numbers: Numbers,
+    seed: int,
+    say: Say,
+    start: dict[str, Tensor] | None = None,
 ) -> TorchEncoder:
-    """Train one encoder on a part and on made-up newswire."""
+    """Train one encoder on lessons, from the published weights or from those of `start`."""
     draw = np.random.default_rng(seed)
-    made_up = made_up_newswire(recipe.made_up, seed)
-    texts = [*train.texts, *(made.text for made in made_up)]
-    labels = np.array([*train.labels, *(LABELS.index(made.label) for made in made_up)])
-    rows = [numbers(text) for text in texts]
+    rows = [numbers(text) for text in lessons.texts]
+    lengths = [len(row) for row in rows]
     torch.manual_seed(0)  # one start for all seeds, so that their weights can be averaged
     model = TorchEncoder(published(), recipe.dropout)
+    if start is not None:
+        model.load_state_dict(start)
     torch.manual_seed(seed)
     steps = recipe.epochs * math.ceil(len(rows) / recipe.batch)
     optimizer = torch.optim.AdamW(_groups(model, recipe), betas=(0.9, 0.98), fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: min(1.0, step / (0.1 * steps)) * max(0.02, 1 - step / steps)
     )
-    counts = np.bincount(train.labels, minlength=3)
-    weight = torch.tensor((counts.sum() / counts / 3) ** recipe.balance, dtype=torch.float32)
+    loss_of = _loss(recipe, lessons)
     for epoch in range(recipe.epochs):
         model.train()
         losses = []
-        for some in _batches(rows, recipe.batch, draw):
-            loss = functional.cross_entropy(
-                model(padded([rows[i] for i in some])),
-                torch.from_numpy(labels[some]),
-                weight=weight,
-                label_smoothing=recipe.smoothing,
-            )
+        for some in batches(lengths, recipe.batch, draw):
+            with half_width():
+                logits = model(padded([rows[i] for i in some]))
+            loss = loss_of(logits.float(), some)
             optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -101,6 +172,29 @@ def fine_tuned(
     return model
 
 
+def _loss(recipe: Recipe, lessons: Lessons) -> Callable[[Tensor, list[int]], Tensor]:
+    """Give what is to be made small: cross-entropy of labels, and distance from the teacher."""
+    labels = torch.from_numpy(lessons.labels)
+    told = functional.log_softmax(torch.from_numpy(lessons.logits) / recipe.temperature, dim=1)
+    counts = np.bincount(lessons.labels[lessons.labels >= 0], minlength=len(LABELS))
+    balance = (counts.sum() / counts / len(LABELS)) ** recipe.balance
+    weight = torch.tensor(balance, dtype=torch.float32)
+    taught = torch.where(labels == UNLABELLED, 1.0, recipe.taught)
+
+    def loss(logits: Tensor, some: list[int]) -> Tensor:
+        surprise = functional.cross_entropy(
+            logits, labels[some], weight=weight, label_smoothing=recipe.smoothing,
+            ignore_index=UNLABELLED, reduction="none",
+        )  # fmt: skip
+        found = functional.log_softmax(logits / recipe.temperature, dim=1)
+        distance = functional.kl_div(found, told[some], reduction="none", log_target=True).sum(1)
+        share = taught[some]
+        mixed = (1 - share) * surprise + share * recipe.temperature**2 * distance
+        return mixed.mean()
+
+    return loss
+
+
 def averaged(models: Sequence[TorchEncoder]) -> TorchEncoder:
     """Average the weights of encoders that started from the same published ones."""
     first, states = models[0], [model.state_dict() for model in models]
@@ -109,38 +203,20 @@ def averaged(models: Sequence[TorchEncoder]) -> TorchEncoder:
 
 
 def calibrated(logits: npt.NDArray[np.float32], labels: Labels) -> Calibration:
-    """Fit temperature and offsets by likelihood, boundaries by macro F1, then confidences."""
+    """Fit temperature and offsets by likelihood, then how often labels are right."""
 
     def scaling(point: Point) -> Calibration:
-        offsets = (float(point[1]), 0.0, float(point[2]))
-        return Calibration(float(np.exp(point[0])), offsets, (-0.33, 0.33))
+        return Calibration(float(np.exp(point[0])), (float(point[1]), 0.0, float(point[2])))
 
     def surprise(point: Point) -> float:
         shares = scaling(point).probabilities(logits)
         return float(-np.log(shares[np.arange(len(labels)), labels] + 1e-12).mean())
 
-    best = minimize(surprise, np.zeros(3), method="Nelder-Mead", options={"xatol": 1e-4}).x
-    shares = scaling(best).probabilities(logits)
-    plain = shares[:, 2] - shares[:, 0]
-    low, high = _boundaries(plain, labels)
-    found = _labels(plain, low, high)
+    best = scaling(minimize(surprise, np.zeros(3), method="Nelder-Mead", options={"xatol": 1e-4}).x)
+    shares = best.probabilities(logits)
+    found = np.array([LABELS.index(label_of(best.score(row))) for row in shares])
     sure, right = _line(shares[np.arange(len(found)), found], found == labels)
-    return replace(scaling(best), boundaries=(low, high), sure=sure, right=right)
-
-
-def _boundaries(plain: Point, labels: Labels) -> tuple[float, float]:
-    """Give the two differences of probability that part the labels best; ties go to 0.33."""
-    grid = np.round(np.arange(0.10, 0.61, 0.025), 3)
-    _, _, low, high = max(
-        (macro_f1(labels, _labels(plain, -a, b)), -abs(a - 0.33) - abs(b - 0.33), a, b)
-        for a in grid
-        for b in grid
-    )
-    return -float(low), float(high)
-
-
-def _labels(plain: Point, low: float, high: float) -> Labels:
-    return np.where(plain >= high, 2, np.where(plain <= low, 0, 1))
+    return replace(best, sure=sure, right=right)
 
 
 def _line(sure: Point, hits: npt.NDArray[np.bool_]) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -169,14 +245,3 @@ def _groups(model: TorchEncoder, recipe: Recipe) -> list[dict[str, object]]:
             }
         )
     return groups
-
-
-def _batches(rows: Rows, size: int, draw: np.random.Generator) -> Iterator[list[int]]:
-    """Deal the rows out in batches of like length, in an order of chance."""
-    order = draw.permutation(len(rows)).tolist()
-    batches = []
-    for start in range(0, len(order), 20 * size):
-        near = sorted(order[start : start + 20 * size], key=lambda i: len(rows[i]))
-        batches += [near[i : i + size] for i in range(0, len(near), size)]
-    for place in draw.permutation(len(batches)):
-        yield batches[place]

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -13,7 +13,7 @@ from threadpoolctl import ThreadpoolController
 
 from market_pipeline.domain.sentiment import Sentiment, label_of
 from market_pipeline.sentiment.calibration import Calibration
-from market_pipeline.sentiment.encoder import Encoder, read_encoder
+from market_pipeline.sentiment.encoder import Array, Encoder, read_encoder
 from market_pipeline.sentiment.text import readable
 from market_pipeline.sentiment.version import MODEL_VERSION
 from market_pipeline.sentiment.wordpiece import WordPiece
@@ -31,18 +31,19 @@ class Model:
     calibration: Calibration
     threads: ThreadpoolController
 
-    def sentiments(self, texts: Iterable[str]) -> list[Sentiment]:
-        """Score texts one after the other, on one core.
+    def sentiments(self, texts: Sequence[str]) -> list[Sentiment]:
+        """Score texts on one core, one answer each in their order; no answer depends on another's.
 
         Products this small lose by being split among cores, the more so where these are busy. The
-        limit is the whole process's and is put back; hence one call at a time.
+        limit is the whole process's and is put back; hence one call at a time. A text without
+        words gets the score of an empty one.
         """
         with _scoring, self.threads.limit(limits=1, user_api="blas"):
-            return [self._sentiment(text) for text in texts]
+            logits = self.encoder.logits([self.pieces.numbers(readable(text)) for text in texts])
+        return [self._sentiment(row) for row in logits]
 
-    def _sentiment(self, text: str) -> Sentiment:
-        """Score one text; one without words gets the score of an empty one."""
-        logits = self.encoder.logits(self.pieces.numbers(readable(text)))
+    def _sentiment(self, logits: Array) -> Sentiment:
+        """Say what the logits of one text mean."""
         shares = self.calibration.probabilities(logits)
         score = self.calibration.score(shares)
         label = label_of(score)
@@ -67,7 +68,7 @@ def read_model(file: Any) -> Model:
         stored = {name: opened[name] for name in opened.files}
     vocabulary = stored.pop("vocabulary").tobytes().decode("utf-8").split("\n")
     known: dict[str, Any] = json.loads(stored.pop("calibration").tobytes())
-    lists = {name: tuple(known[name]) for name in ("offsets", "boundaries", "sure", "right")}
+    lists = {name: tuple(known[name]) for name in ("offsets", "sure", "right")}
     calibration = Calibration(temperature=known["temperature"], **lists)
     encoder = read_encoder(stored)
     return Model(

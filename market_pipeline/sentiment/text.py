@@ -29,10 +29,15 @@ _CHARACTERS = str.maketrans(
 
 def readable(text: str) -> str:
     """Give what of a text is read: one line, at most `MAX_CHARACTERS`, maybe empty."""
+    return with_comparisons(without_posting(text))
+
+
+def without_posting(text: str) -> str:
+    """Give the words of a text: one line without what only says where it was posted."""
     plain = html.unescape(clean_text(text[: 4 * MAX_CHARACTERS], 4 * MAX_CHARACTERS))
     plain = unicodedata.normalize("NFKC", plain.translate(_CHARACTERS))
     for noise in (_LINK, _HANDLE, _TICKER, _CASHTAG):
         plain = noise.sub(" ", plain)
     # A sign before a number is part of it: "-5%" stays.
     plain = re.sub(r"^[\s,;:|]*-?[\s,;:|]+", "", " " + " ".join(plain.replace("...", " ").split()))
-    return with_comparisons(plain.rstrip(_SEPARATORS)[:MAX_CHARACTERS])
+    return plain.rstrip(_SEPARATORS)[:MAX_CHARACTERS]

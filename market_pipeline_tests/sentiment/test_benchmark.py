@@ -8,6 +8,7 @@ import pytest
 
 from benchmarks.sentiment import measures
 from benchmarks.sentiment.made_up_newswire import made_up_newswire
+from benchmarks.sentiment.variations import variations
 from market_pipeline.domain.sentiment import LABELS, NEGATIVE, NEUTRAL, POSITIVE
 from market_pipeline.sentiment import score_texts
 
@@ -20,8 +21,8 @@ LABELLED = SHARED / "labelled_headlines"
 needs_headlines = pytest.mark.skipif(
     not LABELLED.is_dir(), reason="the labelled headlines are not here"
 )
-# What docs/sentiment.md reports is 0.793 and 0.934; worse weights must not slip in.
-LEAST_HEADLINES, LEAST_NEWSWIRE = 0.78, 0.85
+# What docs/sentiment.md reports is 0.832, 0.833 and 0.925; worse weights must not slip in.
+LEAST_HEADLINES, LEAST_NEWSWIRE = 0.825, 0.90
 
 
 def found(texts: tuple[str, ...]) -> np.ndarray:
@@ -61,6 +62,21 @@ def test_made_up_newswire_follows_from_its_seed_and_its_figures() -> None:
     assert NEUTRAL in by_text.values()
 
 
+def test_variations_follow_from_their_seed_and_are_new() -> None:
+    """As many as asked, each once, none of them a text it was made of, no cashtag among them."""
+    texts = [
+        "$ABC - shares of Maker rise 5% after upbeat forecast",
+        "Regulator fines Another Bank over late reports in 2019",
+        "Oil slips as exporters hold talks on output https://example.com/1",
+    ]
+    made = variations(texts, 200, 1)
+    assert made == variations(texts, 200, 1)
+    assert made != variations(texts, 200, 2)
+    assert len(made) == len(set(made)) == 200
+    assert not {text for text in texts if text in made}
+    assert not [text for text in made if "$ABC" in text or "https" in text]
+
+
 def test_newswire_halves_share_nothing() -> None:
     """Each half has every label, and no sentence is in both."""
     choosing, aside = data.read_newswire()
@@ -77,11 +93,28 @@ def test_newswire_kept_aside_is_read_well() -> None:
 
 
 @needs_headlines
-def test_headlines_kept_aside_are_read_well() -> None:
+@pytest.mark.parametrize("split", [data.GROUPED, data.PLAIN])
+def test_headlines_kept_aside_are_read_well(split: str) -> None:
     """Parts share no text, 15 % is kept aside, and macro F1 there is no worse than reported."""
-    parts = data.read_parts(LABELLED)
+    parts = data.read_parts(LABELLED, split)
     whole = len(parts.train) + len(parts.validation) + len(parts.aside)
     assert whole == 9543
     assert len(parts.aside) >= 0.15 * whole
     assert not set(parts.aside.texts) & {*parts.train.texts, *parts.validation.texts}
     assert measures.macro_f1(parts.aside.labels, found(parts.aside.texts)) >= LEAST_HEADLINES
+
+
+@needs_headlines
+def test_what_ships_has_seen_neither_part_kept_aside() -> None:
+    """The plain split deals single headlines as the grouped one does; training leaves out both."""
+    grouped, plain, shipped = (
+        data.read_parts(LABELLED, split) for split in (data.GROUPED, data.PLAIN, data.SHIPPED)
+    )
+    aside = {*grouped.aside.texts, *plain.aside.texts}
+    assert not aside & {*shipped.train.texts, *shipped.validation.texts}
+    assert set(shipped.aside.texts) == set(grouped.aside.texts) & set(plain.aside.texts)
+    assert len(shipped.train) > 7000
+    for parts in (grouped, plain):
+        shares = np.bincount(parts.aside.labels) / np.bincount(parts.train.labels)
+        assert shares.max() - shares.min() < 0.02
+    assert {*plain.train.texts} != {*grouped.train.texts}

@@ -6,13 +6,14 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from market_pipeline.domain.sentiment import NEGATIVE, NEUTRAL, POSITIVE, label_of
 from market_pipeline.sentiment import MODEL_VERSION, score_texts
-from market_pipeline.sentiment.model import WEIGHTS
+from market_pipeline.sentiment.model import WEIGHTS, shipped_model
 
 CLEAR = {
     POSITIVE: (
@@ -94,6 +95,34 @@ def test_a_batch_does_not_matter() -> None:
     assert score_texts(texts[::-1]) == alone[::-1]
     with ThreadPoolExecutor(2) as pool:
         assert list(pool.map(lambda text: score_texts([text])[0], texts)) == alone
+
+
+def test_not_one_bit_depends_on_the_batch() -> None:
+    """Logits of texts of every length are the same bits alone and in packs of any make-up."""
+    encoder = shipped_model().encoder
+    draw = np.random.default_rng(7)
+    texts = [
+        draw.integers(1, len(encoder.pieces), draw.integers(2, 65)).tolist() for _ in range(120)
+    ]
+    alone = np.concatenate([encoder.logits([text]) for text in texts])
+    for size in (2, 3, 7, 31, 120):
+        order = draw.permutation(len(texts))[:size]
+        together = encoder.logits([texts[i] for i in order])
+        np.testing.assert_array_equal(together, alone[order])
+
+
+def test_sums_of_products_are_exact() -> None:
+    """No block can sum up to more than 32 bits hold without rounding, in whatever order."""
+    encoder = shipped_model().encoder
+    linears = [encoder.head] + [
+        linear
+        for layer in encoder.layers
+        for linear in (layer.query_key_value, layer.output, layer.widen, layer.narrow)
+    ]
+    for block in (block for linear in linears for block in linear.blocks):
+        assert (block.weight == np.rint(block.weight)).all()
+        assert np.abs(block.weight).sum(axis=0).max() * block.steps <= 2**24
+        assert block.steps >= 300
 
 
 @settings(max_examples=15, deadline=None)
