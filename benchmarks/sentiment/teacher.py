@@ -8,7 +8,7 @@ with AVX512-BF16 or AMX do several times as fast.
 import io
 import math
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import distribution
 
@@ -19,7 +19,8 @@ from safetensors.torch import load
 from torch import Tensor, nn
 from torch.nn import functional
 
-from benchmarks.sentiment.batches import batches, half_width
+from benchmarks.sentiment.batches import half_width
+from benchmarks.sentiment.descent import Say, class_weights, descend
 from market_pipeline.sentiment.text import readable
 from market_pipeline.sentiment.wordpiece import END, START, WordPiece
 
@@ -32,7 +33,6 @@ _FIRST_POSITION = 2
 _AT_ONCE = 64
 
 Logits = npt.NDArray[np.float32]
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -168,36 +168,22 @@ def teach(
     say: Say,
 ) -> None:
     """Train the upper layers of a teacher on the states of labelled texts."""
-    recipe = model.recipe
-    draw = np.random.default_rng(seed)
-    torch.manual_seed(seed)
-    steps = recipe.epochs * math.ceil(len(states) / recipe.batch)
-    optimizer = torch.optim.AdamW(_groups(model), betas=(0.9, 0.98), fused=True)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: min(1.0, step / (0.1 * steps)) * max(0.02, 1 - step / steps)
-    )
-    counts = np.bincount(labels, minlength=3)
-    weight = torch.tensor((counts.sum() / counts / 3) ** recipe.balance, dtype=torch.float32)
-    lengths = [len(one) for one in states]
-    for epoch in range(recipe.epochs):
-        model.train()
-        losses = []
-        for some in batches(lengths, recipe.batch, draw):
-            with half_width():
-                logits = model([states[i] for i in some])
-            loss = functional.cross_entropy(
-                logits.float(),
-                torch.from_numpy(labels[some]),
-                weight=weight,
-                label_smoothing=recipe.smoothing,
-            )
-            optimizer.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
-            schedule.step()
-            losses.append(loss.item())
-        say(f"teacher, epoch {epoch + 1} of {recipe.epochs}: loss {np.mean(losses):.3f}")
+    recipe, weight = model.recipe, class_weights(labels, 3, model.recipe.balance)
+
+    def logits_of(some: list[int]) -> Tensor:
+        logits: Tensor = model([states[i] for i in some])
+        return logits
+
+    def loss_of(logits: Tensor, some: list[int]) -> Tensor:
+        return functional.cross_entropy(
+            logits, torch.from_numpy(labels[some]), weight=weight,
+            label_smoothing=recipe.smoothing,
+        )  # fmt: skip
+
+    def tell(epoch: int, loss: float) -> None:
+        say(f"teacher, epoch {epoch} of {recipe.epochs}: loss {loss:.3f}")
+
+    descend(model, recipe, [len(one) for one in states], seed, logits_of, loss_of, tell)
 
 
 def _published() -> tuple[dict[str, Tensor], list[str]]:
@@ -223,24 +209,6 @@ def _buckets(length: int) -> Tensor:
     grown = torch.log(far.clamp(min=1).float() / exact) / math.log(_FARTHEST / exact)
     coarse = (exact + (grown * (half - exact)).long()).clamp(max=half - 1)
     return torch.where(behind < 0, half, 0) + torch.where(far < exact, far, coarse)
-
-
-def _groups(model: Teacher) -> list[dict[str, object]]:
-    """Give every weight its rate: the nearer to the words, the smaller."""
-    recipe, groups = model.recipe, list[dict[str, object]]()
-    for name, weight in model.named_parameters():
-        if not weight.requires_grad:
-            continue
-        below = len(model.layers) - 1 - int(name.split(".")[1]) if "layers" in name else 0
-        rate = recipe.rate * recipe.decay_by_layer**below
-        groups.append(
-            {
-                "params": [weight],
-                "lr": recipe.head_rate if name.startswith("head") else rate,
-                "weight_decay": 0.01 if weight.ndim > 1 else 0.0,
-            }
-        )
-    return groups
 
 
 def _linear(weight: Tensor, bias: Tensor) -> nn.Linear:

@@ -5,7 +5,6 @@ Everything random follows from the seeds; what is fitted besides weights is fitt
 validation part.
 """
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -17,8 +16,8 @@ from sklearn.isotonic import IsotonicRegression
 from torch import Tensor
 from torch.nn import functional
 
-from benchmarks.sentiment.batches import batches, half_width
 from benchmarks.sentiment.data import Part
+from benchmarks.sentiment.descent import Say, class_weights, descend
 from benchmarks.sentiment.made_up_newswire import made_up_newswire
 from benchmarks.sentiment.teacher import Teacher, TeacherRecipe, teach
 from benchmarks.sentiment.torch_encoder import (
@@ -40,7 +39,6 @@ UNLABELLED = -1
 Labels = npt.NDArray[np.int64]
 Point = npt.NDArray[np.float64]
 Numbers = Callable[[str], list[int]]
-Say = Callable[[str], None]
 
 _AT_ONCE = 50
 
@@ -141,34 +139,21 @@ def fine_tuned(
     start: dict[str, Tensor] | None = None,
 ) -> TorchEncoder:
     """Train one encoder on lessons, from the published weights or from those of `start`."""
-    draw = np.random.default_rng(seed)
     rows = [numbers(text) for text in lessons.texts]
-    lengths = [len(row) for row in rows]
     torch.manual_seed(0)  # one start for all seeds, so that their weights can be averaged
     model = TorchEncoder(published(), recipe.dropout)
     if start is not None:
         model.load_state_dict(start)
-    torch.manual_seed(seed)
-    steps = recipe.epochs * math.ceil(len(rows) / recipe.batch)
-    optimizer = torch.optim.AdamW(_groups(model, recipe), betas=(0.9, 0.98), fused=True)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: min(1.0, step / (0.1 * steps)) * max(0.02, 1 - step / steps)
-    )
-    loss_of = _loss(recipe, lessons)
-    for epoch in range(recipe.epochs):
-        model.train()
-        losses = []
-        for some in batches(lengths, recipe.batch, draw):
-            with half_width():
-                logits = model(padded([rows[i] for i in some]))
-            loss = loss_of(logits.float(), some)
-            optimizer.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
-            schedule.step()
-            losses.append(loss.item())
-        say(f"seed {seed}, epoch {epoch + 1} of {recipe.epochs}: loss {np.mean(losses):.3f}")
+
+    def logits_of(some: list[int]) -> Tensor:
+        logits: Tensor = model(padded([rows[i] for i in some]))
+        return logits
+
+    def tell(epoch: int, loss: float) -> None:
+        say(f"seed {seed}, epoch {epoch} of {recipe.epochs}: loss {loss:.3f}")
+
+    lengths = [len(row) for row in rows]
+    descend(model, recipe, lengths, seed, logits_of, _loss(recipe, lessons), tell)
     return model
 
 
@@ -176,9 +161,8 @@ def _loss(recipe: Recipe, lessons: Lessons) -> Callable[[Tensor, list[int]], Ten
     """Give what is to be made small: cross-entropy of labels, and distance from the teacher."""
     labels = torch.from_numpy(lessons.labels)
     told = functional.log_softmax(torch.from_numpy(lessons.logits) / recipe.temperature, dim=1)
-    counts = np.bincount(lessons.labels[lessons.labels >= 0], minlength=len(LABELS))
-    balance = (counts.sum() / counts / len(LABELS)) ** recipe.balance
-    weight = torch.tensor(balance, dtype=torch.float32)
+    labelled = lessons.labels[lessons.labels >= 0]
+    weight = class_weights(labelled, len(LABELS), recipe.balance)
     taught = torch.where(labels == UNLABELLED, 1.0, recipe.taught)
 
     def loss(logits: Tensor, some: list[int]) -> Tensor:
@@ -227,21 +211,3 @@ def _line(sure: Point, hits: npt.NDArray[np.bool_]) -> tuple[tuple[float, ...], 
     shares = np.array([hits[part].mean() for part in parts])
     rising = IsotonicRegression(y_min=0, y_max=1).fit_transform(means, shares)
     return tuple(np.round(means, 4).tolist()), tuple(np.round(rising, 4).tolist())
-
-
-def _groups(model: TorchEncoder, recipe: Recipe) -> list[dict[str, object]]:
-    """Give every weight its rate: the nearer to the words, the smaller."""
-    depth, groups = len(model.layers), []
-    for name, weight in model.named_parameters():
-        if not weight.requires_grad:
-            continue
-        place = int(name.split(".")[1]) if name.startswith("layers.") else -1
-        rate = recipe.rate * recipe.decay_by_layer ** (depth - 1 - place)
-        groups.append(
-            {
-                "params": [weight],
-                "lr": recipe.head_rate if name.startswith("head") else rate,
-                "weight_decay": 0.01 if weight.ndim > 1 else 0.0,
-            }
-        )
-    return groups
