@@ -11,6 +11,7 @@ from functools import lru_cache
 from market_pipeline.domain.symbols import parse_symbol
 
 MAX_SYMBOLS = 10
+"""Symbols an item or a story is tied to at most; a longer list says little of any of them."""
 
 _CRYPTO = frozenset({"ADA", "BCH", "BNB", "BTC", "DOGE", "DOT", "ETH", "LTC", "SOL", "XRP"})
 # What sources tag, or write in capitals, that is no instrument.

@@ -7,6 +7,7 @@ hidden behind another is lost.
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from itertools import pairwise
 
 from rapidfuzz import fuzz
@@ -45,7 +46,7 @@ _SHORTEST_SILENT_CUT = 60
 _SAME = 100.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class StoryItem:
     """A headline with what else decides whether it joins another; `published_at` is aware."""
 
@@ -54,7 +55,7 @@ class StoryItem:
     published_at: datetime
     symbols: frozenset[str]
 
-    @property
+    @cached_property
     def keys(self) -> frozenset[int]:
         """The keys by which it finds what it may join (`match_keys`)."""
         return match_keys(self.title, self.symbols)

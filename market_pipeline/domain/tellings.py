@@ -13,7 +13,7 @@ import pandas as pd
 
 from market_pipeline.domain.headlines import headline_hash, normalise, publisher_family
 from market_pipeline.domain.news import Company
-from market_pipeline.domain.relevance import clean_symbols, relevance
+from market_pipeline.domain.relevance import MAX_SYMBOLS, clean_symbols, relevance
 from market_pipeline.domain.sentiment import Sentiment, label_of
 from market_pipeline.domain.sessions import TradingCalendar
 from market_pipeline.domain.stories import StoryItem
@@ -21,9 +21,6 @@ from market_pipeline.domain.story_titles import read_title
 
 RULES = "stories-1"
 """Names the rules by which items become stories: a new name has every item taken again."""
-
-MAX_SYMBOLS = 10
-"""Symbols a story is tied to at most; a longer list says little of any of them."""
 
 NO_SYMBOL = "no_symbol"
 
