@@ -4,7 +4,7 @@ Titles vary in company, number, verb and reason about as much as a day of compan
 that match keys tell them apart as well as they would real ones. No text of anyone else's.
 """
 
-# lists of words are shorter to read as one text
+# ruff: noqa: SIM905  # lists of words are shorter to read as one text
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -21,46 +21,8 @@ SOURCE = "benchmark:sandbox"
 _STORED_OVER, _NEW_OVER = timedelta(hours=48), timedelta(hours=6)
 _RETOLD_EVERY = 5
 
-_FIRST = [
-    "Al",
-    "Bor",
-    "Cer",
-    "Dal",
-    "Ester",
-    "Fen",
-    "Gal",
-    "Hol",
-    "Iber",
-    "Jun",
-    "Kel",
-    "Lum",
-    "Mer",
-    "Nor",
-    "Or",
-    "Pel",
-    "Quan",
-    "Ros",
-    "Sil",
-    "Tor",
-]
-_SECOND = [
-    "adine",
-    "anta",
-    "bexa",
-    "cor",
-    "dyne",
-    "etra",
-    "fina",
-    "genix",
-    "hart",
-    "ivo",
-    "lytic",
-    "mont",
-    "nova",
-    "pria",
-    "quell",
-    "ron",
-]
+_FIRST = "Al Bor Cer Dal Ester Fen Gal Hol Iber Jun Kel Lum Mer Nor Or Pel Quan Ros Sil Tor".split()
+_SECOND = "adine anta bexa cor dyne etra fina genix hart ivo lytic mont nova pria quell ron".split()
 _THIRD = (
     "Air", "Bank", "Biosciences", "Brands", "Capital", "Chemicals", "Energy", "Foods", "Health",
     "Homes", "Logistics", "Materials", "Media", "Mining", "Networks", "Power", "Semiconductor",
@@ -69,20 +31,14 @@ _THIRD = (
 _COMPANIES = [f"{a}{b} {c}" for a, b, c in product(_FIRST, _SECOND, _THIRD)]
 _PEOPLE = [f"{a}{b}" for a, b in product(("Ada", "Ivo", "Lena", "Marc", "Nils", "Rhea"), _SECOND)]
 _WORDS = {
-    "up": ["climb", "rise", "jump", "surge", "gain", "advance", "rally"],
-    "down": ["fall", "drop", "slide", "tumble", "sink", "slip", "plunge"],
-    "quarter": ["first-quarter", "second-quarter", "third-quarter", "fourth-quarter"],
-    "measure": ["revenue", "profit", "earnings", "sales", "margin", "cash-flow"],
+    "up": "climb rise jump surge gain advance rally".split(),
+    "down": "fall drop slide tumble sink slip plunge".split(),
+    "quarter": "first-quarter second-quarter third-quarter fourth-quarter".split(),
+    "measure": "revenue profit earnings sales margin cash-flow".split(),
     "role": ["finance chief", "chair", "head of research", "operations chief", "general counsel"],
-    "rating": ["buy", "hold", "sell", "outperform", "underperform", "neutral"],
-    "product": [
-        "batteries", "sensors", "pumps", "turbines", "routers", "vaccines",
-        "tyres", "drones", "valves",
-    ],
-    "place": [
-        "Ohio", "Texas", "Poland", "Vietnam", "Brazil", "Ontario",
-        "Kenya", "Saxony", "Osaka", "Perth", "Chile",
-    ],
+    "rating": "buy hold sell outperform underperform neutral".split(),
+    "product": "batteries sensors pumps turbines routers vaccines tyres drones valves".split(),
+    "place": "Ohio Texas Poland Vietnam Brazil Ontario Kenya Saxony Osaka Perth Chile".split(),
     "reason": [
         "strong demand abroad", "a warning from regulators", "higher input costs",
         "a supply shortage", "a data breach", "new export rules", "a patent ruling",
