@@ -8,10 +8,12 @@ from collections.abc import Mapping
 import dagster as dg
 
 from market_pipeline.assets import (
+    companies,
     factors,
     headlines,
     impact,
     metrics,
+    option_values,
     options,
     prices,
     snapshots,
@@ -38,6 +40,7 @@ def build_defs(
     sessions = trading_sessions(settings.first_session, settings.extra_closures)
     days = calendar_days(settings.first_session)
     session_job, news_job = jobs.session_job(sessions), jobs.news_job(days)
+    price_job = jobs.price_job(sessions)
     cleanup_job = cleanup.news_cleanup_job()
     is_on = settings.automation == "on"
     clock_status = dg.DefaultScheduleStatus.RUNNING if is_on else dg.DefaultScheduleStatus.STOPPED
@@ -45,9 +48,12 @@ def build_defs(
     return dg.Definitions(
         assets=[
             portfolio_books,
+            companies.define_profiles(sessions),
             universe.define(sessions),
+            companies.define_fundamentals(sessions),
             prices.define_bars(sessions),
             options.define(sessions),
+            option_values.define(sessions),
             prices.define_market_data(sessions),
             factors.define(sessions),
             metrics.define(sessions),
@@ -58,9 +64,12 @@ def build_defs(
             impact.define(sessions),
         ],
         asset_checks=all_checks(),
-        jobs=[session_job, news_job, cleanup_job],
+        jobs=[session_job, price_job, news_job, cleanup_job],
         schedules=[
-            schedules.daily_graph(session_job, calendar, clock_status),
+            schedules.price_refresh(
+                price_job, calendar, clock_status, settings.price_refresh_at_utc
+            ),
+            schedules.daily_graph(session_job, calendar, clock_status, settings.daily_run_at_utc),
             schedules.headline_collection(news_job, calendar, clock_status),
             schedules.news_cleanup(cleanup_job, clock_status),
         ],

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime
 import numpy as np
 import pandas as pd
 
+from market_pipeline.domain.companies import CompanyProfile, Fundamentals
 from market_pipeline.domain.errors import UnknownSymbol, VendorError
 from market_pipeline.domain.ports import (
     BAR_COLUMNS,
@@ -75,6 +76,36 @@ class FakePrices:
         dates = frame["session_date"]
         kept = frame[(dates >= pd.Timestamp(first)) & (dates <= pd.Timestamp(last))]
         return FetchedFrame(kept.reset_index(drop=True))
+
+
+@dataclass
+class FakeCompanies:
+    """A source on companies: all are of one industry; `fails` makes the next call raise."""
+
+    name: str = "fake"
+    earnings: dict[str, date] = field(default_factory=dict)
+    sectors: dict[str, str] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+    figures_asked: list[str] = field(default_factory=list)
+    fails: dict[str, list[VendorError]] = field(default_factory=dict)
+
+    def profile(self, symbol: str) -> CompanyProfile:
+        self.asked.append(symbol)
+        if self.fails.get(symbol):
+            raise self.fails[symbol].pop(0)
+        asset_class = "etf" if symbol in ("SPY", "TLT") else "stock"
+        sector = self.sectors.get(symbol, "Technology")
+        name = f"{symbol} Inc."
+        return CompanyProfile(symbol, name, self.name, asset_class, "XNAS", sector, "Software")
+
+    def fundamentals(self, symbol: str) -> tuple[Fundamentals, str]:
+        self.figures_asked.append(symbol)
+        if self.fails.get(symbol):
+            raise self.fails[symbol].pop(0)
+        figures = Fundamentals(
+            symbol, "USD", market_cap=1e9, next_earnings_date=self.earnings.get(symbol)
+        )
+        return figures, self.name
 
 
 @dataclass

@@ -19,7 +19,7 @@ LONGEST_MODULE = 400
 CLOCKS = {
     "market_pipeline/resources/__init__.py": "the clock that every run is handed",
     "market_pipeline/cli/edge.py": "the clock of the commands",
-    "market_pipeline/coordination/local.py": "a rate kept by processes that share a machine",
+    "market_pipeline/coordination/rates.py": "a rate kept by processes that share a machine",
 }
 """Modules that may ask what time it is, and why; all others are handed a clock."""
 

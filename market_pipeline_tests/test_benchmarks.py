@@ -26,8 +26,8 @@ from market_pipeline_tests.news_making import FakeCollector
 
 CALENDAR = TradingCalendar.xnys()
 NAMES = (
-    "bulk", "collect", "derived", "graph", "news_full", "news_parse", "news_score", "news_search",
-    "news_store", "start_up",
+    "bulk", "collect", "derived", "graph", "guard", "news_full", "news_parse", "news_score",
+    "news_search", "news_store", "start_up",
 )  # fmt: skip
 
 
@@ -162,7 +162,7 @@ def test_the_plain_graph_makes_what_the_graph_makes(state_dir: Path) -> None:
     first, last = date(2026, 11, 17), date(2026, 11, 19)
     graph = PlainGraph(
         current_settings(),
-        yahoo=bars_of("AAPL", "KO", "SPY", "TLT"),
+        prices=bars_of("AAPL", "KO", "SPY", "TLT"),
         polygon=FakeOptions(),
         finviz=FakeCollector(),
         clock=lambda: datetime(2026, 11, 20, 1, tzinfo=UTC),

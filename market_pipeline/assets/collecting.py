@@ -6,7 +6,7 @@ meaning, or how one request is retried (`vendors`).
 
 import contextvars
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -16,12 +16,18 @@ import pandas as pd
 
 from market_pipeline.assets.framework import COLLECTION_RETRIES, Work
 from market_pipeline.domain.collection import UNKNOWN_SYMBOL, Gap, tolerated_missing
-from market_pipeline.domain.errors import NotEntitled, UnknownSymbol, VendorError
+from market_pipeline.domain.errors import NotEntitled, QuotaEnded, UnknownSymbol, VendorError
 from market_pipeline.domain.ports import (
+    COMPLETED,
+    DEFERRED,
+    FAILED,
+    IN_PROGRESS,
+    RETRY,
     Clock,
     CollectedBatch,
     Coverage,
     FetchLog,
+    Job,
     WriteCounts,
 )
 from market_pipeline.logs import bound
@@ -33,12 +39,18 @@ _SHOWN_NAMES = 50
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A gap, what came of it, when it was asked for, and after how many milliseconds it came."""
+    """A gap, what came of it, its job, and after how many milliseconds it came."""
 
     gap: Gap
     outcome: CollectedBatch | VendorError
-    began_at: datetime
+    job: Job
     took_ms: float
+
+    @property
+    def began_at(self) -> datetime:
+        """When it was asked for."""
+        assert self.job.started_at is not None  # noqa: S101 - a job that was begun has it
+        return self.job.started_at
 
 
 @dataclass
@@ -50,7 +62,14 @@ class Report:
     answered: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
     failed: dict[str, VendorError] = field(default_factory=dict)
+    deferred: dict[str, QuotaEnded] = field(default_factory=dict)
     rejected: int = 0
+    quota_left: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def due_at(self) -> datetime | None:
+        """When the first of the deferred subjects may be asked for again, as far as known."""
+        return min((e.resets_at for e in self.deferred.values() if e.resets_at), default=None)
 
     def metadata(self) -> dict[str, object]:
         """Give the report as Dagster metadata."""
@@ -59,9 +78,14 @@ class Report:
             "subjects_answered": len(self.answered),
             "unknown_symbols": ", ".join(sorted(self.unknown)[:_SHOWN_NAMES]),
             "failed_symbols": ", ".join(sorted(self.failed)[:_SHOWN_NAMES]),
+            "subjects_deferred": len(self.deferred),
+            "deferred_symbols": ", ".join(list(self.deferred)[:_SHOWN_NAMES]),
+            "deferred_until": self.due_at.isoformat() if self.due_at else "",
+            "quota_left": ", ".join(f"{k}: {v}" for k, v in sorted(self.quota_left.items())),
             "rows_inserted": self.counts.inserted,
             "rows_updated": self.counts.updated,
             "rows_deleted": self.counts.deleted,
+            "bars_restated": self.counts.restated,
             "rows_rejected": self.rejected,
         }
 
@@ -76,34 +100,57 @@ def collect(
     source: str,
     concurrency: int,
     clock: Clock,
+    ranks: Mapping[str, int] | None = None,
 ) -> Report:
     """Fetch every gap, at most `concurrency` at once, committing each batch as it arrives.
 
-    A subject that fails is logged, kept in the fetch log and never stops the rest.
+    A subject that fails is logged, kept in the fetch log and never stops the rest. Gaps of one of
+    the `ranks` are done before the next rank begins: what is left of a day's quota goes to the
+    first. What a used-up quota leaves over is deferred, and said so.
     """
     report = Report(planned=len(gaps))
+    desk = _Desk(work, warehouse, table, source, clock, report)
+    warehouse.plan_jobs(table, [gap.subject for gap in gaps], work.run_id)
     shown_at = time.monotonic()
-    for done, fetched in enumerate(_fetched(gaps, fetch, concurrency, clock), 1):
-        batch = _settled(work, table, fetched, source, report)
+    for done, fetched in enumerate(_by_rank(gaps, ranks or {}, desk, fetch, concurrency), 1):
+        batch = desk.settled(fetched)
         report.counts += warehouse.commit_batch(table, batch)
         report.rejected += len(batch.rejected)
         if time.monotonic() - shown_at > _PROGRESS_EVERY_S:
             shown_at = time.monotonic()
             work.tell(f"{table}: {done} of {len(gaps)} subjects from {source}")
+    if report.deferred:
+        until = f"until {report.due_at:%Y-%m-%d %H:%M %Z}" if report.due_at else "for a day"
+        work.tell(
+            f"{table}: {len(report.deferred)} subjects deferred {until}, for the day's requests "
+            f"are used up: {', '.join(list(report.deferred)[:_SHOWN_NAMES])}"
+        )
     return report
+
+
+def _by_rank(
+    gaps: Sequence[Gap],
+    ranks: Mapping[str, int],
+    desk: "_Desk",
+    fetch: Callable[[Gap], CollectedBatch],
+    concurrency: int,
+) -> Iterator[Fetched]:
+    for rank in sorted({ranks.get(gap.subject, 0) for gap in gaps}):
+        same = [gap for gap in gaps if ranks.get(gap.subject, 0) == rank]
+        yield from _fetched(same, desk, fetch, concurrency)
 
 
 def _fetched(
     gaps: Sequence[Gap],
+    desk: "_Desk",
     fetch: Callable[[Gap], CollectedBatch],
     concurrency: int,
-    clock: Clock,
 ) -> Iterator[Fetched]:
     """Yield each gap with its batch or its error as they come, in no fixed order."""
     pool = ThreadPoolExecutor(max_workers=concurrency, thread_name_prefix="collect")
     try:
         futures: list[Future[Fetched]] = [
-            pool.submit(contextvars.copy_context().run, _timed, gap, fetch, clock) for gap in gaps
+            pool.submit(contextvars.copy_context().run, _timed, gap, desk, fetch) for gap in gaps
         ]
         for future in as_completed(futures):
             yield future.result()
@@ -111,44 +158,97 @@ def _fetched(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _timed(gap: Gap, fetch: Callable[[Gap], CollectedBatch], clock: Clock) -> Fetched:
-    began, start = clock(), time.monotonic()
+def _timed(gap: Gap, desk: "_Desk", fetch: Callable[[Gap], CollectedBatch]) -> Fetched:
+    job, start = desk.begun(gap), time.monotonic()
     outcome: CollectedBatch | VendorError
     with bound(symbol=gap.subject):
         try:
             outcome = fetch(gap)
         except VendorError as error:
             outcome = error
-    return Fetched(gap, outcome, began, (time.monotonic() - start) * 1000)
+    return Fetched(gap, outcome, job, (time.monotonic() - start) * 1000)
 
 
-def _settled(
-    work: Work, table: str, fetched: Fetched, source: str, report: Report
-) -> CollectedBatch:
-    """Turn an outcome into what is committed: rows and log, or the log of a failure."""
-    gap, outcome = fetched.gap, fetched.outcome
-    error = outcome if isinstance(outcome, VendorError) else None
-    batch = CollectedBatch(no_rows(table)) if isinstance(outcome, VendorError) else outcome
-    if error is None:
-        report.answered.append(gap.subject)
-    elif isinstance(error, UnknownSymbol):
-        report.unknown.append(gap.subject)
-        known = (gap.subject, gap.first, gap.last, source, fetched.began_at, UNKNOWN_SYMBOL)
-        batch = replace(batch, coverage=(Coverage(table, *known),))
-        work.log.warning("symbol_unknown", symbol=gap.subject, vendor=error.vendor)
-    else:
-        report.failed[gap.subject] = error
-        work.log.warning(
+@dataclass(frozen=True)
+class _Desk:
+    """Where one collection writes down what became of each gap."""
+
+    work: Work
+    warehouse: Warehouse
+    table: str
+    source: str
+    clock: Clock
+    report: Report
+
+    def begun(self, gap: Gap) -> Job:
+        """Note that a gap is being asked for."""
+        job = Job(
+            self.table, gap.subject, IN_PROGRESS, started_at=self.clock(), run_id=self.work.run_id
+        )
+        return replace(job, attempts=self.warehouse.begin_job(job))
+
+    def settled(self, fetched: Fetched) -> CollectedBatch:
+        """Turn an outcome into what is committed: rows, log and job, or those of a failure."""
+        outcome = fetched.outcome
+        if isinstance(outcome, VendorError):
+            batch, status = CollectedBatch(no_rows(self.table)), self._failed(fetched.gap, outcome)
+            if isinstance(outcome, UnknownSymbol):
+                batch = replace(batch, coverage=(self._unknown(fetched),))
+            if isinstance(outcome, QuotaEnded):
+                batch = replace(batch, source=outcome.vendor, quota_left=0)
+        else:
+            batch, status = outcome, COMPLETED
+            self.report.answered.append(fetched.gap.subject)
+        if batch.quota_left is not None:
+            self.report.quota_left[batch.source or self.source] = batch.quota_left
+        return replace(batch, log=(self._entry(fetched, batch),), job=self._job(fetched, status))
+
+    def _failed(self, gap: Gap, error: VendorError) -> str:
+        """Report and log a failure; give how the job stands after it."""
+        log = self.work.log
+        if isinstance(error, UnknownSymbol):
+            self.report.unknown.append(gap.subject)
+            log.warning("symbol_unknown", symbol=gap.subject, vendor=error.vendor)
+            return FAILED
+        if isinstance(error, QuotaEnded):
+            self.report.deferred[gap.subject] = error
+            log.info("fetch_deferred", symbol=gap.subject, vendor=error.vendor)
+            return DEFERRED
+        self.report.failed[gap.subject] = error
+        log.warning(
             "fetch_failed", symbol=gap.subject, vendor=error.vendor, kind=error.kind,
             detail=error.detail,
         )  # fmt: skip
-    entry = FetchLog(
-        asset=table, subject=gap.subject, source=source, started_at=fetched.began_at,
-        response_ms=fetched.took_ms, is_success=error is None, rows=len(batch.frame),
-        error_kind=error.kind if error else None,
-        error_detail=error.detail[:500] if error else None, run_id=work.run_id,
-    )  # fmt: skip
-    return replace(batch, log=(entry,))
+        return FAILED if is_last_try(self.work) or isinstance(error, NotEntitled) else RETRY
+
+    def _unknown(self, fetched: Fetched) -> Coverage:
+        gap, at = fetched.gap, fetched.began_at
+        return Coverage(
+            self.table, gap.subject, gap.first, gap.last, self.source, at, UNKNOWN_SYMBOL
+        )
+
+    def _job(self, fetched: Fetched, status: str) -> Job:
+        outcome = fetched.outcome
+        error = outcome if isinstance(outcome, VendorError) else None
+        return replace(
+            fetched.job,
+            status=status,
+            last_error=None if error is None else f"{error.kind}: {error}",
+            completed_at=self.clock() if status in (COMPLETED, FAILED) else None,
+            due_at=error.resets_at if isinstance(error, QuotaEnded) else None,
+        )
+
+    def _entry(self, fetched: Fetched, batch: CollectedBatch) -> FetchLog:
+        outcome = fetched.outcome
+        error = outcome if isinstance(outcome, VendorError) else None
+        return FetchLog(
+            asset=self.table, subject=fetched.gap.subject, source=batch.source or self.source,
+            started_at=fetched.began_at, response_ms=fetched.took_ms, is_success=error is None,
+            rows=len(batch.frame), attempts=fetched.job.attempts,
+            error_kind=error.kind if error else None,
+            error_detail=error.detail[:500] if error else None,
+            run_id=self.work.run_id, quota_left=batch.quota_left,
+        )  # fmt: skip
 
 
 def no_rows(table: str) -> pd.DataFrame:
@@ -156,19 +256,24 @@ def no_rows(table: str) -> pd.DataFrame:
     return pd.DataFrame(columns=tables.metadata.tables[table].columns.keys())
 
 
+def is_last_try(work: Work) -> bool:
+    """Say whether the step will not be tried again in this run."""
+    return bool(work.context.retry_number >= COLLECTION_RETRIES.max_retries)
+
+
 def verdict(work: Work, report: Report, wanted: int, minimum_coverage: float) -> None:
     """Fail the asset where too few of the `wanted` subjects are answered, now or before.
 
-    Symbols no vendor knows are reported, not counted: asking again would not find them. Below the
-    share asked for the step is tried again; on the last try `tolerated_missing` decides. A vendor
-    that refuses for want of a key or plan is not asked again.
+    Symbols no vendor knows are reported, not counted: asking again would not find them. Nor are
+    those deferred, whose turn comes with the next day's requests. Below the share asked for the
+    step is tried again; on the last try `tolerated_missing` decides. A vendor that refuses for
+    want of a key or plan is not asked again.
     """
-    asked, failed = wanted - len(report.unknown), len(report.failed)
-    is_last_try = work.context.retry_number >= COLLECTION_RETRIES.max_retries
+    asked, failed = wanted - len(report.unknown) - len(report.deferred), len(report.failed)
     is_enough = asked - failed >= minimum_coverage * asked
     if not failed or is_enough:
         return
-    if is_last_try and failed <= tolerated_missing(asked, minimum_coverage):
+    if is_last_try(work) and failed <= tolerated_missing(asked, minimum_coverage):
         work.log.warning("going_on_without", symbols=sorted(report.failed))
         return
     names = ", ".join(sorted(report.failed)[:10])

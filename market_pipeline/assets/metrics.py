@@ -4,12 +4,19 @@ import dagster as dg
 import pandas as pd
 
 from market_pipeline.assets.conditions import FOLLOWS_ITS_INPUTS
-from market_pipeline.assets.framework import stored_asset, working
+from market_pipeline.assets.framework import Work, stored_asset, working
+from market_pipeline.domain.frames import between
 from market_pipeline.domain.metrics import SESSIONS_BEFORE as READS_BEFORE
 from market_pipeline.domain.metrics import daily_metrics
+from market_pipeline.domain.quality import SESSIONS_BEFORE as WINDOW_BEFORE
+from market_pipeline.domain.quality import price_quality
+from market_pipeline.domain.quarantine import REJECTED
 from market_pipeline.domain.sessions import TradingCalendar
 from market_pipeline.domain.universe import within
 from market_pipeline.io_managers import SESSIONS_BEFORE, Derived
+from market_pipeline.warehouse import Warehouse
+
+QUALITY = "price_quality"
 
 
 def define(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition:
@@ -28,9 +35,12 @@ def define(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition
         symbol_universe: pd.DataFrame,
         market_data_cache: pd.DataFrame,
         factor_exposures: pd.DataFrame,
+        warehouse: dg.ResourceParam[Warehouse],
         calendar: dg.ResourceParam[TradingCalendar],
     ) -> Derived:
         """Price, returns, volatility, drawdown, volume and betas of every stock and ETF.
+
+        Beside it, in `price_quality`, how many of its bars of the last quarter can be relied on.
 
         Grain: one row a session and symbol. Source: market_data_cache and factor_exposures;
         definitions in docs/factors.md. Fresh: with its inputs.
@@ -47,6 +57,25 @@ def define(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition
             # A symbol's history reaches back to before it was in the universe; its metrics do not.
             frame = within(frame, symbol_universe)
             work.report_rows(frame)
-            return Derived(frame)
+            quality = _quality(work, warehouse, calendar, market_data_cache)
+            return Derived(frame, alongside={QUALITY: within(quality, symbol_universe)})
 
     return symbol_daily_metrics
+
+
+def _quality(
+    work: Work, warehouse: Warehouse, calendar: TradingCalendar, market_data: pd.DataFrame
+) -> pd.DataFrame:
+    """Count the bars of each symbol's last quarter, those refused as they came included."""
+    begin = calendar.shift(work.first, -WINDOW_BEFORE)
+    rejected = warehouse.read(
+        "quarantine", first=begin, last=work.last, columns=["row_date", "symbol"],
+        where={"asset": ["equity_bars", "market_data_cache"], "severity": REJECTED},
+    ).rename(columns={"row_date": "session_date"})  # fmt: skip
+    return price_quality(
+        between(market_data, begin, work.last),
+        rejected.dropna(),
+        sessions=calendar.sessions(begin, work.last),
+        first=work.first,
+        last=work.last,
+    )

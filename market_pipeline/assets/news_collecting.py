@@ -15,13 +15,13 @@ from datetime import datetime, timedelta
 from uuid import uuid4
 
 from market_pipeline.assets.framework import Work
-from market_pipeline.domain.books import STOCK, Book
+from market_pipeline.domain.books import Book
 from market_pipeline.domain.errors import FencedOff
 from market_pipeline.domain.news import NewsCollector, NewsQuery
 from market_pipeline.domain.ports import Clock, Coordination, Lease, WriteCounts
 from market_pipeline.domain.sessions import TradingCalendar
 from market_pipeline.domain.source_order import SlowSources
-from market_pipeline.domain.universe import build_universe
+from market_pipeline.domain.universe import build_universe, listed
 from market_pipeline.settings import Settings
 from market_pipeline.warehouse import Warehouse
 from market_pipeline.warehouse.news_store import CollectedFor
@@ -84,7 +84,7 @@ def portfolio_symbols(
     portfolios = [(book.portfolio_id, [book], ()) for book in books]
     for name, held, seen in [*portfolios, (WATCHLIST, [], tuple(watched))]:
         universe = build_universe(held, seen, (), [session])
-        stocks = sorted(universe.loc[universe["asset_class"] == STOCK, "symbol"])
+        stocks = sorted(listed(universe)["symbol"])
         mine = tuple(s for s in stocks if name in whole or s not in asked)
         asked.update(mine)
         if mine:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from market_pipeline.assets.collecting import Report, collect, verdict
 from market_pipeline.assets.framework import COLLECTION_RETRIES, Work, stored_asset, working
+from market_pipeline.assets.splits import present_universe
 from market_pipeline.domain.books import OPTION
 from market_pipeline.domain.collection import Gap, answered_until, plan_gaps
 from market_pipeline.domain.errors import NotEntitled
@@ -29,6 +30,8 @@ def define(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition
         group="prices",
         kinds={"polygon", "api", "sql"},
         partitions=partitions,
+        # Whether a split has renamed a contract is known from the bars.
+        deps=["equity_bars"],
         retry_policy=COLLECTION_RETRIES,
         pool="polygon",
     )
@@ -41,7 +44,7 @@ def define(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition
         clock: dg.ResourceParam[Clock],
         settings: dg.ResourceParam[Settings],
     ) -> None:
-        """Quotes of every option contract of the universe, as Polygon tells them.
+        """Quotes of the universe's option contracts and their chains, as Polygon tells them.
 
         Grain: one row a session and contract (compact OCC symbol). Source: Polygon; the past by
         daily bars of each contract, the latest session by the chain, with quote and greeks (not
@@ -49,12 +52,14 @@ def define(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition
         and positions stay unpriced.
         """
         with working(context) as work:
-            contracts = symbol_universe[symbol_universe["asset_class"] == OPTION]
+            present = present_universe(warehouse, symbol_universe)
+            contracts = present[present["asset_class"] == OPTION]
             covered = warehouse.coverage(TABLE)
             bars = plan_gaps(_wanted(contracts), covered, clock())
             chains = _chains(contracts, covered, calendar, clock())
             quoted = _quoted(warehouse, bars)
-            fetch = _QuoteFetch(polygon, calendar, clock, set(contracts["symbol"]), quoted)
+            ours = set(contracts["symbol"]) if settings.option_chains == "held" else None
+            fetch = _QuoteFetch(polygon, calendar, clock, ours, quoted)
             reports = [
                 collect(
                     work, warehouse, TABLE, gaps, fetch,
@@ -114,7 +119,7 @@ def _quoted(warehouse: Warehouse, gaps: Sequence[Gap]) -> pd.DataFrame:
 
 
 class _QuoteFetch:
-    """Fetches a contract's daily bars, or an underlying's chain, narrowed to our contracts.
+    """Fetches a contract's daily bars, or an underlying's chain, narrowed to `contracts` if given.
 
     A bar never replaces a quote of the chain (`quoted`): it knows a last trade only.
     """
@@ -124,7 +129,7 @@ class _QuoteFetch:
         source: OptionSource,
         calendar: TradingCalendar,
         clock: Clock,
-        contracts: set[str],
+        contracts: set[str] | None,
         quoted: pd.DataFrame,
     ) -> None:
         self._source, self._calendar, self._clock = source, calendar, clock
@@ -133,8 +138,10 @@ class _QuoteFetch:
     def __call__(self, gap: Gap) -> CollectedBatch:
         if gap.subject.startswith(_CHAIN):
             fetched = self._source.chain(gap.subject.removeprefix(_CHAIN), gap.last)
-            is_ours = fetched.frame["symbol"].isin(self._contracts)
-            return self._batch(gap, fetched.frame[is_ours], fetched.rejected, gap.last)
+            frame = fetched.frame
+            if self._contracts is not None:
+                frame = frame[frame["symbol"].isin(self._contracts)]
+            return self._batch(gap, frame, fetched.rejected, gap.last)
         fetched = self._source.daily_bars(gap.subject, gap.first, gap.last)
         delivered = [day.date() for day in fetched.frame["session_date"]]
         until = answered_until(delivered, gap, self._calendar, self._clock())

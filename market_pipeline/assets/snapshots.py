@@ -1,6 +1,5 @@
 """What every portfolio is worth in a session, and what it is made of."""
 
-from collections.abc import Sequence
 from datetime import date
 
 import dagster as dg
@@ -9,7 +8,7 @@ import pandas as pd
 from market_pipeline.assets.books import BOOKS_KEY
 from market_pipeline.assets.conditions import FOLLOWS_ITS_INPUTS_BUT_BOOKS
 from market_pipeline.assets.framework import stored_asset, working
-from market_pipeline.domain.books import Book
+from market_pipeline.assets.splits import splits_since
 from market_pipeline.domain.sessions import TradingCalendar
 from market_pipeline.domain.snapshots import SESSIONS_BEFORE as SESSIONS_READ_BEFORE
 from market_pipeline.domain.snapshots import Snapshots, snapshot_range
@@ -65,17 +64,8 @@ def value_books(
     return snapshot_range(
         books,
         market_data,
-        _splits_since(books, warehouse),
+        splits_since(books, warehouse),
         sessions=calendar.sessions(begin, last),
         first=first,
         last=last,
-    )
-
-
-def _splits_since(books: Sequence[Book], warehouse: Warehouse) -> pd.DataFrame:
-    """Read the splits after the books were written: prices are in shares of after, books not."""
-    return warehouse.read(
-        "equity_bars",
-        first=min((book.as_of_date for book in books), default=date.max),
-        columns=["session_date", "symbol", "split_ratio"],
     )

@@ -6,9 +6,13 @@ from market_pipeline.assets.books import BOOKS_KEY
 from market_pipeline.assets.framework import stored_asset, working
 from market_pipeline.domain.factors import DEFAULTS
 from market_pipeline.domain.sessions import TradingCalendar
-from market_pipeline.domain.universe import build_universe
+from market_pipeline.domain.universe import IntradayChoice, build_universe
 from market_pipeline.io_managers import Derived
+from market_pipeline.settings import Settings
 from market_pipeline.warehouse import Warehouse
+
+PROXIES = tuple(definition.proxy for definition in DEFAULTS)
+"""Symbols without which no factor can be measured."""
 
 
 def define(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition:
@@ -19,25 +23,32 @@ def define(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition
         group="universe",
         kinds={"pandas", "sql"},
         partitions=partitions,
-        deps=[BOOKS_KEY],
+        version="2",
+        deps=[BOOKS_KEY, "company_profiles"],
     )
     def symbol_universe(
         context: dg.AssetExecutionContext,
         warehouse: dg.ResourceParam[Warehouse],
         calendar: dg.ResourceParam[TradingCalendar],
+        settings: dg.ResourceParam[Settings],
     ) -> Derived:
         """Every instrument held, watched, underlying an option, or a factor's proxy, by session.
 
-        Grain: one row a session and symbol, with the reasons it is in and the priority with which
-        its data is collected. Source: the books and the watchlist as they stand. Fresh: made from
-        the books by the daily schedule, and again when a book or the watchlist changes.
+        Grain: one row a session and symbol, with what it is (asset class, exchange, sector,
+        industry), the reasons it is in, the priority with which its data is collected, and its
+        timeframes. Source: the books and the watchlist as they stand, company_profiles. Fresh:
+        made by the daily schedule, and again when a book or the watchlist changes.
         """
         with working(context) as work:
             frame = build_universe(
                 warehouse.books(),
-                warehouse.watchlist(),
-                [definition.proxy for definition in DEFAULTS],
+                warehouse.watched(),
+                PROXIES,
                 calendar.sessions(work.first, work.last),
+                profiles=warehouse.profiles(),
+                intraday=IntradayChoice(
+                    frozenset(settings.intraday_symbols), frozenset(settings.intraday_reasons)
+                ),
             )
             work.report_rows(frame)
             return Derived(frame)

@@ -1,6 +1,6 @@
-"""Forgetting what is past its time: headlines, the record of collecting, cached answers.
+"""Forgetting what is past its time: headlines, intraday bars, logs, cached answers.
 
-How long each is kept is a setting; what hangs on a headline goes with it.
+How long each is kept is a setting; what hangs on a headline goes with it. Daily bars are kept.
 """
 
 from datetime import timedelta
@@ -12,6 +12,7 @@ from market_pipeline.domain.ports import Clock, Coordination
 from market_pipeline.domain.sessions import NEW_YORK
 from market_pipeline.settings import Settings
 from market_pipeline.warehouse import Warehouse
+from market_pipeline.warehouse.retention import INTRADAY, LOG
 
 log = structlog.get_logger()
 
@@ -34,7 +35,7 @@ def news_cleanup_job() -> dg.JobDefinition:
     @dg.job(
         name="news_cleanup_job",
         executor_def=dg.in_process_executor,
-        description="Headlines, records and cached answers past their time are deleted.",
+        description="Headlines, intraday bars, logs and cached answers past their time go.",
     )
     def job() -> None:
         forget_old_news()
@@ -43,16 +44,35 @@ def news_cleanup_job() -> dg.JobDefinition:
 
 
 def forget(
-    warehouse: Warehouse, coordination: Coordination, settings: Settings, clock: Clock
+    warehouse: Warehouse,
+    coordination: Coordination,
+    settings: Settings,
+    clock: Clock,
+    *,
+    is_dry_run: bool = False,
 ) -> dict[str, int]:
-    """Delete what is past its time; give the number of rows or entries, by where they were."""
+    """Delete what is past its time; give the number of rows or entries, by where they were.
+
+    With `is_dry_run` rows are counted and stay; cached answers, which expire by themselves, are
+    left out.
+    """
     now = clock()
     today = now.astimezone(NEW_YORK).date()
     events_before = now - timedelta(days=settings.collection_event_retention_days)
     deleted = warehouse.news.forget(
-        today - timedelta(days=settings.headline_retention_days), events_before
+        today - timedelta(days=settings.headline_retention_days),
+        events_before,
+        is_dry_run=is_dry_run,
     )
-    deleted["outbox"] = warehouse.notices.forget_finished(events_before)
+    deleted["outbox"] = warehouse.notices.forget_finished(events_before, is_dry_run=is_dry_run)
+    kept_days = {
+        INTRADAY: settings.intraday_retention_days,
+        LOG: settings.log_retention_days,
+    }
+    before = {kind: now - timedelta(days=days) for kind, days in kept_days.items()}
+    deleted |= warehouse.forget_expired(before, is_dry_run=is_dry_run)
+    if is_dry_run:
+        return deleted
     deleted["cached answers"] = coordination.purge_expired()
     log.info("news_forgotten", **deleted)
     return deleted

@@ -1,9 +1,10 @@
-"""The two jobs: everything of a trading session, and the news of a calendar day."""
+"""The jobs: all of a trading session or its prices alone, and the news of a calendar day."""
 
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 SESSION_GROUPS = ("universe", "prices", "factors", "portfolios", "news_impact")
+PRICE_GROUPS = ("universe", "prices")
 NEWS_GROUPS = ("news",)
 
 RUN_TAGS = {"dagster/max_runtime": str(6 * 60 * 60)}
@@ -23,6 +24,18 @@ def session_job(partitions: dg.PartitionsDefinition[str]) -> UnresolvedAssetJobD
         tags=RUN_TAGS,
         executor_def=dg.in_process_executor,
         description="Universe, prices, factors and snapshots of a trading session.",
+    )
+
+
+def price_job(partitions: dg.PartitionsDefinition[str]) -> UnresolvedAssetJobDefinition:
+    """Define the job that takes a session from its universe to its prices."""
+    return dg.define_asset_job(
+        "price_job",
+        selection=dg.AssetSelection.groups(*PRICE_GROUPS),
+        partitions_def=partitions,
+        tags=RUN_TAGS,
+        executor_def=dg.in_process_executor,
+        description="Universe and prices of a trading session.",
     )
 
 

@@ -9,11 +9,8 @@ from market_pipeline.automation.jobs import range_tags
 from market_pipeline.domain.alert_rules import HEARTBEAT_KEY
 from market_pipeline.domain.ports import Clock, Coordination
 from market_pipeline.domain.sessions import NEW_YORK, TradingCalendar
-from market_pipeline.partitions import date_key, latest_session, next_key_at
+from market_pipeline.partitions import date_key, next_key_at
 from market_pipeline.settings import Settings
-
-DAILY_CRON_UTC = "10 0 * * *"
-"""Ten past midnight UTC: the session's key appears at 00:00 UTC, hours after the close."""
 
 HEADLINES_CRON_NEW_YORK = "*/5 * * * *"
 """Every five minutes; outside market hours only the tick at the full hour runs."""
@@ -29,27 +26,54 @@ def daily_graph(
     job: UnresolvedAssetJobDefinition,
     calendar: TradingCalendar,
     status: dg.DefaultScheduleStatus,
+    at_utc: str,
 ) -> dg.ScheduleDefinition:
-    """Start the session graph once the session's partition exists."""
+    """Start the session graph at `at_utc` (HH:MM), once the session's partition exists."""
+    description = f"Takes the session that ended from universe to snapshots. {at_utc} UTC."
+    return _after_a_session("daily_graph", job, calendar, status, at_utc, description)
+
+
+def price_refresh(
+    job: UnresolvedAssetJobDefinition,
+    calendar: TradingCalendar,
+    status: dg.DefaultScheduleStatus,
+    at_utc: str,
+) -> dg.ScheduleDefinition:
+    """Ask for a session's prices at `at_utc` (HH:MM); the daily graph asks for what is missing."""
+    description = f"Universe and prices of the session that ended. {at_utc} UTC."
+    return _after_a_session("price_refresh", job, calendar, status, at_utc, description)
+
+
+def _after_a_session(
+    name: str,
+    job: UnresolvedAssetJobDefinition,
+    calendar: TradingCalendar,
+    status: dg.DefaultScheduleStatus,
+    at_utc: str,
+    description: str,
+) -> dg.ScheduleDefinition:
+    """Run a job on the session of the day before, whose key appears at 00:00 UTC."""
+    hour, minute = at_utc.split(":")
 
     @dg.schedule(
-        name="daily_graph",
+        name=name,
         job=job,
-        cron_schedule=DAILY_CRON_UTC,
+        cron_schedule=f"{int(minute)} {int(hour)} * * *",
         execution_timezone="UTC",
         default_status=status,
-        description="Takes the session that ended from universe to snapshots. 00:10 UTC.",
+        description=description,
     )
     def schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         now = context.scheduled_execution_time.astimezone(UTC)
         ended = now.date() - timedelta(days=1)
-        if latest_session(calendar, now) != ended:
+        # Late in the day the latest session may be today's already, and is not meant.
+        if not calendar.is_session(ended):
             return dg.SkipReason(
                 f"{ended:%A %Y-%m-%d} was no session ({calendar.why_closed(ended)}); the next "
                 f"session's partition appears at {next_key_at(calendar, now):%Y-%m-%d %H:%M} UTC"
             )
         key = date_key(ended)
-        return dg.RunRequest(run_key=f"daily_graph:{key}", partition_key=key)
+        return dg.RunRequest(run_key=f"{name}:{key}", partition_key=key)
 
     return schedule
 

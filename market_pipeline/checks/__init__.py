@@ -6,10 +6,18 @@ without which everything downstream would be wrong are blocking.
 
 import dagster as dg
 
-from market_pipeline.checks import factors, headlines, impact, prices, snapshots, universe
+from market_pipeline.checks import (
+    companies,
+    factors,
+    headlines,
+    impact,
+    prices,
+    snapshots,
+    universe,
+)
 
 
 def all_checks() -> list[dg.AssetChecksDefinition]:
     """Give every check of the graph."""
-    modules = (universe, prices, headlines, factors, impact, snapshots)
+    modules = (universe, companies, prices, headlines, factors, impact, snapshots)
     return [check for module in modules for check in module.define()]

@@ -4,19 +4,25 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
+from market_pipeline.assets.splits import present_universe
 from market_pipeline.checks.framework import Scope, Verdict, check, shown
 from market_pipeline.checks.generic import keys_are_unique, not_empty
-from market_pipeline.domain.books import OPTION, STOCK
+from market_pipeline.domain.books import OPTION
 from market_pipeline.domain.collection import UNKNOWN_SYMBOL, tolerated_missing
+from market_pipeline.domain.quality import TARGET_SCORE, TARGET_VALIDATION
 from market_pipeline.domain.quarantine import FLAGGED, REJECTED
+from market_pipeline.domain.restatements import SPLIT_BASIS
+from market_pipeline.domain.universe import listed
 
 BARS, QUOTES, CACHE = "equity_bars", "option_quotes", "market_data_cache"
+METRICS, QUALITY, VALUES = "symbol_daily_metrics", "price_quality", "option_values"
+_MEASURES = ("validation_rate", "quality_score")
 
 
 def _cover(scope: Scope) -> Verdict:
     """Compare the stocks expected in each session with those that have a price."""
     universe = scope.rows("symbol_universe", "session_date", "symbol", "asset_class")
-    stocks = universe[universe["asset_class"] == STOCK]
+    stocks = listed(universe)
     coverage = scope.warehouse.coverage(BARS)
     unknown = {s for s, known in coverage.items() if known.outcome == UNKNOWN_SYMBOL}
     priced = _pairs(scope.rows(CACHE, "session_date", "symbol"))
@@ -90,7 +96,7 @@ def _few_doubts(scope: Scope) -> Verdict:
 
 
 def _options_priced(scope: Scope) -> Verdict:
-    universe = scope.rows("symbol_universe", "session_date", "symbol", "asset_class")
+    universe = present_universe(scope.warehouse, scope.rows("symbol_universe"))
     contracts = universe[universe["asset_class"] == OPTION]
     priced = _pairs(scope.rows(CACHE, "session_date", "symbol"))
     missing = contracts[~_pairs(contracts).isin(priced)]
@@ -100,12 +106,40 @@ def _options_priced(scope: Scope) -> Verdict:
     )  # fmt: skip
 
 
+def _good_enough(scope: Scope) -> Verdict:
+    """Name the symbols whose prices of the last quarter miss a target in the range."""
+    rows = scope.rows(QUALITY, "session_date", "symbol", "validation_rate", "quality_score")
+    is_poor = (rows["validation_rate"] <= TARGET_VALIDATION) | (
+        rows["quality_score"] <= TARGET_SCORE
+    )
+    poor = sorted(set(rows.loc[is_poor, "symbol"]))
+    lowest = {name: 1.0 if rows.empty else float(rows[name].min()) for name in _MEASURES}
+    said = f"{len(set(rows['symbol']))} symbols, {len(poor)} below {TARGET_VALIDATION:.0%} valid "
+    said += f"bars or a score of {TARGET_SCORE:.2f}" + (f": {shown(poor)}" if poor else "")
+    return Verdict(not poor, said, {"below_target": shown(poor), **lowest})
+
+
+def _not_restated(scope: Scope) -> Verdict:
+    """Count the bars, of whatever session, whose change the judged run came upon."""
+    changes = scope.warehouse.read(
+        "bar_restatements", columns=["session_date", "symbol", "field"],
+        where={"run_id": scope.run_id},
+    )  # fmt: skip
+    changed = changes[changes["field"] != SPLIT_BASIS]
+    bars = changed[["session_date", "symbol"]].drop_duplicates()
+    said = f"{len(bars)} bars of {bars['symbol'].nunique()} symbols were changed by their vendor"
+    return Verdict(
+        bars.empty, said, {"restated": len(bars), "symbols": shown(list(set(bars["symbol"])))}
+    )
+
+
 def define() -> list[dg.AssetChecksDefinition]:
     """Give the checks of bars, quotes and the cache."""
     return [
         not_empty(BARS, BARS, "session_date", blocking=True),
         keys_are_unique(BARS, BARS, "session_date", "symbol"),
         keys_are_unique(QUOTES, QUOTES, "session_date", "symbol"),
+        keys_are_unique(VALUES, VALUES, "session_date", "symbol"),
         not_empty(CACHE, CACHE, "session_date", blocking=True),
         keys_are_unique(CACHE, CACHE, "session_date", "symbol"),
         check(
@@ -127,5 +161,19 @@ def define() -> list[dg.AssetChecksDefinition]:
         check(
             CACHE, "options_are_priced", _options_priced, severity=dg.AssetCheckSeverity.WARN,
             description="Every option contract in the universe has a price in its sessions.",
+        ),
+        check(
+            METRICS, "prices_are_good", _good_enough, table=QUALITY,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=(
+                "Of every symbol's bars of the last 64 sessions more than 95 % broke no rule, and "
+                "its quality score is above 0.90."
+            ),
+        ),
+        check(
+            BARS, "history_is_not_restated", _not_restated, severity=dg.AssetCheckSeverity.WARN,
+            description=(
+                "No vendor changed a bar that was stored before; splits and dividends are none."
+            ),
         ),
     ]  # fmt: skip

@@ -7,6 +7,7 @@ import typer
 from market_pipeline.cli import (
     backfill,
     cache,
+    cleanup,
     database,
     demo,
     doctor,
@@ -14,8 +15,10 @@ from market_pipeline.cli import (
     news,
     notices,
     portfolio,
+    price,
     sandbox,
     show,
+    symbols,
     watchdog,
     watchlist,
 )
@@ -49,9 +52,12 @@ app.add_typer(portfolio.app, name="portfolio")
 app.add_typer(watchlist.app, name="watchlist")
 app.command("backfill")(backfill.backfill)
 app.add_typer(show.app, name="show")
+app.command("price")(price.price)
+app.command("symbols")(symbols.symbols)
 app.command("news")(news.news)
 app.command("impact")(impact.impact)
 app.command("doctor")(doctor.doctor)
+app.command("cleanup")(cleanup.cleanup)
 app.command("watchdog")(watchdog.watchdog)
 app.command("alerts")(notices.alerts)
 app.add_typer(notices.outbox_app, name="outbox")

@@ -48,12 +48,14 @@ def serve(
 ) -> None:
     """Serve the sandbox on 127.0.0.1 until interrupted."""
     settings = begin(ctx, is_quiet=True)
-    from market_pipeline.sandbox import create_app, serve_forever
+    from market_pipeline.sandbox import Throttle, create_app, serve_forever
 
     clock = _clock(as_of)
     market = _market(settings, seed, replay, as_of, clock)
     try:
-        serve_forever(create_app(market, clock), port, on_ready=_announce)
+        # Minutes pass though its today may stand still.
+        app = create_app(market, clock, Throttle(utc_now))
+        serve_forever(app, port, on_ready=_announce)
     except OSError as error:
         raise ConfigurationError(
             f"the sandbox cannot listen on 127.0.0.1:{port}: {error.strerror or error}; "

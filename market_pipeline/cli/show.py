@@ -1,15 +1,27 @@
 """`market-pipeline show`: what is stored, one command for each of `operations.views`."""
 
 from collections.abc import Callable
-from datetime import timedelta
-from typing import Annotated, Optional
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from market_pipeline.cli.edge import DayOption, Format, FormatOption, begin, utc_now
+from market_pipeline.cli.edge import (
+    DayOption,
+    Format,
+    FormatOption,
+    begin,
+    parse_day,
+    utc_now,
+)
 from market_pipeline.cli.output import print_rows, remark
 from market_pipeline.domain.sessions import TradingCalendar
-from market_pipeline.operations.views import FETCHES, VIEWS
+from market_pipeline.operations.views import FETCHES, OPTIONS, PRICES, VIEWS
+
+if TYPE_CHECKING:
+    from market_pipeline.operations.price_history import History
+
+_HISTORY_LIMIT = 100
 
 app = typer.Typer(help="Show what is stored.", no_args_is_help=True)
 
@@ -24,6 +36,17 @@ PortfolioOption = Annotated[
 LimitOption = Annotated[
     Optional[int],  # noqa: UP045  # one form for all options
     typer.Option("--limit", "-n", min=0, help="At most so many rows; 0 for all."),
+]
+KnownOnOption = Annotated[
+    Optional[date],  # noqa: UP045  # one form for all options
+    typer.Option(
+        "--as-known-on", parser=parse_day, metavar="DATE",
+        help="Bars of --symbol as they were known when this day (UTC) ended.",
+    ),
+]  # fmt: skip
+UnderlyingOption = Annotated[
+    Optional[str],  # noqa: UP045  # one form for all options
+    typer.Option("--underlying", "-u", help="Only options on this stock."),
 ]
 FailedOption = Annotated[bool, typer.Option("--failed", help="Only those that failed.")]
 
@@ -43,7 +66,7 @@ def _command(view: str) -> Callable[..., None]:
 
 
 for _view in VIEWS.values():
-    if _view is not FETCHES:
+    if _view not in (FETCHES, OPTIONS, PRICES):
         app.command(_view.name, help=_view.told)(_command(_view.name))
 
 
@@ -61,6 +84,76 @@ def fetches(
     _show(
         ctx, form, view=FETCHES.name, day=day, symbols=symbol, portfolio=portfolio, limit=limit,
         only_failed=failed,
+    )  # fmt: skip
+
+
+@app.command(PRICES.name, help=PRICES.told)
+def prices(
+    ctx: typer.Context,
+    day: DayOption = None,
+    symbol: SymbolOption = None,
+    portfolio: PortfolioOption = None,
+    limit: LimitOption = None,
+    form: FormatOption = Format.table,
+    known_on: KnownOnOption = None,
+) -> None:
+    """Show prices as they stand, or the bars of symbols as they were known."""
+    if known_on is None:
+        _show(
+            ctx, form, view=PRICES.name, day=day, symbols=symbol, portfolio=portfolio, limit=limit
+        )
+        return
+    if portfolio is not None:
+        raise typer.BadParameter("--as-known-on goes with --symbol, not with --portfolio")
+    settings = begin(ctx)
+    from market_pipeline.operations.opening import open_to_look
+    from market_pipeline.operations.price_history import bars_known_on
+
+    _print_history(
+        bars_known_on(open_to_look(settings), tuple(symbol or ()), known_on, day), form, limit
+    )
+
+
+@app.command("adjusted")
+def adjusted(
+    ctx: typer.Context,
+    day: DayOption = None,
+    symbol: SymbolOption = None,
+    limit: LimitOption = None,
+    form: FormatOption = Format.table,
+) -> None:
+    """Show closes as traded, split-adjusted, and adjusted for splits and dividends."""
+    settings = begin(ctx)
+    from market_pipeline.operations.opening import open_to_look
+    from market_pipeline.operations.price_history import adjusted_history
+
+    _print_history(adjusted_history(open_to_look(settings), tuple(symbol or ()), day), form, limit)
+
+
+def _print_history(found: "History", form: Format, limit: int | None) -> None:
+    """Print rows newest first, a hundred of them unless told otherwise."""
+    shown = _HISTORY_LIMIT if limit is None else limit
+    frame = found.frame.head(shown) if shown else found.frame
+    print_rows(frame, form, title=found.title, data_kind=found.data_kind)
+    if len(frame) < len(found.frame):
+        hidden = len(found.frame) - len(frame)
+        remark(f"{len(frame)} rows shown, {hidden} more: --limit 0 shows all")
+
+
+@app.command(OPTIONS.name, help=OPTIONS.told)
+def options(
+    ctx: typer.Context,
+    day: DayOption = None,
+    underlying: UnderlyingOption = None,
+    symbol: SymbolOption = None,
+    portfolio: PortfolioOption = None,
+    limit: LimitOption = None,
+    form: FormatOption = Format.table,
+) -> None:
+    """Show the chain of a session, computed values named."""
+    _show(
+        ctx, form, view=OPTIONS.name, day=day, symbols=symbol, portfolio=portfolio, limit=limit,
+        underlying=underlying,
     )  # fmt: skip
 
 
@@ -82,3 +175,30 @@ def _show(ctx: typer.Context, form: Format, *, symbols: list[str] | None, **aske
         remark(f"there are no {VIEWS[found.view].rows} to show")
     if found.hidden:
         remark(f"{len(found.frame)} rows shown, {found.hidden} more: --limit 0 shows all")
+
+
+@app.command("quotas")
+def quotas(ctx: typer.Context, form: FormatOption = Format.table) -> None:
+    """Show each vendor's requests of today: used, left, and when the next are there."""
+    settings = begin(ctx)
+    from market_pipeline.operations import standing
+    from market_pipeline.resources import coordination_of
+
+    frame = standing.quotas(settings, coordination_of(settings))
+    print_rows(
+        frame, form, title="quotas", columns=standing.QUOTA_COLUMNS, data_kind=settings.data_kind
+    )
+
+
+@app.command("breakers")
+def breakers(ctx: typer.Context, form: FormatOption = Format.table) -> None:
+    """Show each vendor's circuit breaker: its state, how many of its last calls failed."""
+    settings = begin(ctx)
+    from market_pipeline.operations import standing
+    from market_pipeline.resources import coordination_of
+
+    frame = standing.breakers(settings, coordination_of(settings))
+    print_rows(
+        frame, form, title="breakers", columns=standing.BREAKER_COLUMNS,
+        data_kind=settings.data_kind,
+    )  # fmt: skip

@@ -40,7 +40,7 @@ def remove(ctx: typer.Context, symbols: SymbolsArgument) -> None:
     from market_pipeline.operations import opening, portfolios
 
     texts = _with_stdin(symbols)
-    outcome = portfolios.unwatch(opening.open_for_books(settings), texts)
+    outcome = portfolios.unwatch(opening.open_for_books(settings), texts, utc_now())
     say(f"{len(outcome.done)} symbols taken off the watchlist")
     _end(outcome)
 

@@ -23,4 +23,4 @@ def open_coordination(redis_url: str | None, state_dir: Path, clock: Clock) -> C
     local = LocalCoordination(state_dir / "coordination.sqlite3", clock)
     if not redis_url:
         return local
-    return FailoverCoordination(RedisCoordination(redis_url, clock), local)
+    return FailoverCoordination(RedisCoordination(redis_url, clock), local, clock)

@@ -15,19 +15,29 @@ from uuid import uuid4
 import pybreaker
 
 from market_pipeline.domain.errors import CircuitOpen, NotEntitled, Transient, UnknownSymbol
-from market_pipeline.domain.ports import BreakerStatus, Lease
+from market_pipeline.domain.ports import BreakerRule, BreakerStatus, Lease
 
 ANSWERED = (NotEntitled, UnknownSymbol)
-"""401, 403 and 404 are answers of a vendor that is up: they end a row of failures."""
+"""401, 403 and 404 are answers of a vendor that is up: they count as good calls."""
+
+GOOD, FAILED = "0", "1"
 
 
 @dataclass(frozen=True, slots=True)
 class BreakerRecord:
-    """What a breaker must remember; `state` in pybreaker's spelling."""
+    """What a breaker must remember; `state` in pybreaker's spelling.
+
+    `recent` tells the last calls, oldest first, one character each: `GOOD` or `FAILED`.
+    """
 
     state: str = pybreaker.STATE_CLOSED
-    failure_count: int = 0
+    recent: str = ""
     opened_at: datetime | None = None
+
+    @property
+    def failure_count(self) -> int:
+        """How many of the last calls failed."""
+        return self.recent.count(FAILED)
 
 
 class BreakerFields(Protocol):
@@ -39,11 +49,11 @@ class BreakerFields(Protocol):
 
     def set_opened_at(self, opened_at: datetime) -> None: ...
 
-    def count_failure(self) -> int:
-        """Add one failure, atomically, and return the new count."""
+    def add_outcome(self, outcome: str, window: int) -> str:
+        """Append a call's outcome, atomically; keep and return the last `window` of them."""
         ...
 
-    def clear_failures(self) -> None: ...
+    def clear_outcomes(self) -> None: ...
 
 
 class Leases(Protocol):
@@ -57,9 +67,9 @@ class Leases(Protocol):
 class _Storage(pybreaker.CircuitBreakerStorage):
     """One call's view of the shared record: read once at the start, written as things happen."""
 
-    def __init__(self, fields: BreakerFields) -> None:
+    def __init__(self, fields: BreakerFields, rule: BreakerRule) -> None:
         super().__init__("shared")
-        self._fields = fields
+        self._fields, self._rule = fields, rule
         self._record = fields.read()
         self._successes = 0
         self._is_frozen = False
@@ -78,19 +88,30 @@ class _Storage(pybreaker.CircuitBreakerStorage):
             self._fields.set_state(state)
             self._record = replace(self._record, state=state)
 
+    # pybreaker opens at `counter >= fail_max`. The rule is asked in its place, with fail_max 1.
     @property
     def counter(self) -> int:
-        return self._record.failure_count
+        record = self._record
+        return int(self._rule.opens(len(record.recent), record.failure_count))
 
     def increment_counter(self) -> None:
         if not self._is_frozen:
-            self._record = replace(self._record, failure_count=self._fields.count_failure())
+            self._note(FAILED)
 
     def reset_counter(self) -> None:
-        # A healthy vendor's count is 0 nearly always: no write for each good call.
-        if not self._is_frozen and self._record.failure_count:
-            self._fields.clear_failures()
-            self._record = replace(self._record, failure_count=0)
+        """Take a good call into the window; pybreaker calls this after each, and on closing."""
+        if self._is_frozen:
+            return
+        if self._record.state == pybreaker.STATE_HALF_OPEN:
+            self._fields.clear_outcomes()
+            self._record = replace(self._record, recent="")
+        elif len(self._record.recent) < self._rule.window_calls or self._record.failure_count:
+            self._note(GOOD)
+        # else the window is full of good calls, as nearly always: one more changes nothing.
+
+    def _note(self, outcome: str) -> None:
+        recent = self._fields.add_outcome(outcome, self._rule.window_calls)
+        self._record = replace(self._record, recent=recent)
 
     @property
     def opened_at(self) -> datetime | None:
@@ -122,29 +143,25 @@ def _is_no_failure(error: BaseException) -> bool:
 class SharedBreaker:
     """The `Breaker` port over shared fields.
 
-    Closed, it opens after `failures` `Transient` errors in a row, whoever made the calls. Open,
-    it refuses with `CircuitOpen` for `reset_s` seconds; then one process at a time makes a trial
-    call: success closes it, a `Transient` opens it again, and a trial without an outcome gives
-    way to the next after `reset_s`. Errors that say nothing of the vendor's health (`BadPayload`,
-    `Blocked`, a bug, an interrupt) neither count nor clear.
+    Closed, it opens once the share of `Transient` errors among the last calls, whoever made them,
+    reaches the rule's. Open, it refuses with `CircuitOpen` for `reset_s` seconds; then one process
+    at a time makes a trial call: success closes it, a `Transient` opens it again, and a trial
+    without an outcome gives way to the next after `reset_s`. Errors that say nothing of the
+    vendor's health (`BadPayload`, `Blocked`, `QuotaEnded`, a bug, an interrupt) are no outcome.
     """
 
-    def __init__(
-        self, name: str, failures: int, reset_s: float, fields: BreakerFields, leases: Leases
-    ) -> None:
-        if failures < 1 or reset_s <= 0:
-            raise ValueError(f"breaker {name}: failures must be >= 1 and reset_s > 0")
-        self._name, self._failures, self._reset_s = name, failures, reset_s
+    def __init__(self, name: str, rule: BreakerRule, fields: BreakerFields, leases: Leases) -> None:
+        self._name, self._rule = name, rule
         self._fields, self._leases = fields, leases
 
     @contextmanager
     def guard(self) -> Iterator[None]:
         """Run the body as one call to the vendor; raise `CircuitOpen` instead when open."""
         with ExitStack() as held:
-            storage = _Storage(self._fields)
+            storage = _Storage(self._fields, self._rule)
             if storage.state != pybreaker.STATE_CLOSED:
                 self._become_the_trial(held)
-                storage = _Storage(self._fields)  # another trial may just have ended
+                storage = _Storage(self._fields, self._rule)  # another trial may just have ended
             try:
                 with self._machine(storage).calling():
                     try:
@@ -161,15 +178,19 @@ class SharedBreaker:
         """Read how the breaker stands now, for every process."""
         record = self._fields.read()
         return BreakerStatus(
-            self._name, record.state.replace("-", "_"), record.failure_count, record.opened_at
+            self._name,
+            record.state.replace("-", "_"),
+            record.failure_count,
+            record.opened_at,
+            len(record.recent),
         )
 
     def _machine(self, storage: _Storage) -> pybreaker.CircuitBreaker:
         # A machine for each call: one that lives longer caches the state, and resets the shared
         # count when it notices that another process closed the circuit.
         return pybreaker.CircuitBreaker(
-            fail_max=self._failures,
-            reset_timeout=self._reset_s,
+            fail_max=1,  # the storage's counter asks the rule
+            reset_timeout=self._rule.reset_s,
             exclude=[_is_no_failure],
             state_storage=storage,
             name=self._name,
@@ -178,7 +199,7 @@ class SharedBreaker:
 
     def _become_the_trial(self, held: ExitStack) -> None:
         lease = self._leases.acquire_lease(
-            f"breaker-trial:{self._name}", uuid4().hex, self._reset_s
+            f"breaker-trial:{self._name}", uuid4().hex, self._rule.reset_s
         )
         if lease is None:
             raise self._refusal()
@@ -188,6 +209,6 @@ class SharedBreaker:
         return CircuitOpen(
             self._name,
             "(not asked)",
-            f"failed {self._failures} or more times in a row; one trial call every "
-            f"{self._reset_s:g} s until it answers",
+            f"{self._rule.failure_rate:.0%} or more of its last calls failed; one trial call every "
+            f"{self._rule.reset_s:g} s until it answers",
         )

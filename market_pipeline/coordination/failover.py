@@ -14,8 +14,17 @@ from typing import Protocol, TypeVar
 import structlog
 
 from market_pipeline.coordination.breakers import BreakerFields, BreakerRecord, SharedBreaker
+from market_pipeline.coordination.quotas import SharedQuota
 from market_pipeline.coordination.redis import UNREACHABLE
-from market_pipeline.domain.ports import Breaker, Coordination, Lease, RateBucket
+from market_pipeline.domain.ports import (
+    Breaker,
+    BreakerRule,
+    Clock,
+    Coordination,
+    Lease,
+    Quota,
+    RateBucket,
+)
 
 _log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -25,6 +34,8 @@ class Side(Coordination, Protocol):
     """One of the two implementations: the port, and what a breaker remembers there."""
 
     def breaker_fields(self, name: str) -> BreakerFields: ...
+
+    def raise_to(self, key: str, least: int, ttl_s: float | None = None) -> int: ...
 
     def close(self) -> None: ...
 
@@ -36,8 +47,11 @@ class FailoverCoordination:
     degraded, one call each `retry_after_s` seconds tries primary again; the others do not wait.
     """
 
-    def __init__(self, primary: Side, local: Side, retry_after_s: float = 5.0) -> None:
+    def __init__(
+        self, primary: Side, local: Side, clock: Clock, retry_after_s: float = 5.0
+    ) -> None:
         self._primary, self._local, self._retry_after_s = primary, local, retry_after_s
+        self._clock = clock
         self._lock = threading.Lock()
         self._next_try: float | None = None  # None: primary answered when last asked
 
@@ -58,9 +72,19 @@ class FailoverCoordination:
             self._local.rate_bucket(name, limit, per_s),
         )
 
-    def breaker(self, name: str, failures: int, reset_s: float) -> Breaker:
-        """Give the breaker `name`, opening after `failures` in a row, trying after `reset_s`."""
-        return SharedBreaker(name, failures, reset_s, self.breaker_fields(name), self)
+    def quota(self, name: str, per_day: int, time_zone: str = "UTC") -> Quota:
+        """Give the quota `name`: `per_day` requests a calendar day of `time_zone`.
+
+        What Redis counts is noted in the local file too, so that an outage goes on from there, and
+        a Redis that comes back without its memory learns what was asked meanwhile. While Redis is
+        down each machine counts for itself.
+        """
+        counters = _MirroredCounters(self.run, self._local)
+        return SharedQuota(name, per_day, time_zone, self._clock, counters)
+
+    def breaker(self, name: str, rule: BreakerRule) -> Breaker:
+        """Give the breaker `name`, opening and closing by `rule`."""
+        return SharedBreaker(name, rule, self.breaker_fields(name), self)
 
     def breaker_fields(self, name: str) -> BreakerFields:
         """Give what the breaker `name` remembers on the side that answers."""
@@ -197,8 +221,31 @@ class _FollowingFields:
     def set_opened_at(self, opened_at: datetime) -> None:
         self._run(lambda side: side.breaker_fields(self._name).set_opened_at(opened_at))
 
-    def count_failure(self) -> int:
-        return self._run(lambda side: side.breaker_fields(self._name).count_failure())
+    def add_outcome(self, outcome: str, window: int) -> str:
+        return self._run(lambda side: side.breaker_fields(self._name).add_outcome(outcome, window))
 
-    def clear_failures(self) -> None:
-        self._run(lambda side: side.breaker_fields(self._name).clear_failures())
+    def clear_outcomes(self) -> None:
+        self._run(lambda side: side.breaker_fields(self._name).clear_outcomes())
+
+
+class _MirroredCounters:
+    """Whole numbers on the side that answers, with the local side never behind."""
+
+    def __init__(self, run: Run, local: Side) -> None:
+        self._run, self._local = run, local
+
+    def get(self, key: str) -> str | None:
+        return str(max(self._known(key), int(self._run(lambda side: side.get(key)) or 0)))
+
+    def increment(self, key: str, by: int = 1, ttl_s: float | None = None) -> int:
+        # Read first: whatever primary counted for this machine is in there before we count.
+        known = self._known(key)
+        total, side = self._run(lambda side: (side.increment(key, by, ttl_s), side))
+        if side is self._local:
+            return total
+        if total < known + by:  # it lost its memory, or was down while we counted
+            total = self._run(lambda side: side.raise_to(key, known + by, ttl_s))
+        return max(total, self._local.raise_to(key, total, ttl_s))
+
+    def _known(self, key: str) -> int:
+        return int(self._local.get(key) or 0)

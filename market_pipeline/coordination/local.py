@@ -1,13 +1,12 @@
 """Coordination for the processes of one machine, in one SQLite file.
 
-Used when no Redis is configured, and while Redis is down. Rates and breakers run on real time,
-for they wait and pybreaker reads the wall clock; leases and values expire by the given clock.
+Used when no Redis is configured, and while Redis is down. Breakers run on real time, for pybreaker
+reads the wall clock; rates by the pace, which waits; leases, values and quotas by the given clock.
 """
 
 import hashlib
 import re
 import sqlite3
-import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -16,17 +15,24 @@ from pathlib import Path
 from pyrate_limiter import Rate, SQLiteBucket, SQLiteQueries
 
 from market_pipeline.coordination.breakers import BreakerRecord, SharedBreaker
-from market_pipeline.coordination.rates import SharedRateBucket, rate_of, reserve
+from market_pipeline.coordination.quotas import SharedQuota
+from market_pipeline.coordination.rates import (
+    WALL_PACE,
+    Pace,
+    SharedRateBucket,
+    rate_of,
+    reserve,
+)
 from market_pipeline.coordination.state_file import StateFile
-from market_pipeline.domain.ports import Breaker, Clock, Lease, RateBucket
+from market_pipeline.domain.ports import Breaker, BreakerRule, Clock, Lease, Quota, RateBucket
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS leases (
     name TEXT PRIMARY KEY, owner TEXT, token INTEGER NOT NULL, expires_at REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS entries (
     name TEXT PRIMARY KEY, value TEXT NOT NULL, expires_at REAL);
-CREATE TABLE IF NOT EXISTS breakers (
-    name TEXT PRIMARY KEY, state TEXT NOT NULL, failure_count INTEGER NOT NULL, opened_at REAL)
+CREATE TABLE IF NOT EXISTS circuits (
+    name TEXT PRIMARY KEY, state TEXT NOT NULL, recent TEXT NOT NULL, opened_at REAL)
 """
 _TRIM_EVERY = 100
 _WHOLE_NUMBER = re.compile(r"0|-?[1-9][0-9]*")
@@ -37,20 +43,24 @@ class LocalCoordination:
 
     kind = "local"
 
-    def __init__(self, path: Path, clock: Clock) -> None:
-        self._file, self._clock = StateFile(path, _SCHEMA), clock
+    def __init__(self, path: Path, clock: Clock, pace: Pace = WALL_PACE) -> None:
+        self._file, self._clock, self._pace = StateFile(path, _SCHEMA), clock, pace
 
     def __repr__(self) -> str:
         return f"LocalCoordination({str(self._file.path)!r})"
 
     def rate_bucket(self, name: str, limit: int, per_s: float) -> RateBucket:
         """Give the bucket `name`: at most `limit` slots in any `per_s` seconds; one rate a name."""
-        bucket = _FileRate(self._file, name, rate_of(name, limit, per_s))
-        return SharedRateBucket(bucket.reserve_within)
+        bucket = _FileRate(self._file, name, rate_of(name, limit, per_s), self._pace)
+        return SharedRateBucket(bucket.reserve_within, self._pace)
 
-    def breaker(self, name: str, failures: int, reset_s: float) -> Breaker:
-        """Give the breaker `name`, opening after `failures` in a row, trying after `reset_s`."""
-        return SharedBreaker(name, failures, reset_s, self.breaker_fields(name), self)
+    def quota(self, name: str, per_day: int, time_zone: str = "UTC") -> Quota:
+        """Give the quota `name`: `per_day` requests a calendar day of `time_zone`."""
+        return SharedQuota(name, per_day, time_zone, self._clock, self)
+
+    def breaker(self, name: str, rule: BreakerRule) -> Breaker:
+        """Give the breaker `name`, opening and closing by `rule`."""
+        return SharedBreaker(name, rule, self.breaker_fields(name), self)
 
     def breaker_fields(self, name: str) -> "_FileBreakerFields":
         """Give what the breaker `name` remembers."""
@@ -165,6 +175,22 @@ class LocalCoordination:
             )
         return total
 
+    def raise_to(self, key: str, least: int, ttl_s: float | None = None) -> int:
+        """Make the whole number under `key` at least `least`, atomically, and give it."""
+        now_s = self._clock().timestamp()
+        with self._file.writing() as connection:
+            connection.execute(
+                "DELETE FROM entries WHERE name = ? AND expires_at <= ?", (key, now_s)
+            )
+            (value,) = connection.execute(
+                "INSERT INTO entries (name, value, expires_at) VALUES (?, ?, ?)"
+                " ON CONFLICT (name) DO UPDATE SET value ="
+                " CAST(max(CAST(value AS INTEGER), CAST(excluded.value AS INTEGER)) AS TEXT)"
+                " RETURNING value",
+                (key, str(least), None if ttl_s is None else now_s + ttl_s),
+            ).fetchone()
+        return int(value)
+
     def purge_expired(self) -> int:
         """Take expired values out of the file; give how many."""
         with self._file.writing() as connection:
@@ -186,22 +212,26 @@ def _store_lease(connection: sqlite3.Connection, lease: Lease) -> None:
     )
 
 
-class _WallTimeBucket(SQLiteBucket):
+class _PacedBucket(SQLiteBucket):
     """pyrate-limiter's SQLite bucket on a connection that already holds the write lock.
 
     The file's own lock replaces the library's lock file: it does not poll, and the instant is
     read while the lock is held, so no other process can slip a later entry in before ours.
     """
 
+    def __init__(self, rate: Rate, connection: sqlite3.Connection, table: str, pace: Pace) -> None:
+        super().__init__([rate], connection, table)
+        self._pace = pace
+
     def now(self) -> int:
-        return time.time_ns() // 1_000_000
+        return self._pace.now_ms()
 
 
 class _FileRate:
     """One rate's log: a table of its own, as the library wants it."""
 
-    def __init__(self, file: StateFile, name: str, rate: Rate) -> None:
-        self._file, self._name, self._rate = file, name, rate
+    def __init__(self, file: StateFile, name: str, rate: Rate, pace: Pace) -> None:
+        self._file, self._name, self._rate, self._pace = file, name, rate, pace
         # The library writes the table's name into its SQL: letters and digits only.
         readable = re.sub(r"[^a-z0-9]+", "_", name.lower())[:40]
         self._table = f"rate_{readable}_{hashlib.sha256(name.encode()).hexdigest()[:12]}"
@@ -216,7 +246,7 @@ class _FileRate:
             if not self._is_made:
                 self._create(connection)
             number = next(self._calls)
-            bucket = _WallTimeBucket([self._rate], connection, self._table)
+            bucket = _PacedBucket(self._rate, connection, self._table, self._pace)
             wait_s = reserve(bucket, self._name, timeout_s)
             if number % _TRIM_EVERY == 0:
                 bucket.leak(bucket.now())
@@ -241,13 +271,13 @@ class _FileBreakerFields:
     def read(self) -> BreakerRecord:
         with self._file.reading() as connection:
             row = connection.execute(
-                "SELECT state, failure_count, opened_at FROM breakers WHERE name = ?", (self._name,)
+                "SELECT state, recent, opened_at FROM circuits WHERE name = ?", (self._name,)
             ).fetchone()
         if row is None:
             return BreakerRecord()
-        state, failure_count, opened_s = row
+        state, recent, opened_s = row
         opened_at = None if opened_s is None else datetime.fromtimestamp(opened_s, UTC)
-        return BreakerRecord(state, failure_count, opened_at)
+        return BreakerRecord(state, recent, opened_at)
 
     def set_state(self, state: str) -> None:
         self._change("state = ?", state)
@@ -255,22 +285,22 @@ class _FileBreakerFields:
     def set_opened_at(self, opened_at: datetime) -> None:
         self._change("opened_at = ?", opened_at.timestamp())
 
-    def clear_failures(self) -> None:
-        self._change("failure_count = ?", 0)
+    def clear_outcomes(self) -> None:
+        self._change("recent = ?", "")
 
-    def count_failure(self) -> int:
-        return self._change("failure_count = failure_count + ?", 1)
+    def add_outcome(self, outcome: str, window: int) -> str:
+        return self._change("recent = substr(recent || ?, ?)", outcome, -window)
 
-    def _change(self, assignment: str, value: str | float) -> int:
+    def _change(self, assignment: str, *values: str | float) -> str:
         with self._file.writing() as connection:
             new = BreakerRecord()
             connection.execute(
-                "INSERT INTO breakers (name, state, failure_count) VALUES (?, ?, ?)"
+                "INSERT INTO circuits (name, state, recent) VALUES (?, ?, ?)"
                 " ON CONFLICT (name) DO NOTHING",
-                (self._name, new.state, new.failure_count),
+                (self._name, new.state, new.recent),
             )
-            (failure_count,) = connection.execute(
-                f"UPDATE breakers SET {assignment} WHERE name = ? RETURNING failure_count",  # noqa: S608 - the assignments stand above
-                (value, self._name),
+            (recent,) = connection.execute(
+                f"UPDATE circuits SET {assignment} WHERE name = ? RETURNING recent",  # noqa: S608 - the assignments stand above
+                (*values, self._name),
             ).fetchone()
-        return int(failure_count)
+        return str(recent)

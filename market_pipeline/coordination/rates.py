@@ -7,8 +7,28 @@ planned instead of real time, and trims in a thread that dies with the first los
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from pyrate_limiter import AbstractBucket, Rate, RateItem
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """What time it is for rates (milliseconds since 1970), and how to wait some seconds of it."""
+
+    now_ms: Callable[[], int]
+    sleep: Callable[[float], None]
+
+
+def _wall_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _sleep(seconds: float) -> None:
+    time.sleep(seconds)  # looked up anew each time, so that a test may stand in for it
+
+
+WALL_PACE = Pace(_wall_ms, _sleep)
 
 _LATE_MS = 20
 """Added to each window: a waiter on a busy machine wakes late, the one after it may not."""
@@ -46,8 +66,8 @@ def reserve(bucket: AbstractBucket, name: str, timeout_s: float) -> float:
 class SharedRateBucket:
     """The `RateBucket` port over a function that reserves a slot and says when it begins."""
 
-    def __init__(self, reserve_within: Callable[[float], float]) -> None:
-        self._reserve_within = reserve_within
+    def __init__(self, reserve_within: Callable[[float], float], pace: Pace = WALL_PACE) -> None:
+        self._reserve_within, self._pace = reserve_within, pace
 
     def acquire(self, timeout_s: float) -> None:
         """Wait for a slot, first come first served across processes.
@@ -57,4 +77,4 @@ class SharedRateBucket:
         """
         wait_s = self._reserve_within(timeout_s)
         if wait_s > 0:
-            time.sleep(wait_s)
+            self._pace.sleep(wait_s)

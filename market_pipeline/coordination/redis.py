@@ -17,9 +17,16 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from market_pipeline.coordination.breakers import BreakerRecord, SharedBreaker
-from market_pipeline.coordination.rates import SharedRateBucket, rate_of, reserve
+from market_pipeline.coordination.quotas import SharedQuota
+from market_pipeline.coordination.rates import (
+    WALL_PACE,
+    Pace,
+    SharedRateBucket,
+    rate_of,
+    reserve,
+)
 from market_pipeline.domain.errors import ConfigurationError
-from market_pipeline.domain.ports import Breaker, Clock, Lease, RateBucket
+from market_pipeline.domain.ports import Breaker, BreakerRule, Clock, Lease, Quota, RateBucket
 
 UNREACHABLE = (
     redis.exceptions.ConnectionError,
@@ -93,17 +100,48 @@ _INCREMENT = """
 """
 
 
+_RAISE_TO = """
+    local held = redis.call('GET', KEYS[1])
+    if held and tonumber(held) >= tonumber(ARGV[1]) then
+        return held
+    end
+    redis.call('SET', KEYS[1], ARGV[1], 'KEEPTTL')
+    if not held and ARGV[2] ~= '' then
+        redis.call('PEXPIRE', KEYS[1], ARGV[2])
+    end
+    return ARGV[1]
+"""
+
+_ADD_OUTCOME = """
+    local recent = (redis.call('HGET', KEYS[1], 'recent') or '') .. ARGV[1]
+    recent = string.sub(recent, -tonumber(ARGV[2]))
+    redis.call('HSET', KEYS[1], 'recent', recent)
+    return recent
+"""
+
+
 class RedisCoordination:
-    """The `Coordination` port on Redis. Raises one of `UNREACHABLE` when it cannot be served."""
+    """The `Coordination` port on Redis. Raises one of `UNREACHABLE` when it cannot be served.
+
+    Rates run on Redis's own clock, or by `pace` where one is given.
+    """
 
     kind = "redis"
 
-    def __init__(self, url: str, clock: Clock, prefix: str = "market_pipeline:") -> None:
+    def __init__(
+        self,
+        url: str,
+        clock: Clock,
+        prefix: str = "market_pipeline:",
+        pace: Pace | None = None,
+    ) -> None:
         self._client, self._clock, self._prefix = _client(url), clock, prefix
+        self._pace = pace
         self._acquire = self._client.register_script(_ACQUIRE)
         self._renew = self._client.register_script(_RENEW)
         self._release = self._client.register_script(_RELEASE)
         self._increment = self._client.register_script(_INCREMENT)
+        self._raise_to = self._client.register_script(_RAISE_TO)
 
     def __repr__(self) -> str:
         place = self._client.connection_pool.connection_kwargs
@@ -111,18 +149,21 @@ class RedisCoordination:
 
     def rate_bucket(self, name: str, limit: int, per_s: float) -> RateBucket:
         """Give the bucket `name`: at most `limit` slots in any `per_s` seconds; one rate a name."""
-        bucket = _RedisRate(
-            self._client, self._key("rate", name), name, rate_of(name, limit, per_s)
-        )
-        return SharedRateBucket(bucket.reserve_within)
+        rate = rate_of(name, limit, per_s)
+        bucket = _RedisRate(self._client, self._key("rate", name), name, rate, self._pace)
+        return SharedRateBucket(bucket.reserve_within, self._pace or WALL_PACE)
 
-    def breaker(self, name: str, failures: int, reset_s: float) -> Breaker:
-        """Give the breaker `name`, opening after `failures` in a row, trying after `reset_s`."""
-        return SharedBreaker(name, failures, reset_s, self.breaker_fields(name), self)
+    def quota(self, name: str, per_day: int, time_zone: str = "UTC") -> Quota:
+        """Give the quota `name`: `per_day` requests a calendar day of `time_zone`."""
+        return SharedQuota(name, per_day, time_zone, self._clock, self)
+
+    def breaker(self, name: str, rule: BreakerRule) -> Breaker:
+        """Give the breaker `name`, opening and closing by `rule`."""
+        return SharedBreaker(name, rule, self.breaker_fields(name), self)
 
     def breaker_fields(self, name: str) -> "_RedisBreakerFields":
         """Give what the breaker `name` remembers."""
-        return _RedisBreakerFields(self._client, self._key("breaker", name))
+        return _RedisBreakerFields(self._client, self._key("circuit", name))
 
     def acquire_lease(self, name: str, owner: str, ttl_s: float) -> Lease | None:
         """Take the lock `name`, or None while another owner holds it.
@@ -179,6 +220,11 @@ class RedisCoordination:
             raise ValueError(f"the value under {key} is no whole number") from None
         return int(total)
 
+    def raise_to(self, key: str, least: int, ttl_s: float | None = None) -> int:
+        """Make the whole number under `key` at least `least`, atomically, and give it."""
+        ttl_ms = "" if ttl_s is None else _ms(ttl_s)
+        return int(self._raise_to(keys=[self._key("entry", key)], args=[least, ttl_ms]))
+
     def purge_expired(self) -> int:
         """Do nothing: Redis takes expired values away by itself."""
         return 0
@@ -224,7 +270,13 @@ def _after(now: datetime, ttl_s: float) -> datetime:
 class _ServerTimeBucket(RedisBucket):
     """pyrate-limiter's Redis bucket on Redis's clock, for the clocks of machines differ."""
 
+    def __init__(self, rate: Rate, client: Any, key: str, pace: Pace | None) -> None:
+        super().__init__([rate], client, key, _RESERVE_SHA)
+        self._pace = pace
+
     def now(self) -> int:
+        if self._pace is not None:
+            return self._pace.now_ms()
         client: Any = self.redis  # typed for both its blocking and its awaitable form
         seconds, microseconds = client.time()
         return int(seconds) * 1000 + int(microseconds) // 1000
@@ -233,13 +285,14 @@ class _ServerTimeBucket(RedisBucket):
 class _RedisRate:
     """One rate's log: a sorted set that expires when idle."""
 
-    def __init__(self, client: Any, key: str, name: str, rate: Rate) -> None:
+    def __init__(self, client: Any, key: str, name: str, rate: Rate, pace: Pace | None) -> None:
         self._client, self._key, self._name, self._rate = client, key, name, rate
+        self._pace = pace
 
     def reserve_within(self, timeout_s: float) -> float:
         """Reserve the first free slot; return the seconds until it begins."""
         # A bucket object remembers its last verdict: one for each call keeps threads apart.
-        bucket = _ServerTimeBucket([self._rate], self._client, self._key, _RESERVE_SHA)
+        bucket = _ServerTimeBucket(self._rate, self._client, self._key, self._pace)
         try:
             return reserve(bucket, self._name, timeout_s)
         except redis.exceptions.NoScriptError:  # first use, or Redis was restarted
@@ -258,7 +311,7 @@ class _RedisBreakerFields:
         opened_s = fields.get("opened_at")
         return BreakerRecord(
             state=fields.get("state", BreakerRecord().state),
-            failure_count=int(fields.get("failure_count", 0)),
+            recent=fields.get("recent", ""),
             opened_at=None if opened_s is None else datetime.fromtimestamp(float(opened_s), UTC),
         )
 
@@ -268,8 +321,8 @@ class _RedisBreakerFields:
     def set_opened_at(self, opened_at: datetime) -> None:
         self._client.hset(self._key, "opened_at", repr(opened_at.timestamp()))
 
-    def clear_failures(self) -> None:
-        self._client.hset(self._key, "failure_count", 0)
+    def clear_outcomes(self) -> None:
+        self._client.hset(self._key, "recent", "")
 
-    def count_failure(self) -> int:
-        return int(self._client.hincrby(self._key, "failure_count", 1))
+    def add_outcome(self, outcome: str, window: int) -> str:
+        return str(self._client.register_script(_ADD_OUTCOME)([self._key], [outcome, window]))

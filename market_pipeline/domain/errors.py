@@ -15,6 +15,8 @@
         |-- BadPayload            the body is not what the endpoint promises
         |   `-- LayoutChanged     a required field, column or element is gone
         |-- CircuitOpen           not asked at all: the vendor failed too often just now
+        |-- QuotaEnded            the day's requests are used up; asked again from `resets_at` on
+        |-- MixedPrices           bars that would not continue those stored; nothing is kept
         `-- Transient             may work a moment later; retried
             |-- Throttled         429 or its equivalent; carries `retry_after_s`
             `-- Unavailable       5xx, time-out, reset, unreachable
@@ -24,7 +26,7 @@ Messages never carry a key: vendors redact before they raise.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 
 class MarketPipelineError(Exception):
@@ -146,6 +148,27 @@ class LayoutChanged(BadPayload):
 
 class CircuitOpen(VendorError):
     kind = "circuit_open"
+
+
+class QuotaEnded(VendorError):
+    """The requests of a day are used up, by our own count or by the vendor's word.
+
+    `resets_at` is when the next window begins, None where only the vendor knows.
+    """
+
+    kind = "quota_ended"
+
+    def __init__(
+        self, vendor: str, endpoint: str, detail: str, resets_at: datetime | None = None
+    ) -> None:
+        super().__init__(vendor, endpoint, detail)
+        self.resets_at = resets_at
+
+
+class MixedPrices(VendorError):
+    """Bars of another adjustment than those stored: side by side they would show a false jump."""
+
+    kind = "mixed_prices"
 
 
 class Transient(VendorError):

@@ -21,8 +21,9 @@ from market_pipeline.domain.frames import (
     windows_ending,
 )
 from market_pipeline.domain.ports import ComputeNote
-from market_pipeline.domain.price_rules import UNUSABLE_RETURN_FLAGS
+from market_pipeline.domain.price_rules import REVERTED_JUMP, UNUSABLE_RETURN_FLAGS
 from market_pipeline.domain.regression import Fit, least_squares
+from market_pipeline.domain.universe import listed
 
 ASSET = "factor_exposures"
 OLS = "ols"
@@ -81,12 +82,23 @@ def returns_for_regression(market_data: pd.DataFrame, sessions: Sequence[date]) 
 
 
 def usable_returns(market_data: pd.DataFrame) -> "pd.Series[float]":
-    """Give `return_1d` of each row, NaN where its flags say that it is not the market's doing."""
+    """Give `return_1d` of each row, NaN where flags say that it is not the market's doing.
+
+    A price that came back from a spike takes the return into the spike with it: that row was not
+    known to be one when it was judged.
+    """
     # Judged once a distinct text: a few stand for all rows, and nearly all of them are missing.
     at, texts = pd.factorize(market_data["flags"])
     doubtful = [not set(UNUSABLE_RETURN_FLAGS).isdisjoint(str(text).split(",")) for text in texts]
     is_doubtful = np.array([*doubtful, False])[at]  # the last is that of a missing text, -1
-    return market_data["return_1d"].astype(np.float64).mask(is_doubtful)
+    usable = market_data["return_1d"].astype(np.float64).mask(is_doubtful)
+    comes_back = np.array([*(REVERTED_JUMP in str(text).split(",") for text in texts), False])[at]
+    for _, row in market_data[comes_back].iterrows():
+        days = market_data.loc[market_data["symbol"] == row["symbol"], "session_date"]
+        earlier = days[days < row["session_date"]]
+        if len(earlier):
+            usable[earlier.idxmax()] = np.nan
+    return usable
 
 
 def exposures(
@@ -104,7 +116,7 @@ def exposures(
     complete returns; see docs/factors.md.
     """
     if universe is not None:
-        universe = universe[universe["asset_class"] == STOCK]
+        universe = listed(universe)
         # A stock without any price has no column, and still is owed a note.
         columns = returns.columns.union(pd.Index(universe["symbol"].unique()))
         returns = returns.reindex(columns=columns)

@@ -4,8 +4,8 @@ Exact: every amount is a Decimal with ten decimals. Which price is good enough f
 decided here; adding positions up to a portfolio stands in `snapshots`.
 """
 
-from bisect import bisect_right
-from collections.abc import Collection, Mapping, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -15,6 +15,7 @@ from math import prod
 import pandas as pd
 
 from market_pipeline.domain.books import CASH, PRIVATE, STOCK, Position
+from market_pipeline.domain.option_splits import Series, Splits, series_of, series_on, split_ratio
 
 MAX_PRICE_AGE = 5
 """A missing price is replaced by the last one, at most this many sessions old."""
@@ -25,9 +26,6 @@ ZERO = Decimal("0E-10")
 
 _UNIT = Decimal("1E-10")
 _ONE = Decimal(1)
-# Vendors derive some ratios from rounded prices: 7 for 1 has been seen as 6.999997.
-_SPLIT_ROUNDING = Fraction(5, 1_000_000)
-_LARGEST_OLD_SHARES = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +54,25 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Lot:
-    """A position with its quantity in the units of split-adjusted prices, and its exact cost."""
+    """A position with its quantity in the units of its prices, and its exact cost.
+
+    `series` are the symbols it is priced under, one after the other: an option's quotes stay in
+    the terms of their day, so a split gives it a new symbol and a new count from then on.
+    """
 
     position: Position
     quantity: Decimal
     cost: Decimal
+    series: tuple[Series, ...]
+
+    def on(self, day: date) -> Series:
+        """Give the series in force on `day`."""
+        return series_on(self.series, day)
+
+    def units(self, series: Series) -> Decimal:
+        """Count the units of `series` the position has become."""
+        ratio = series.ratio
+        return (self.quantity * ratio.numerator / ratio.denominator).quantize(_UNIT)
 
     def is_in_book(self, day: date) -> bool:
         """From its entry on; not on its exit date, nor after an option's expiration."""
@@ -103,11 +115,11 @@ class PriceHistory:
                 prices.append(exact(price))
                 sources.append(source)
 
-    def last(self, symbol: str, at: int) -> tuple[Decimal, date, str] | None:
-        """Give price, its date and source at place `at` or up to `MAX_PRICE_AGE` before it."""
+    def last(self, symbol: str, at: int, oldest: int) -> tuple[Decimal, date, str] | None:
+        """Give the last price, its date and source from place `oldest` to place `at`."""
         places, prices, sources = self._found.get(symbol, ([], [], []))
         n = bisect_right(places, at) - 1
-        if n < 0 or at - places[n] > MAX_PRICE_AGE:
+        if n < 0 or places[n] < oldest:
             return None
         return prices[n], self._sessions[places[n]], sources[n]
 
@@ -122,21 +134,13 @@ def amount(quantity: Decimal, multiplier: int, price: Decimal) -> Decimal:
     return (quantity * multiplier * price).quantize(_UNIT)
 
 
-def split_ratio(number: float) -> Fraction:
-    """Read a vendor's new shares per old: the plain ratio it is a rounding of, else as it is."""
-    ratio = Fraction(repr(float(number)))
-    plain = ratio.limit_denominator(_LARGEST_OLD_SHARES)
-    return plain if abs(plain - ratio) <= ratio * _SPLIT_ROUNDING else ratio
+def lot_of(position: Position, as_of_date: date, splits: Splits) -> Lot:
+    """Restate a position in the units of its prices.
 
-
-def lot_of(
-    position: Position, as_of_date: date, splits: Mapping[str, Sequence[tuple[date, float]]]
-) -> Lot:
-    """Restate a position in the units of split-adjusted prices.
-
-    The file counts as of `as_of_date`, prices are adjusted for every split known: those with an
-    ex-date after it multiply a stock's quantity, whatever the session asked for. Cost is what
-    the file says, untouched by splits.
+    The file counts as of `as_of_date`. Prices of stocks are adjusted for every split known: those
+    with an ex-date after it multiply the quantity, whatever the session asked for. Prices of
+    options are not: a split changes series and count from its ex-date on. Cost is what the file
+    says, untouched by splits.
     """
     price = _ONE if position.asset_class == CASH else position.entry_price_usd
     later = [
@@ -147,7 +151,7 @@ def lot_of(
     factor = prod(later, start=Fraction(1))
     quantity = position.quantity * factor.numerator / factor.denominator
     cost = amount(position.quantity, position.multiplier, price)
-    return Lot(position, quantity.quantize(_UNIT), cost)
+    return Lot(position, quantity.quantize(_UNIT), cost, series_of(position, as_of_date, splits))
 
 
 def mark(lot: Lot, prices: PriceHistory, sessions: Sequence[date], at: int) -> Mark | None:
@@ -158,12 +162,34 @@ def mark(lot: Lot, prices: PriceHistory, sessions: Sequence[date], at: int) -> M
     if position.asset_class in (CASH, PRIVATE):
         price = _ONE if position.asset_class == CASH else position.entry_price_usd
         return Mark(MANUAL, price.quantize(_UNIT), None, lot.cost, BOOK_SOURCE)
-    found = prices.last(position.symbol, at)
+    found = _last_price(lot, prices, sessions, at)
     if found is None:
         return Mark(UNPRICED)
-    price, price_date, source = found
-    value = amount(lot.quantity, position.multiplier, price)
-    return Mark(PRICED if price_date == day else STALE, price, price_date, value, source)
+    series, price, price_date, source = found
+    value = amount(lot.units(series), position.multiplier, price)
+    shown = price * series.ratio.numerator / series.ratio.denominator
+    present = lot.on(day).ratio
+    shown = (shown * present.denominator / present.numerator).quantize(_UNIT)
+    return Mark(PRICED if price_date == day else STALE, shown, price_date, value, source)
+
+
+def _last_price(
+    lot: Lot, prices: PriceHistory, sessions: Sequence[date], at: int
+) -> tuple[Series, Decimal, date, str] | None:
+    """Find the last price good enough for session `at`, and the series it is a price of.
+
+    A series counts only while it is the holding's: its symbol may have meant another contract
+    before.
+    """
+    upto, oldest = at, at - MAX_PRICE_AGE
+    for series in reversed(lot.series):
+        begin = bisect_left(sessions, series.since)
+        if begin <= upto:
+            found = prices.last(series.symbol, upto, max(begin, oldest))
+            if found is not None:
+                return (series, *found)
+            upto = begin - 1
+    return None
 
 
 def move(lot: Lot, days: tuple[date, date], before: Mark | None, now: Mark | None) -> Move:

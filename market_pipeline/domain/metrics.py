@@ -24,6 +24,7 @@ from market_pipeline.domain.frames import (
     wide,
     windows_ending,
 )
+from market_pipeline.domain.quality import WINDOW, quality_score
 
 METRIC_COLUMNS = (
     "session_date", "symbol", "price_usd", "return_1d_pct", "return_1w_pct", "return_1m_pct",
@@ -36,7 +37,7 @@ SESSIONS_BEFORE = 255
 """Sessions needed before the first date: no year has more, and the year's start is the furthest."""
 
 WEEK, MONTH, QUARTER = 5, 21, 63
-_OBSERVED = QUARTER + 1
+_OBSERVED = WINDOW
 
 
 def daily_metrics(
@@ -104,7 +105,6 @@ def _describe(history: _History, rows: range) -> dict[str, Floats]:
     price, returns = history.price, history.returns
     now = price[:, rows.start : rows.stop]
     observed = np.isfinite(windows_ending(price, rows, _OBSERVED)).sum(axis=-1)
-    clean = np.nansum(windows_ending(history.is_clean, rows, _OBSERVED), axis=-1)
     return {
         "return_1w_pct": _change(price, rows, WEEK),
         "return_1m_pct": _change(price, rows, MONTH),
@@ -115,7 +115,10 @@ def _describe(history: _History, rows: range) -> dict[str, Floats]:
         "drawdown_63d_pct": 100 * (now / _highest(windows_ending(price, rows, QUARTER)) - 1),
         "average_volume_21d": _mean(windows_ending(history.volume, rows, MONTH)),
         "observations": observed.astype(np.float64),
-        "quality_score": clean / _OBSERVED,
+        "quality_score": quality_score(
+            np.isfinite(windows_ending(price, rows, _OBSERVED)).astype(np.float64),
+            windows_ending(history.is_clean, rows, _OBSERVED),
+        ),
     }
 
 

@@ -4,13 +4,15 @@ Assets and checks see these names only; who stands behind them is decided in `re
 Frames: dates are naive `datetime64[s]` (a date is no instant), instants `datetime64[us, UTC]`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import pandas as pd
+
+from market_pipeline.domain.price_conventions import SPLIT_ADJUSTED
 
 Clock = Callable[[], datetime]
 """Gives the present instant, timezone-aware, in UTC."""
@@ -45,10 +47,20 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class FetchedFrame:
-    """What one request (or one run of pages) brought: good rows as a frame, the rest rejected."""
+    """What one request (or one run of pages) brought: good rows as a frame, the rest rejected.
+
+    Of prices it says more: `source` who gave them (None: the source that was asked), `convention`
+    how they are adjusted (`domain.price_conventions`), `suspected_splits` the sessions from the
+    range's first to the present at which raw prices moved as a split moves them, and `quota_left`
+    the requests left to the source today (None: it has no daily quota).
+    """
 
     frame: pd.DataFrame
     rejected: tuple[Rejected, ...] = ()
+    source: str | None = None
+    convention: str = SPLIT_ADJUSTED
+    suspected_splits: tuple[date, ...] = ()
+    quota_left: int | None = None
 
 
 class PriceSource(Protocol):
@@ -65,6 +77,15 @@ class PriceSource(Protocol):
         An empty frame means the vendor knows the symbol and has no bar in the range.
         Raises a `VendorError`: `UnknownSymbol` where the vendor does not know it.
         """
+        ...
+
+
+@runtime_checkable
+class ClassedPriceSource(PriceSource, Protocol):
+    """A price source that may ask different vendors for different asset classes."""
+
+    def knowing(self, classes: Mapping[str, str]) -> PriceSource:
+        """Give the source, told the asset class of symbols."""
         ...
 
 
@@ -102,13 +123,75 @@ class RateBucket(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class QuotaStatus:
+    """How a vendor's daily quota stands: `used` of `limit` requests, anew from `resets_at` on."""
+
+    name: str
+    limit: int
+    used: int
+    resets_at: datetime
+
+    @property
+    def left(self) -> int:
+        """Requests that may still be made before `resets_at`."""
+        return self.limit - self.used
+
+
+class Quota(Protocol):
+    """Shares a vendor's requests of a day between every thread, process and restart."""
+
+    def take(self) -> bool:
+        """Count one request; False, and it must not be made, where the day's are used up."""
+        ...
+
+    def exhaust(self) -> None:
+        """Note that the vendor itself says the day's requests are used up."""
+        ...
+
+    def status(self) -> QuotaStatus: ...
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerRule:
+    """When a breaker opens: `failure_rate` of its last `window_calls`, of `minimum_calls` at least.
+
+    Open, it lets one trial call through every `reset_s` seconds. Raises ValueError for a rule
+    that could never open, or never close.
+    """
+
+    failure_rate: float = 0.5
+    window_calls: int = 20
+    minimum_calls: int = 8
+    reset_s: float = 60.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.failure_rate <= 1 or self.reset_s <= 0:
+            raise ValueError("breaker: failure_rate must be in (0, 1] and reset_s > 0")
+        if not 1 <= self.minimum_calls <= self.window_calls:
+            raise ValueError("breaker: minimum_calls must be from 1 to window_calls")
+
+    def opens(self, calls: int, failures: int) -> bool:
+        """Say whether so many failures of the last calls open the breaker."""
+        return calls >= self.minimum_calls and failures >= self.failure_rate * calls
+
+
+@dataclass(frozen=True, slots=True)
 class BreakerStatus:
-    """How a vendor's circuit breaker stands: `state` is closed, open or half_open."""
+    """How a vendor's circuit breaker stands: `state` is closed, open or half_open.
+
+    `failure_count` of its last `call_count` calls failed.
+    """
 
     name: str
     state: str
     failure_count: int
     opened_at: datetime | None
+    call_count: int = 0
+
+    @property
+    def failure_rate(self) -> float:
+        """Share of the last calls that failed, 0 where there were none."""
+        return self.failure_count / self.call_count if self.call_count else 0.0
 
 
 class Breaker(Protocol):
@@ -131,7 +214,11 @@ class Coordination(Protocol):
 
     def rate_bucket(self, name: str, limit: int, per_s: float) -> RateBucket: ...
 
-    def breaker(self, name: str, failures: int, reset_s: float) -> Breaker: ...
+    def quota(self, name: str, per_day: int, time_zone: str = "UTC") -> Quota:
+        """Give the quota `name`: `per_day` requests a calendar day of `time_zone`."""
+        ...
+
+    def breaker(self, name: str, rule: BreakerRule) -> Breaker: ...
 
     def acquire_lease(self, name: str, owner: str, ttl_s: float) -> Lease | None:
         """Take the lock `name`, or None while another owner holds it."""
@@ -174,6 +261,8 @@ class WriteCounts:
     updated: int = 0
     deleted: int = 0
     unchanged: int = 0
+    restated: int = 0
+    """Bars whose values the vendor changed since they were stored."""
 
     def __add__(self, other: "WriteCounts") -> "WriteCounts":
         return WriteCounts(
@@ -181,6 +270,7 @@ class WriteCounts:
             self.updated + other.updated,
             self.deleted + other.deleted,
             self.unchanged + other.unchanged,
+            self.restated + other.restated,
         )
 
     @property
@@ -202,6 +292,12 @@ class CollectedBatch:
     log: tuple["FetchLog", ...] = ()
     replace: bool = False
     """True: every stored row of the batch's symbols is replaced (a vendor restated history)."""
+    source: str | None = None
+    """Who gave it, where the one asked is a chain of several."""
+    quota_left: int | None = None
+    """Requests left to that source today, None where it has no daily quota."""
+    job: "Job | None" = None
+    """How the subject's job stands once this is stored, written in the same transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +328,29 @@ class FetchLog:
     attempts: int = 1
     error_kind: str | None = None
     error_detail: str | None = None
+    run_id: str | None = None
+    quota_left: int | None = None
+
+
+PENDING, IN_PROGRESS, RETRY = "pending", "in_progress", "retry"
+COMPLETED, FAILED, DEFERRED = "completed", "failed", "deferred"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """How the collection of one subject stands, kept in `collection_jobs` while it runs.
+
+    `attempts` counts the tries of this run, `due_at` says from when on a deferred one is tried.
+    """
+
+    asset: str
+    subject: str
+    status: str
+    attempts: int = 0
+    last_error: str | None = None
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    due_at: datetime | None = None
     run_id: str | None = None
 
 

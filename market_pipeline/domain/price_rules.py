@@ -1,22 +1,42 @@
 """What makes a bar or an option quote impossible (rejected) or doubtful (flagged).
 
-Rules look at a row and, for jumps, at the session before it: nothing later, so that a verdict
-never depends on how much history was at hand.
+Rules look at a row and at the two sessions before it: nothing later, so that a verdict never
+depends on how much history was at hand. A spike is known as one only when the price comes back:
+then it stands on the row that came back, and who looks back from there leaves both returns out
+(`factors.usable_returns`).
 """
 
 import numpy as np
 import pandas as pd
 
+from market_pipeline.domain.option_pricing import MOST_VOLATILITY
 from market_pipeline.domain.quarantine import FLAGGED, REJECTED, Rule
 
 DEFAULT_JUMP_THRESHOLD = 0.30
-UNUSABLE_RETURN_FLAGS = ("unadjusted_split", "unexplained_jump")
-"""Flags of a row whose return says nothing about the market."""
+SESSIONS_BEFORE = 2
+"""Sessions before the first one judged that the rules look at."""
+
+REVERTED_JUMP = "reverted_jump"
+UNEXPLAINED_JUMP = "unexplained_jump"
+UNUSABLE_RETURN_FLAGS = ("unadjusted_split", UNEXPLAINED_JUMP, REVERTED_JUMP)
+"""Flags of a row whose return says nothing about the market; `REVERTED_JUMP` speaks of the row
+before as well."""
+
+_SPIKE, _BACK_WITHIN = 0.10, 0.05
+_SAME_RETURN = 0.02
 
 _TICK_CHANGE_USD = 1.0
 _HALF_CENT, _HALF_SUB_PENNY = 0.005, 0.00005
 _RELATIVE_ROUNDING = 1e-6
 _COMMON_SPLITS = (2, 3, 4, 5, 7, 10, 15, 20)
+_LIKE_A_SPLIT = 0.05
+
+WIDEST_SPREAD = 0.5
+"""A quote whose spread is more than this share of its middle is flagged."""
+
+_LEAST_WIDE_USD = 0.25
+_INTRINSIC_SLACK, _SLACK_USD = 0.005, 0.05
+_PLAIN_MULTIPLIER = 100
 
 _OHLC = ("open", "high", "low", "close")
 
@@ -32,10 +52,22 @@ def session_rule(is_session: "pd.Series[bool]") -> Rule:
     )
 
 
+def finished_rule(is_over: "pd.Series[bool]") -> Rule:
+    """Reject rows fetched before their session closed; `is_over` speaks of the same rows."""
+    return Rule(
+        "not_over_yet",
+        REJECTED,
+        ("session_date", "fetched_at"),
+        "fetched before the session closed: a date in the future, or a bar still forming",
+        lambda frame: ~is_over.loc[frame.index],
+    )
+
+
 def jump_rules(threshold: float) -> tuple[Rule, Rule]:
     """Flag returns beyond `threshold` (a fraction) that no split or dividend explains.
 
-    Needs columns `previous` (price of the session before, NaN without one) and `return_1d`.
+    Needs columns `previous` (price of the session before, NaN without one), `return_1d`, and
+    `second_return` (what another source says of it, NaN where none was asked or none told).
     Prices are split-adjusted, so a split that explains a jump means that they are not: such a
     row is flagged too, under its own name.
     """
@@ -48,19 +80,55 @@ def jump_rules(threshold: float) -> tuple[Rule, Rule]:
         lambda f: _is_jump(f, threshold) & _is_split_jump(f, threshold),
     )
     jump = Rule(
-        "unexplained_jump",
+        UNEXPLAINED_JUMP,
         FLAGGED,
         shows,
-        f"the price moved by more than {threshold:.0%} in a session, and neither a split nor a "
-        "dividend explains it (a spin-off, a merger, an unadjusted split, or the market)",
-        lambda f: _is_jump(f, threshold) & ~_is_split_jump(f, threshold),
+        lambda row: _jump_fault(row, threshold),
+        lambda f: _is_jump(f, threshold) & ~_is_split_jump(f, threshold) & ~_is_confirmed(f),
     )
     return split, jump
+
+
+def _jump_fault(row: pd.Series, threshold: float) -> str:
+    """Say that nothing explains the jump and, where it fits, that it looks like a split."""
+    told = (
+        f"the price moved by more than {threshold:.0%} in a session, and neither a split nor a "
+        "dividend explains it"
+    )
+    ratio = row["close"] / row["previous"]
+    for split in _COMMON_SPLITS:
+        for factor, words in ((1 / split, f"{split} for 1"), (float(split), f"1 for {split}")):
+            if abs(ratio / factor - 1) <= _LIKE_A_SPLIT:
+                return f"{told}: it is about that of a split of {words} not told and not adjusted"
+    return f"{told} (a spin-off, a merger, or the market)"
+
+
+def _is_back(frame: pd.DataFrame) -> "pd.Series[bool]":
+    """Mark a price that came back from a bar that lies outside both of its neighbours' ranges."""
+    jump = frame["previous"] / frame["before_previous"] - 1
+    is_above = frame["previous_low"] > frame[["high", "before_high"]].max(axis=1)
+    is_below = frame["previous_high"] < frame[["low", "before_low"]].min(axis=1)
+    came_back = (frame["close"] / frame["before_previous"] - 1).abs() <= _BACK_WITHIN
+    return (jump.abs() > _SPIKE) & came_back & (is_above | is_below)
+
+
+SPIKE_RULE = Rule(
+    REVERTED_JUMP,
+    FLAGGED,
+    ("close", "previous", "previous_date", "before_previous"),
+    "the price is back where it was two sessions ago, and the whole bar between lies outside of "
+    "both its neighbours: that bar is none of this symbol's prices",
+    _is_back,
+)
 
 
 def _is_jump(frame: pd.DataFrame, threshold: float) -> "pd.Series[bool]":
     with_dividend = (frame["close"] + frame["dividend_usd"]) / frame["previous"] - 1
     return (frame["return_1d"].abs() > threshold) & (with_dividend.abs() > threshold)
+
+
+def _is_confirmed(frame: pd.DataFrame) -> "pd.Series[bool]":
+    return (frame["return_1d"] - frame["second_return"]).abs() <= _SAME_RETURN
 
 
 def _is_split_jump(frame: pd.DataFrame, threshold: float) -> "pd.Series[bool]":
@@ -141,6 +209,28 @@ def _has_bad_quote(frame: pd.DataFrame) -> "pd.Series[bool]":
     return ((quotes < 0) | np.isinf(quotes)).any(axis=1)
 
 
+def _is_wide(frame: pd.DataFrame) -> "pd.Series[bool]":
+    spread, middle = frame["ask"] - frame["bid"], (frame["ask"] + frame["bid"]) / 2
+    wide: pd.Series[bool] = (frame["bid"] > 0) & (
+        spread > np.maximum(middle * WIDEST_SPREAD, _LEAST_WIDE_USD)
+    )
+    return wide
+
+
+def _is_below_intrinsic(frame: pd.DataFrame) -> "pd.Series[bool]":
+    """Allow for half the spread, half a percent of the share (closes minutes apart), five cents.
+
+    Contracts that do not deliver plainly their shares have no intrinsic value to compare.
+    """
+    sign = np.where(frame["option_type"] == "call", 1.0, -1.0)
+    intrinsic = sign * (frame["underlying_price"] - frame["strike_usd"])
+    half_spread = ((frame["ask"] - frame["bid"]) / 2).where(frame["price_kind"] == "mid", 0.0)
+    slack = np.maximum(half_spread, frame["underlying_price"] * _INTRINSIC_SLACK) + _SLACK_USD
+    is_plain = frame["multiplier"] == _PLAIN_MULTIPLIER
+    below: pd.Series[bool] = is_plain & (frame["price_usd"] < intrinsic - slack)
+    return below
+
+
 QUOTE_REJECTIONS = (
     Rule(
         "negative_quote", REJECTED, _QUOTE, "a quote is negative or not finite", _has_bad_quote
@@ -159,5 +249,23 @@ QUOTE_FLAGS = (
     Rule(
         "crossed_quote", FLAGGED, _QUOTE, "the ask is below the bid; valued at the last trade",
         lambda f: (f["bid"] > 0) & (f["ask"] > 0) & (f["ask"] < f["bid"]),
+    ),
+    Rule(
+        "zero_bid", FLAGGED, _QUOTE, "nobody bids; valued at the last trade",
+        lambda f: (f["bid"] == 0) & (f["ask"] > 0),
+    ),
+    Rule(
+        "wide_quote", FLAGGED, _QUOTE,
+        "bid and ask are further apart than half of their middle (and than 0.25)", _is_wide,
+    ),
+    Rule(
+        "below_intrinsic", FLAGGED, ("price_usd", "strike_usd", "underlying_price"),
+        "the price is below what exercising would bring, by more than the tolerance",
+        _is_below_intrinsic,
+    ),
+    Rule(
+        "volatility_out_of_range", FLAGGED, ("implied_volatility", "price_usd"),
+        "the implied volatility is not above 0 and at most 5 (500 % a year)",
+        lambda f: (f["implied_volatility"] <= 0) | (f["implied_volatility"] > MOST_VOLATILITY),
     ),
 )  # fmt: skip

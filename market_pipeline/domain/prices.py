@@ -1,7 +1,7 @@
 """From what vendors said to one price a symbol and session: clean, flagged, or quarantined.
 
 Frames of `equity_bars` and `option_quotes` in, `market_data_cache` and findings out. Causal: a
-row depends on its session and the one before, so a range and single days give the same rows.
+row depends on its session and the two before, so a range and single days give the same rows.
 """
 
 from collections.abc import Sequence
@@ -19,6 +19,8 @@ from market_pipeline.domain.price_rules import (
     DEFAULT_JUMP_THRESHOLD,
     QUOTE_FLAGS,
     QUOTE_REJECTIONS,
+    SPIKE_RULE,
+    finished_rule,
     jump_rules,
     session_rule,
 )
@@ -29,6 +31,7 @@ from market_pipeline.domain.quarantine import (
     findings,
     joined_flags,
 )
+from market_pipeline.domain.sessions import TradingCalendar
 
 ASSET = "market_data_cache"
 
@@ -41,7 +44,10 @@ MARKET_DATA_COLUMNS = (
 _BAR_NUMBERS = (
     "open", "high", "low", "close", "adj_close", "volume", "dividend_usd", "split_ratio",
 )  # fmt: skip
-_QUOTE_NUMBERS = ("bid", "ask", "last", "volume", "delta")
+_QUOTE_NUMBERS = (
+    "bid", "ask", "last", "volume", "delta", "strike_usd", "underlying_price",
+    "implied_volatility",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +67,21 @@ def derive_market_data(
     first: date,
     last: date,
     jump_threshold: float = DEFAULT_JUMP_THRESHOLD,
+    opinions: pd.DataFrame | None = None,
 ) -> MarketData:
     """Judge and price every bar, and the option quotes of contracts in the universe.
 
-    `bars` (equity_bars) and `options` (option_quotes) hold the range and the session before it,
-    whose prices the first returns need; `sessions` rise and cover both. Bars of symbols outside
-    the universe are kept: statistics reach back to before a symbol was held. `return_1d` is
+    `bars` (equity_bars) and `options` (option_quotes) hold the range and the two sessions before it
+    (`price_rules.SESSIONS_BEFORE`), which returns and rules look at; `sessions` rise and cover
+    both. Bars of symbols outside the universe are kept: statistics reach back to before a symbol
+    was held. `return_1d` is
     price / price of the session before - 1, NaN where that session has no valid price; closes
-    are split-adjusted, so splits need no treatment, and dividends are not added.
+    are split-adjusted, so splits need no treatment, and dividends are not added. `opinions`
+    (second_opinions) are returns as other sources tell them, which explain a jump.
     """
     parts, found = [], []
     for priced, rows in (
-        _price_bars(bars, sessions, first, last, jump_threshold),
+        _price_bars(_with_opinions(bars, opinions), sessions, first, last, jump_threshold),
         _price_options(options, universe, sessions, first, last),
     ):
         found.extend(rows)
@@ -92,13 +101,13 @@ def _price_bars(
         return bars, []
     frame = _with_numbers(bars, _BAR_NUMBERS)
     position = _session_position(frame, sessions)
-    rejections = (session_rule(position >= 0), *BAR_REJECTIONS)
+    rejections = (session_rule(position >= 0), finished_rule(_is_over(frame)), *BAR_REJECTIONS)
     good, rejected = _split(frame, rejections, first, last)
     good = good.assign(
         asset_class=STOCK, price_usd=good["close"], price_kind="close", multiplier=1, delta=np.nan
     )
-    good = _with_returns(good, position)
-    return _flag(good, (*BAR_FLAGS, *jump_rules(threshold)), rejected, first, last)
+    good = _with_neighbours(_with_returns(good, position), position)
+    return _flag(good, (*BAR_FLAGS, *jump_rules(threshold), SPIKE_RULE), rejected, first, last)
 
 
 def _price_options(
@@ -165,6 +174,47 @@ def _session_position(frame: pd.DataFrame, sessions: Sequence[date]) -> "pd.Seri
     """Give each row the place of its date among the sessions, -1 where it is none."""
     at = session_index(sessions).get_indexer(pd.DatetimeIndex(frame["session_date"]))
     return pd.Series(at, index=frame.index)
+
+
+def _with_opinions(bars: pd.DataFrame, opinions: pd.DataFrame | None) -> pd.DataFrame:
+    """Add `second_return`: another source's return of the session, the first by name that tells."""
+    if opinions is None or opinions.empty or bars.empty:
+        return bars.assign(second_return=np.nan)
+    told = opinions.dropna(subset=["return_1d"]).sort_values("source")
+    told = told.drop_duplicates(["session_date", "symbol"])
+    told = told[["session_date", "symbol", "return_1d"]].rename(
+        columns={"return_1d": "second_return"}
+    )
+    return bars.merge(told, on=["session_date", "symbol"], how="left")
+
+
+def _is_over(frame: pd.DataFrame) -> "pd.Series[bool]":
+    """Say of each bar whether its session had closed when it was fetched."""
+    calendar = TradingCalendar.xnys()
+    days = {day: day.date() for day in frame["session_date"].unique()}
+    closes = {
+        day: calendar.close_at(each) if calendar.is_session(each) else pd.Timestamp(each, tz="UTC")
+        for day, each in days.items()
+    }
+    return frame["fetched_at"] >= pd.to_datetime(frame["session_date"].map(closes), utc=True)
+
+
+def _with_neighbours(frame: pd.DataFrame, position: "pd.Series[int]") -> pd.DataFrame:
+    """Add the range of the session just before, and what came before that (NaN without one)."""
+    ordered = frame.assign(at=position).sort_values(["symbol", "at"], kind="stable")
+    added = {}
+    for back in (1, 2):
+        earlier = ordered.shift(back)
+        is_it = (earlier["symbol"] == ordered["symbol"]) & (earlier["at"] == ordered["at"] - back)
+        added[back] = earlier.where(is_it)
+    return frame.assign(
+        previous_date=added[1]["session_date"],
+        previous_low=added[1]["low"],
+        previous_high=added[1]["high"],
+        before_previous=added[2]["price_usd"],
+        before_low=added[2]["low"],
+        before_high=added[2]["high"],
+    )
 
 
 def _with_returns(frame: pd.DataFrame, position: "pd.Series[int]") -> pd.DataFrame:

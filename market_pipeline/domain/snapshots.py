@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, localcontext
+from itertools import chain
 
 import pandas as pd
 
@@ -27,6 +28,7 @@ from market_pipeline.domain.lots import (
     move,
     worth,
 )
+from market_pipeline.domain.option_splits import Series, splits_by_symbol
 
 SNAPSHOT_COLUMNS = (
     "session_date", "portfolio_id", "market_value_usd", "cash_usd", "equity_usd", "long_usd",
@@ -60,9 +62,13 @@ class Snapshots:
 
 @dataclass(frozen=True, slots=True)
 class _Holding:
-    """A lot with its worth in two sessions, and what happened between (None: no earlier one)."""
+    """A lot with its worth in two sessions, and what happened between (None: no earlier one).
+
+    `series` is what the lot stands in in the later session.
+    """
 
     lot: Lot
+    series: Series
     before: Mark | None
     now: Mark | None
     moved: Move | None
@@ -89,14 +95,19 @@ def snapshot_range(
     are adjusted for them. Always equity = equity before + P&L + flows + gap, exactly, P&L being
     NULL (nothing) in a portfolio's first session. Rules: docs/factors.md.
     """
-    symbols = {position.symbol for book in books for position in book.positions}
     portfolio_rows: list[Row] = []
     position_rows: list[Row] = []
     with localcontext(prec=_PRECISION):
+        known = splits_by_symbol(splits)
+        lots_of = {
+            book.portfolio_id: [lot_of(held, book.as_of_date, known) for held in book.positions]
+            for book in books
+        }
+        every_lot = chain.from_iterable(lots_of.values())
+        symbols = {series.symbol for lot in every_lot for series in lot.series}
         history = PriceHistory(prices, sessions, symbols)
-        known_splits = _splits_by_symbol(splits)
         for book in books:
-            lots = [lot_of(position, book.as_of_date, known_splits) for position in book.positions]
+            lots = lots_of[book.portfolio_id]
             for at, day in enumerate(sessions):
                 if first <= day <= last:
                     holdings = _holdings(lots, history, sessions, at)
@@ -108,18 +119,6 @@ def snapshot_range(
     )
 
 
-def _splits_by_symbol(splits: pd.DataFrame) -> dict[str, list[tuple[date, float]]]:
-    found: dict[str, list[tuple[date, float]]] = {}
-    if splits.empty:
-        return found
-    real = splits[(splits["split_ratio"] > 0) & (splits["split_ratio"] != 1)]
-    for day, symbol, ratio in zip(
-        real["session_date"].dt.date, real["symbol"], real["split_ratio"], strict=True
-    ):
-        found.setdefault(symbol, []).append((day, ratio))
-    return found
-
-
 def _holdings(
     lots: Sequence[Lot], prices: PriceHistory, sessions: Sequence[date], at: int
 ) -> list[_Holding]:
@@ -128,13 +127,13 @@ def _holdings(
     is_first = previous is None or all(lot.position.entry_date > previous for lot in lots)
     holdings = []
     for lot in lots:
-        now = mark(lot, prices, sessions, at)
+        now, series = mark(lot, prices, sessions, at), lot.on(sessions[at])
         if previous is None or is_first:
-            holdings.append(_Holding(lot, None, now, None))
+            holdings.append(_Holding(lot, series, None, now, None))
         else:
             before = mark(lot, prices, sessions, at - 1)
             days = (previous, sessions[at])
-            holdings.append(_Holding(lot, before, now, move(lot, days, before, now)))
+            holdings.append(_Holding(lot, series, before, now, move(lot, days, before, now)))
     return holdings
 
 
@@ -183,7 +182,7 @@ def _change(holdings: Sequence[_Holding], equity: Decimal) -> Row:
 
 
 def _symbols_with(status: str, holdings: Sequence[_Holding]) -> list[str]:
-    return [h.lot.position.symbol for h in holdings if h.now and h.now.status == status]
+    return [h.series.symbol for h in holdings if h.now and h.now.status == status]
 
 
 def _position_rows(book: Book, day: date, holdings: Sequence[_Holding]) -> list[Row]:
@@ -197,9 +196,9 @@ def _position_rows(book: Book, day: date, holdings: Sequence[_Holding]) -> list[
                 "session_date": day,
                 "portfolio_id": book.portfolio_id,
                 "position_no": lot.position.position_no,
-                "symbol": lot.position.symbol,
+                "symbol": each.series.symbol,
                 "asset_class": lot.position.asset_class,
-                "quantity": lot.quantity,
+                "quantity": lot.units(each.series),
                 "multiplier": lot.position.multiplier,
                 "price_usd": now.price,
                 "price_date": now.price_date,

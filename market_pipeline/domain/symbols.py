@@ -107,6 +107,14 @@ class OptionContract:
         return self.root[-1].isdigit()
 
     @property
+    def stock(self) -> str:
+        """The symbol of the stock it is written on: an adjusted root less its digit."""
+        if not self.is_adjusted:
+            return self.underlying
+        root = self.root.rstrip("0123456789")
+        return _SHARE_CLASS_ROOTS.get(root, root)
+
+    @property
     def occ(self) -> str:
         """The compact OCC symbol, such as `AAPL251219C00150000`."""
         thousandths = int(self.strike_usd / _STRIKE_UNIT)
@@ -133,6 +141,27 @@ def parse_occ(text: str) -> OptionContract | None:
         )
     except ValueError:
         return None
+
+
+STANDARD, MINI, ADJUSTED = "standard", "mini", "adjusted"
+_STANDARD_SHARES, _MINI_SHARES, _MINI_DIGIT = 100, 10, "7"
+
+
+def contract_kind(symbol: str, multiplier: float) -> str:
+    """Tell what a contract stands for: `standard` 100 shares, `mini` 10, or `adjusted`.
+
+    Minis had a 7 after the root (AAPL7, 2013 to 2014). Any other digit, or any other multiplier,
+    is a contract that a corporate action has changed. Raises ValueError for no OCC symbol.
+    """
+    contract = parse_occ(symbol)
+    if contract is None:
+        raise ValueError(f"{symbol[:40]!r} is no option symbol")
+    if multiplier == _MINI_SHARES and (
+        not contract.is_adjusted or contract.root[-1] == _MINI_DIGIT
+    ):
+        return MINI
+    is_plain = multiplier == _STANDARD_SHARES and not contract.is_adjusted
+    return STANDARD if is_plain else ADJUSTED
 
 
 def is_option(symbol: str) -> bool:

@@ -3,7 +3,7 @@
 Frames of `tables.symbol_universe`. What a vendor may be asked about is decided here too.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import chain
@@ -13,21 +13,47 @@ import numpy.typing as npt
 import pandas as pd
 
 from market_pipeline.domain.books import CASH, OPTION, PRIVATE, STOCK, Book, Position
+from market_pipeline.domain.companies import ETF, INDEX, CompanyProfile
 from market_pipeline.domain.frames import DATE_DTYPE, session_index
+from market_pipeline.domain.reasons import REASONS
 from market_pipeline.domain.symbols import parse_occ
 
 UNIVERSE_COLUMNS = (
-    "session_date", "symbol", "asset_class", "underlying", "reasons", "priority",
+    "session_date", "symbol", "asset_class", "underlying", "exchange", "sector", "industry",
+    "reasons", "priority", "timeframes",
 )  # fmt: skip
 DEFAULT_PROXIES = ("SPY", "TLT")
+LISTED_CLASSES = (STOCK, ETF, INDEX)
+"""Asset classes with bars of their own; in books all three are `stock`."""
 
-# In alphabetical order, so that joining by rising bit gives the sorted list of reasons.
-_REASONS = ("factor_proxy", "held", "underlying", "watched")
+DAILY, HOURLY = "1d", "1h"
+
+# Reasons are in alphabetical order: joining by rising bit gives their sorted list.
 _PRIORITIES = {"factor_proxy": 1, "held": 1, "underlying": 2, "watched": 3}
 
 Mask = npt.NDArray[np.uint8]
 Instrument = tuple[str, str, str]
 """Symbol, asset class, and the underlying of an option (else empty)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A symbol on the watchlist over a closed range of dates (None: without end)."""
+
+    symbol: str
+    first: date | None = None
+    last: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IntradayChoice:
+    """What has hourly bars beside daily ones: symbols by name, and all that is in for a reason."""
+
+    symbols: frozenset[str] = frozenset()
+    reasons: frozenset[str] = frozenset()
+
+
+NO_INTRADAY = IntradayChoice()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,22 +70,32 @@ class _Interest:
 
 def build_universe(
     books: Sequence[Book],
-    watched: Sequence[str],
+    watched: Sequence[str | Watched],
     proxies: Sequence[str],
     sessions: Sequence[date],
+    *,
+    profiles: Mapping[str, CompanyProfile] | None = None,
+    intraday: IntradayChoice = NO_INTRADAY,
 ) -> pd.DataFrame:
     """List the instruments that matter in each of the rising `sessions`, as `UNIVERSE_COLUMNS`.
 
     Held: entered by the session, and neither left before it nor (an option) expired before it.
-    A held or watched option brings its underlying. Priority 1 held or factor proxy, 2 underlying,
-    3 watched. Private positions are in, cash is not.
+    A watched name without dates is in every session. A held or watched option brings its
+    underlying. Priority 1 held or factor proxy, 2 underlying, 3 watched. Private positions are
+    in, with no timeframe; cash is not. `profiles` say what a listed symbol is: without one it is
+    an index where its name says so, an ETF as a factor's proxy, else a stock.
     """
     held = chain.from_iterable(_of_position(p) for book in books for p in book.positions)
-    seen = chain.from_iterable(_of_watched(symbol) for symbol in watched)
+    seen = chain.from_iterable(_of_watched(each) for each in watched)
     factors = (_Interest(symbol, STOCK, "factor_proxy") for symbol in proxies)
     masks = _masks(chain(held, seen, factors), sessions)
     _give_shared_names_to_the_listed(masks)
-    return _rows(masks, sessions)
+    return _rows(masks, sessions, _Description(profiles or {}, frozenset(proxies), intraday))
+
+
+def listed(universe: pd.DataFrame) -> pd.DataFrame:
+    """Keep the rows of symbols with bars of their own: stocks, ETFs and indices."""
+    return universe[universe["asset_class"].isin(LISTED_CLASSES)]
 
 
 def collectable(universe: pd.DataFrame) -> pd.DataFrame:
@@ -85,12 +121,14 @@ def _of_position(position: Position) -> Iterator[_Interest]:
         yield _Interest(underlying, STOCK, "underlying", *span)
 
 
-def _of_watched(symbol: str) -> Iterator[_Interest]:
-    contract = parse_occ(symbol)
+def _of_watched(each: str | Watched) -> Iterator[_Interest]:
+    spell = Watched(each) if isinstance(each, str) else each
+    contract = parse_occ(spell.symbol)
     if contract is None:
-        yield _Interest(symbol, STOCK, "watched")
+        yield _Interest(spell.symbol, STOCK, "watched", spell.first, spell.last)
         return
-    span, underlying = (None, contract.expiration_date), contract.underlying
+    last = min(spell.last or date.max, contract.expiration_date)
+    span, underlying = (spell.first, last), contract.underlying
     yield _Interest(contract.occ, OPTION, "watched", *span, underlying)
     yield _Interest(underlying, STOCK, "underlying", *span)
 
@@ -108,7 +146,7 @@ def _masks(interests: Iterable[_Interest], sessions: Sequence[date]) -> dict[Ins
             if each.last is None
             else np.searchsorted(days, np.datetime64(each.last), side="right")
         )
-        mask[lower:upper] |= 1 << _REASONS.index(each.reason)
+        mask[lower:upper] |= 1 << REASONS.index(each.reason)
     return masks
 
 
@@ -122,20 +160,64 @@ def _give_shared_names_to_the_listed(masks: dict[Instrument, Mask]) -> None:
             mask[shared] = 0
 
 
-def _rows(masks: dict[Instrument, Mask], sessions: Sequence[date]) -> pd.DataFrame:
+@dataclass(frozen=True, slots=True)
+class _Description:
+    """What is known of instruments beside the reasons they are in."""
+
+    profiles: Mapping[str, CompanyProfile]
+    proxies: frozenset[str]
+    intraday: IntradayChoice
+
+    def of(self, key: Instrument) -> tuple[str, str | None, str | None, str | None]:
+        """Give asset class, exchange, sector and industry."""
+        symbol, asset_class, _ = key
+        known = self.profiles.get(symbol)
+        if asset_class != STOCK:
+            return asset_class, None, None, None
+        if known is not None and known.asset_class in LISTED_CLASSES:
+            asset_class = known.asset_class
+        elif symbol.startswith("^"):
+            asset_class = INDEX
+        elif symbol in self.proxies:
+            asset_class = ETF
+        if known is None:
+            return asset_class, None, None, None
+        return asset_class, known.exchange, known.sector, known.industry
+
+    def timeframes(self, key: Instrument, bits: int) -> str | None:
+        """Name the timeframes collected, comma-joined; None where no vendor is asked."""
+        symbol, asset_class, _ = key
+        if asset_class == PRIVATE:
+            return None
+        is_chosen = symbol in self.intraday.symbols or any(
+            reason in self.intraday.reasons for reason in _reasons_of(bits)
+        )
+        return f"{DAILY},{HOURLY}" if is_chosen and asset_class == STOCK else DAILY
+
+
+def _rows(
+    masks: dict[Instrument, Mask], sessions: Sequence[date], description: _Description
+) -> pd.DataFrame:
     keys = sorted(masks)
     table = np.array([masks[key] for key in keys], dtype=np.uint8).reshape(len(keys), len(sessions))
     at_session, at_key = np.nonzero(table.T)
     bits = table.T[at_session, at_key]
-    symbols, classes, underlyings = zip(*keys, strict=True) if keys else ((), (), ())
+    told = [description.of(key) for key in keys]
+    every = range(1 << len(REASONS))
+    # One entry a key and set of reasons, so that rows are picked and not computed one by one.
+    frames = [description.timeframes(key, n) for key in keys for n in every]
     return pd.DataFrame(
         {
             "session_date": session_index(sessions).to_numpy()[at_session],
-            "symbol": _pick(symbols, at_key),
-            "asset_class": _pick(classes, at_key),
-            "underlying": _pick([name or None for name in underlyings], at_key),
-            "reasons": _pick([_joined(n) for n in range(1 << len(_REASONS))], bits),
-            "priority": np.array([_priority(n) for n in range(1 << len(_REASONS))])[bits],
+            "symbol": _pick([symbol for symbol, _, _ in keys], at_key),
+            "asset_class": _pick([one[0] for one in told], at_key),
+            "underlying": _pick([name or None for _, _, name in keys], at_key),
+            "exchange": _pick([one[1] for one in told], at_key),
+            "sector": _pick([one[2] for one in told], at_key),
+            "industry": _pick([one[3] for one in told], at_key),
+            "reasons": _pick([_joined(n) for n in every], bits),
+            "priority": np.array([_priority(n) for n in every])[bits],
+            "timeframes": _pick(frames, at_key * len(every) + bits),
         },
         columns=list(UNIVERSE_COLUMNS),
     )
@@ -146,7 +228,7 @@ def _pick(values: Sequence[str | None], at: npt.NDArray[np.integer]) -> pd.Serie
 
 
 def _reasons_of(bits: int) -> list[str]:
-    return [reason for n, reason in enumerate(_REASONS) if bits & (1 << n)]
+    return [reason for n, reason in enumerate(REASONS) if bits & (1 << n)]
 
 
 def _joined(bits: int) -> str:

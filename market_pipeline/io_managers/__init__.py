@@ -67,7 +67,7 @@ class WarehouseIOManager(dg.IOManager):
         elif obj.history is not None and not obj.history.empty:
             counts += self._warehouse.merge(table, obj.history)
         if obj.notes is not None:
-            self._warehouse.replace_notes(asset, first, last, obj.notes)
+            self._warehouse.replace_notes(asset, first, last, obj.notes, self._clock())
         if obj.quarantine is not None:
             self._warehouse.replace_quarantine(
                 asset, obj.quarantine_first or first, last, obj.quarantine, self._clock()

@@ -13,8 +13,8 @@ from typing import Protocol
 
 from pydantic import SecretStr
 
-from market_pipeline.domain.errors import Blocked, NotEntitled, Throttled, VendorError
-from market_pipeline.domain.ports import Clock, Coordination
+from market_pipeline.domain.errors import Blocked, NotEntitled, QuotaEnded, Throttled, VendorError
+from market_pipeline.domain.ports import BreakerRule, Clock, Coordination
 from market_pipeline.operations.findings import BROKEN, NOTE, OK, Finding, in_short
 from market_pipeline.resources import clients
 from market_pipeline.settings import ENV_PREFIX, Settings
@@ -58,10 +58,17 @@ def vendors(settings: Settings, coordination: Coordination, clock: Clock) -> tup
         ),
         Vendor(
             "Polygon",
-            "option quotes; without it options stay unpriced",
+            "option quotes, daily bars where Yahoo gives none; without it options stay unpriced",
             clients.polygon(settings, coordination),
             "polygon_api_key",
             settings.polygon_api_key,
+        ),
+        Vendor(
+            "Alpha Vantage",
+            "daily bars where Yahoo and Polygon give none",
+            clients.alpha_vantage(settings, coordination, clock),
+            "alpha_vantage_api_key",
+            settings.alpha_vantage_api_key,
         ),
         Vendor(
             "Finviz export",
@@ -121,8 +128,8 @@ def _described(vendor: Vendor, settings: Settings, coordination: Coordination) -
         detail = f"not asked: set {ENV_PREFIX}{str(vendor.setting).upper()} to use it"
     elif vendor.setting:
         key = "present"
-    # Only read here: the limits a breaker is opened by matter to those who count failures.
-    breaker = coordination.breaker(vendor.client.name, failures=1, reset_s=1.0).status()
+    # Only read here: the rule a breaker opens by matters to those who count failures.
+    breaker = coordination.breaker(vendor.client.name, BreakerRule()).status()
     if breaker.state != "closed":
         state = NOTE
     return Finding(
@@ -133,7 +140,7 @@ def _described(vendor: Vendor, settings: Settings, coordination: Coordination) -
 def _judged(found: Finding, answer: str | Exception) -> Finding:
     if isinstance(answer, str):
         return replace(found, reachable="yes", detail=answer)
-    if isinstance(answer, Throttled):
+    if isinstance(answer, Throttled | QuotaEnded):
         return replace(found, state=NOTE, reachable="yes", detail=f"asks to wait: {answer.detail}")
     detail = answer.detail if isinstance(answer, VendorError) else in_short(answer)
     answers_but_refuses = isinstance(answer, NotEntitled | Blocked)

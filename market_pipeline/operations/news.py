@@ -84,10 +84,10 @@ def news_of(
     return News(frame_of(latest), sentences, is_stale, data_kind)
 
 
-def cache_stats(settings: Settings, clock: Clock) -> pd.DataFrame:
-    """Give hits, misses and the share of hits by kind of answer."""
+def cache_stats(settings: Settings, clock: Clock, *others: KindStats) -> pd.DataFrame:
+    """Give hits, misses and the share of hits by kind of answer, those of `others` last."""
     with opened(settings, clock) as (reads, _):
-        return stats_frame(reads.cache_stats())
+        return stats_frame((*reads.cache_stats(), *others))
 
 
 def stats_frame(stats: tuple[KindStats, ...]) -> pd.DataFrame:

@@ -108,14 +108,14 @@ def watch(warehouse: Warehouse, texts: Iterable[str], now: datetime) -> WatchOut
     return WatchOutcome(tuple(symbols), count_new, refused)
 
 
-def unwatch(warehouse: Warehouse, texts: Iterable[str]) -> WatchOutcome:
+def unwatch(warehouse: Warehouse, texts: Iterable[str], now: datetime) -> WatchOutcome:
     """Take symbols off the watchlist; those not on it are given back with that reason."""
     symbols, refused = _readable(texts)
     watched = set(warehouse.watchlist())
     refused |= {symbol: "is not on the watchlist" for symbol in symbols if symbol not in watched}
     present = [symbol for symbol in symbols if symbol in watched]
     if present:
-        warehouse.unwatch(present)
+        warehouse.unwatch(present, now)
     return WatchOutcome(tuple(present), 0, refused)
 
 

@@ -26,7 +26,8 @@ _DECIMALS = {
     "split_ratio": 4,
 }  # fmt: skip
 _ENDING_DECIMALS = (("_usd", 2), ("_pct", 2))
-_PRICE_NAMES = ("open", "high", "low", "close", "adj_close", "price_usd", "strike_usd")
+_PRICE_NAMES = ("open", "high", "low", "close", "adj_close", "price_usd", "strike_usd",
+    "raw_close", "total_return_close")  # fmt: skip
 _STATISTIC_DECIMALS = 4
 
 

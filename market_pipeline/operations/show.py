@@ -22,7 +22,6 @@ from market_pipeline.operations.views import (
     COLLECTIONS,
     FETCHES,
     HEADLINES,
-    QUARANTINE,
     SNAPSHOT,
     View,
     view_named,
@@ -43,6 +42,8 @@ class Request:
     portfolio: str | None = None
     limit: int | None = None
     only_failed: bool = False
+    underlying: str | None = None
+    """Only options on this stock, where the rows name their underlying."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,8 +174,8 @@ def _read(
     request: Request,
 ) -> pd.DataFrame:
     where: dict[str, object] = {"is_success": False} if request.only_failed else {}
-    if view is QUARANTINE and day is not None:
-        where["row_date"] = day
+    if view.day_column is not None and day is not None:
+        where[view.day_column] = day
     symbols = None
     if subjects is not None and view.subject == "symbol" and view is not SNAPSHOT:
         symbols = sorted(subjects)
@@ -182,6 +183,8 @@ def _read(
         where["subject"] = sorted(subjects)
     on = day if view.date_column else None
     frame = warehouse.read(view.table, first=on, last=on, symbols=symbols, where=where)
+    if request.underlying is not None:
+        frame = frame[frame["underlying"] == canonical_symbol(request.underlying)]
     if view in (FETCHES, COLLECTIONS) and day is not None:
         frame = frame[frame["started_at"].dt.date == day]
     if subjects is not None and view.lists_symbols:

@@ -16,7 +16,8 @@ class View:
     `date_column` is the partition (None: rows have no one date); `is_by_session` whether its
     dates are sessions; `subject` the column that names symbols, `lists_symbols` whether it holds
     several, comma-joined. Newest first where `newest` names a column. `made_by` is the asset that
-    owes rows to every date; where there is none, no rows are an answer too.
+    owes rows to every date; where there is none, no rows are an answer too. `day_column` is what a
+    date asked for narrows where rows of every date are shown.
     """
 
     name: str
@@ -31,6 +32,7 @@ class View:
     newest: str | None = None
     made_by: str = ""
     default_limit: int | None = None
+    day_column: str | None = None
 
     @property
     def is_of_portfolios(self) -> bool:
@@ -47,8 +49,31 @@ UNIVERSE = View(
     "symbols",
     "Show which symbols matter in a session, and why.",
     "symbol_universe",
-    _columns("symbol asset_class underlying reasons priority"),
+    _columns("symbol asset_class underlying exchange sector industry reasons priority timeframes"),
     made_by="symbol_universe",
+)
+COMPANIES = View(
+    "companies",
+    "companies",
+    "Show what each symbol is, and who said so.",
+    "company_profiles",
+    _columns("symbol company_name asset_class exchange sector industry source fetched_at"),
+    date_column=None,
+    is_by_session=False,
+)
+FUNDAMENTALS = View(
+    "fundamentals",
+    "fundamentals",
+    "Show how large companies are, what they cost and when they report, newest first.",
+    "fundamentals",
+    _columns(
+        "as_of_date symbol currency market_cap trailing_pe forward_pe price_to_sales price_to_book "
+        "shares_outstanding beta dividend_yield_pct next_earnings_date source"
+    ),
+    date_column=None,
+    is_by_session=False,
+    newest="as_of_date",
+    default_limit=100,
 )
 PRICES = View(
     "prices",
@@ -60,6 +85,16 @@ PRICES = View(
         "source"
     ),
     made_by="market_data_cache",
+)
+OPTIONS = View(
+    "options",
+    "option quotes",
+    "Show the option chain of a session; the column `computed` names values that are ours.",
+    "option_values",
+    _columns(
+        "symbol expiration_date option_type strike_usd bid ask last volume open_interest "
+        "implied_volatility delta gamma theta vega underlying_price computed source"
+    ),
 )
 FACTORS = View(
     "factors",
@@ -82,6 +117,14 @@ METRICS = View(
         "volatility_21d_pct drawdown_63d_pct average_volume_21d beta_market beta_interest_rate "
         "observations quality_score"
     ),
+    made_by="symbol_daily_metrics",
+)
+QUALITY = View(
+    "quality",
+    "judged symbols",
+    "Show how far each symbol's prices of the last quarter can be relied on.",
+    "price_quality",
+    _columns("symbol expected priced flagged rejected validation_rate quality_score"),
     made_by="symbol_daily_metrics",
 )
 HEADLINES = View(
@@ -192,6 +235,33 @@ QUARANTINE = View(
     is_by_session=False,
     newest="row_date",
     default_limit=100,
+    day_column="row_date",
+)
+ACTIONS = View(
+    "actions",
+    "corporate actions",
+    "Show dividends and splits by ex-date; of every date unless one is named.",
+    "corporate_actions",
+    _columns("ex_date symbol kind value source first_seen_at"),
+    date_column=None,
+    is_by_session=False,
+    newest="ex_date",
+    default_limit=100,
+    day_column="ex_date",
+)
+RESTATEMENTS = View(
+    "restatements",
+    "restatements",
+    "Show bars whose past a vendor changed, and splits that moved a history.",
+    "bar_restatements",
+    _columns(
+        "session_date symbol field old_value new_value seen_at old_source source old_fetched_at"
+    ),
+    date_column=None,
+    is_by_session=False,
+    newest="seen_at",
+    default_limit=100,
+    day_column="session_date",
 )
 FETCHES = View(
     "fetches",
@@ -199,9 +269,22 @@ FETCHES = View(
     "Show what was asked of vendors and what came of it; --date is a UTC day.",
     "enrichment_fetch_log",
     _columns(
-        "started_at asset subject source is_success rows attempts response_ms error_kind "
-        "error_detail"
+        "started_at asset subject source is_success rows attempts response_ms quota_left "
+        "error_kind error_detail"
     ),
+    date_column=None,
+    is_by_session=False,
+    subject="subject",
+    newest="started_at",
+    default_limit=100,
+)
+
+JOBS = View(
+    "jobs",
+    "jobs",
+    "Show how the collection of each symbol stands, while it runs too.",
+    "collection_jobs",
+    _columns("asset subject status attempts started_at completed_at due_at last_error run_id"),
     date_column=None,
     is_by_session=False,
     subject="subject",
@@ -212,8 +295,9 @@ FETCHES = View(
 VIEWS = {
     view.name: view
     for view in (
-        UNIVERSE, PRICES, FACTORS, METRICS, HEADLINES, TELLINGS, IMPACT, SOURCES, COLLECTIONS,
-        SNAPSHOT, POSITIONS, NOTES, QUARANTINE, FETCHES,
+        UNIVERSE, COMPANIES, FUNDAMENTALS, PRICES, OPTIONS, FACTORS, METRICS, QUALITY, HEADLINES,
+        TELLINGS, IMPACT, SOURCES, COLLECTIONS, SNAPSHOT, POSITIONS, NOTES, QUARANTINE, ACTIONS,
+        RESTATEMENTS, FETCHES, JOBS,
     )
 }  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Answers that many ask for, kept for a while: the latest news, its tone, a symbol's returns.
+"""Answers that many ask for, kept for a while: news, its tone, a symbol's price and returns.
 
 Belongs here: what an answer is, and how long it may stand. Does not: SQL (`warehouse`), where
 kept answers lie (behind the `Coordination` port), or how they are shown (`cli`).
@@ -14,15 +14,20 @@ from market_pipeline.reads.answers import (
 )
 from market_pipeline.reads.cache import KindStats
 from market_pipeline.reads.news import SUMMARY_DAYS, NewsReads
+from market_pipeline.reads.symbols import CacheStatus, Exposure, SymbolReads, SymbolState
 
 __all__ = [
     "SUMMARY_DAYS",
+    "CacheStatus",
+    "Exposure",
     "Headline",
     "HourTone",
     "KindStats",
     "LatestNews",
     "NewsReads",
     "NewsSummary",
+    "SymbolReads",
     "SymbolReturns",
+    "SymbolState",
     "Tone",
 ]

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from market_pipeline.coordination import open_coordination
+from market_pipeline.domain.companies import CompanySource
 from market_pipeline.domain.errors import ConfigurationError
 from market_pipeline.domain.news import NewsCollector
 from market_pipeline.domain.notices import Notifier
@@ -73,14 +74,24 @@ class RedisResource(dg.ConfigurableResource[Coordination]):
         return coordination_of(current_settings())
 
 
-class YahooResource(dg.ConfigurableResource[PriceSource]):
-    """Daily bars from Yahoo through yfinance, or from the sandbox."""
+class PricesResource(dg.ConfigurableResource[PriceSource]):
+    """Daily bars from Yahoo, Polygon and Alpha Vantage in the order set, or from the sandbox."""
 
     coordination: dg.ResourceDependency[Coordination]
 
     def create_resource(self, context: dg.InitResourceContext) -> PriceSource:
-        """Build the client under its rate and breaker."""
-        return clients.yahoo(current_settings(), self.coordination)
+        """Build the chain, each client under a rate, a quota and a breaker of its own."""
+        return clients.prices(current_settings(), self.coordination, utc_now)
+
+
+class SecondPricesResource(dg.ConfigurableResource[PriceSource | None]):
+    """Who is asked where the price of the first source is suspect; None where there is nobody."""
+
+    coordination: dg.ResourceDependency[Coordination]
+
+    def create_resource(self, context: dg.InitResourceContext) -> PriceSource | None:
+        """Build the chain of the sources after the first, under the same rates and quotas."""
+        return clients.second_prices(current_settings(), self.coordination, utc_now)
 
 
 class PolygonResource(dg.ConfigurableResource[OptionSource]):
@@ -91,6 +102,16 @@ class PolygonResource(dg.ConfigurableResource[OptionSource]):
     def create_resource(self, context: dg.InitResourceContext) -> OptionSource:
         """Build the client under its rate and breaker."""
         return clients.polygon(current_settings(), self.coordination)
+
+
+class CompanyResource(dg.ConfigurableResource[CompanySource]):
+    """Profiles and fundamentals from Yahoo and Polygon in the order set, or from the sandbox."""
+
+    coordination: dg.ResourceDependency[Coordination]
+
+    def create_resource(self, context: dg.InitResourceContext) -> CompanySource:
+        """Build the chain, each client under its vendor's rate and breaker."""
+        return clients.companies(current_settings(), self.coordination)
 
 
 class FinvizResource(dg.ConfigurableResource[NewsCollector]):
@@ -158,8 +179,10 @@ def resources_of(settings: Settings) -> dict[str, object]:
         "warehouse": WarehouseResource(),
         "warehouse_io": warehouse_io,
         "coordination": coordination,
-        "yahoo": YahooResource(coordination=coordination),
+        "prices": PricesResource(coordination=coordination),
+        "second_prices": SecondPricesResource(coordination=coordination),
         "polygon": PolygonResource(coordination=coordination),
+        "companies": CompanyResource(coordination=coordination),
         "finviz": FinvizResource(coordination=coordination),
         "wire": WireResource(coordination=coordination),
         "notifier": NotifierResource(),

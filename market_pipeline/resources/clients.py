@@ -6,32 +6,47 @@ With a sandbox configured every client speaks to it, and every source name says 
 from collections.abc import Callable
 from dataclasses import replace
 
+import structlog
 from pydantic import SecretStr
 
+from market_pipeline.domain.companies import CompanySource
 from market_pipeline.domain.news import NewsSource
-from market_pipeline.domain.ports import Clock, Coordination
+from market_pipeline.domain.ports import (
+    BreakerRule,
+    Clock,
+    Coordination,
+    PriceSource,
+    Quota,
+)
 from market_pipeline.settings import Settings
+from market_pipeline.vendors.alpha_vantage import BASE_URL as ALPHA_VANTAGE_URL
+from market_pipeline.vendors.alpha_vantage import KEY_SETTING as ALPHA_VANTAGE_KEY_SETTING
+from market_pipeline.vendors.alpha_vantage import AlphaVantageClient
+from market_pipeline.vendors.company_chain import CompanyChain
 from market_pipeline.vendors.finnhub import BASE_URL as FINNHUB_URL
 from market_pipeline.vendors.finnhub import FinnhubClient
 from market_pipeline.vendors.finviz import EXPORT_URL as FINVIZ_EXPORT_URL
 from market_pipeline.vendors.finviz import PAGE_URL as FINVIZ_PAGE_URL
 from market_pipeline.vendors.finviz import FinvizExportClient, FinvizPageClient
 from market_pipeline.vendors.news_chain import NewsChain
-from market_pipeline.vendors.policy import CallPolicy
+from market_pipeline.vendors.policy import CallPolicy, EveryBucket
 from market_pipeline.vendors.polygon import BASE_URL as POLYGON_URL
-from market_pipeline.vendors.polygon import PolygonClient
+from market_pipeline.vendors.polygon import KEY_SETTING as POLYGON_KEY_SETTING
+from market_pipeline.vendors.polygon import PolygonClient, PolygonStocks
+from market_pipeline.vendors.polygon_company import PolygonCompanyClient
+from market_pipeline.vendors.price_chain import Member, Orders, PriceChain
 from market_pipeline.vendors.tiingo import BASE_URL as TIINGO_URL
 from market_pipeline.vendors.tiingo import TiingoClient
 from market_pipeline.vendors.yahoo import YahooClient
+from market_pipeline.vendors.yahoo_company import YahooCompanyClient
 
+log = structlog.get_logger()
 _Maker = Callable[[], NewsSource]
 
 SANDBOX_SUFFIX = ":sandbox"
 _SANDBOX_KEY = SecretStr("sandbox-needs-no-real-key")
 _SANDBOX_PREMIUM = SecretStr("sandbox-premium-needs-no-real-key")
 
-_BREAKER_FAILURES = 8
-_BREAKER_RESET_S = 60.0
 _MINUTE_S, _HOUR_S = 60.0, 3600.0
 _LONG_QUEUE_S = 600.0
 """For clients that ask once a symbol: under their rate the last of many waits minutes."""
@@ -42,8 +57,88 @@ def yahoo(settings: Settings, coordination: Coordination) -> YahooClient:
     rate = settings.yahoo_requests_per_minute
     return YahooClient(
         _sandboxed(settings, "yahoo"),
-        name=_named(settings, "yahoo"),
+        name=named(settings, "yahoo"),
         policy=_policy(settings, coordination, "yahoo", rate),
+    )
+
+
+def prices(
+    settings: Settings, coordination: Coordination, clock: Clock, name: str = "prices"
+) -> PriceChain:
+    """Build the sources of daily bars in the orders set; those without a key are left out.
+
+    Which were left out, and which setting would bring them in, is logged and told by the error of
+    a symbol that has no source at all.
+    """
+    keys = {
+        "polygon": (settings.polygon_api_key, POLYGON_KEY_SETTING),
+        "alpha_vantage": (settings.alpha_vantage_api_key, ALPHA_VANTAGE_KEY_SETTING),
+    }
+    makers: dict[str, Callable[[], PriceSource]] = {
+        "yahoo": lambda: yahoo(settings, coordination),
+        "polygon": lambda: PolygonStocks(polygon(settings, coordination)),
+        "alpha_vantage": lambda: alpha_vantage(settings, coordination, clock),
+    }
+    orders = price_orders(settings)
+    members: dict[str, Member] = {}
+    left_out: dict[str, str] = {}
+    for vendor in orders.named():
+        key, setting = keys.get(vendor, (None, None))
+        if setting is not None and not _can_ask(settings, key):
+            left_out[vendor] = f"{vendor} is left out: set {setting} to use it"
+            log.info("price_source_left_out", vendor=vendor, setting=setting)
+            continue
+        members[vendor] = Member(makers[vendor](), _quota(settings, coordination, vendor))
+    return PriceChain(named(settings, name), members, orders, left_out=left_out)
+
+
+def second_prices(
+    settings: Settings, coordination: Coordination, clock: Clock
+) -> PriceChain | None:
+    """Build the usual order of price sources without its first, None where none of it can ask."""
+    others = settings.price_sources[1:]
+    if not others:
+        return None
+    update = {
+        "price_sources": others, "price_sources_by_class": {}, "price_sources_by_symbol": {},
+    }  # fmt: skip
+    chain = prices(settings.model_copy(update=update), coordination, clock, "second_prices")
+    return chain if chain.has_members else None
+
+
+def price_orders(settings: Settings) -> Orders:
+    """Give the orders of price sources: the usual one, those by class and by symbol."""
+    return Orders(
+        settings.price_sources, settings.price_sources_by_class, settings.price_sources_by_symbol
+    )
+
+
+def alpha_vantage(
+    settings: Settings, coordination: Coordination, clock: Clock
+) -> AlphaVantageClient:
+    """Build the client of Alpha Vantage; without a key its calls raise `NotEntitled`.
+
+    Its rates are kept with the sandbox too, for there it throttles as the vendor does.
+    """
+    name = named(settings, "alpha_vantage")
+    rate = settings.alpha_vantage_requests_per_minute
+    policy = _policy(settings, coordination, "alpha_vantage", rate)
+    bucket = EveryBucket(
+        coordination.rate_bucket(f"{name}:minute", rate, _MINUTE_S),
+        coordination.rate_bucket(
+            f"{name}:batch",
+            settings.alpha_vantage_batch_size,
+            settings.alpha_vantage_batch_interval_s,
+        ),
+        coordination.rate_bucket(f"{name}:spacing", 1, settings.alpha_vantage_spacing_s),
+    )
+    return AlphaVantageClient(
+        _sandboxed(settings, "alpha_vantage") or ALPHA_VANTAGE_URL,
+        _key(settings, settings.alpha_vantage_api_key),
+        clock=clock,
+        name=name,
+        policy=replace(policy, bucket=bucket, queue_s=_LONG_QUEUE_S),
+        premium=settings.alpha_vantage_premium,
     )
 
 
@@ -53,9 +148,34 @@ def polygon(settings: Settings, coordination: Coordination) -> PolygonClient:
     return PolygonClient(
         _sandboxed(settings, "polygon") or POLYGON_URL,
         _key(settings, settings.polygon_api_key),
-        name=_named(settings, "polygon"),
+        name=named(settings, "polygon"),
         policy=_policy(settings, coordination, "polygon", rate),
     )
+
+
+def companies(settings: Settings, coordination: Coordination) -> CompanyChain:
+    """Build the sources on companies, in the order set; Polygon only where there is a key."""
+    yahoo_rate, polygon_rate = (
+        settings.yahoo_requests_per_minute,
+        settings.polygon_requests_per_minute,
+    )
+    sources: dict[str, Callable[[], CompanySource]] = {
+        # A policy with the vendor's name: rate and breaker are those its prices are under.
+        "yahoo": lambda: YahooCompanyClient(
+            _sandboxed(settings, "yahoo"),
+            name=named(settings, "yahoo"),
+            policy=_policy(settings, coordination, "yahoo", yahoo_rate),
+        ),
+    }
+    if _can_ask(settings, settings.polygon_api_key):
+        sources["polygon"] = lambda: PolygonCompanyClient(
+            _sandboxed(settings, "polygon") or POLYGON_URL,
+            _key(settings, settings.polygon_api_key),
+            name=named(settings, "polygon"),
+            policy=_policy(settings, coordination, "polygon", polygon_rate),
+        )
+    made = [sources[name]() for name in settings.profile_sources if name in sources]
+    return CompanyChain(named(settings, "companies"), made)
 
 
 def finviz(settings: Settings, coordination: Coordination, clock: Clock) -> NewsChain:
@@ -66,7 +186,7 @@ def finviz(settings: Settings, coordination: Coordination, clock: Clock) -> News
     if _can_ask(settings, settings.finviz_elite_key):
         sources["finviz_export"] = lambda: finviz_export(settings, coordination)
     made = [sources[name]() for name in settings.finviz_sources if name in sources]
-    return NewsChain(_named(settings, "finviz"), made, clock)
+    return NewsChain(named(settings, "finviz"), made, clock)
 
 
 def wire(settings: Settings, coordination: Coordination, clock: Clock) -> NewsChain:
@@ -77,7 +197,7 @@ def wire(settings: Settings, coordination: Coordination, clock: Clock) -> NewsCh
     if _can_ask(settings, settings.finnhub_api_key):
         sources["finnhub"] = lambda: finnhub(settings, coordination, clock)
     made = [sources[name]() for name in settings.wire_sources if name in sources]
-    return NewsChain(_named(settings, "wire"), made, clock)
+    return NewsChain(named(settings, "wire"), made, clock)
 
 
 def finviz_export(settings: Settings, coordination: Coordination) -> FinvizExportClient:
@@ -86,7 +206,7 @@ def finviz_export(settings: Settings, coordination: Coordination) -> FinvizExpor
     return FinvizExportClient(
         _sandboxed(settings, "finviz_elite") or FINVIZ_EXPORT_URL,
         _key(settings, settings.finviz_elite_key),
-        name=_named(settings, "finviz_export"),
+        name=named(settings, "finviz_export"),
         policy=_news_policy(settings, coordination, "finviz_export", rate),
         portfolio_ids=settings.finviz_portfolio_ids,
         describes_companies=True,
@@ -100,7 +220,7 @@ def finviz_page(settings: Settings, coordination: Coordination, clock: Clock) ->
     return FinvizPageClient(
         _sandboxed(settings, "finviz") or FINVIZ_PAGE_URL,
         clock=clock,
-        name=_named(settings, "finviz_page"),
+        name=named(settings, "finviz_page"),
         policy=replace(policy, queue_s=_LONG_QUEUE_S),
     )
 
@@ -111,7 +231,7 @@ def tiingo(settings: Settings, coordination: Coordination) -> TiingoClient:
     return TiingoClient(
         _sandboxed(settings, "tiingo") or TIINGO_URL,
         _key(settings, settings.tiingo_api_key),
-        name=_named(settings, "tiingo"),
+        name=named(settings, "tiingo"),
         policy=_news_policy(settings, coordination, "tiingo", rate, _HOUR_S),
     )
 
@@ -125,7 +245,7 @@ def finnhub(settings: Settings, coordination: Coordination, clock: Clock) -> Fin
         _sandboxed(settings, "finnhub") or FINNHUB_URL,
         _key(settings, settings.finnhub_api_key, _SANDBOX_PREMIUM if is_premium else _SANDBOX_KEY),
         clock=clock,
-        name=_named(settings, "finnhub"),
+        name=named(settings, "finnhub"),
         policy=replace(policy, queue_s=_LONG_QUEUE_S),
         premium=is_premium,
     )
@@ -135,7 +255,8 @@ def _sandboxed(settings: Settings, path: str) -> str | None:
     return f"{settings.sandbox_url}/{path}" if settings.sandbox_url else None
 
 
-def _named(settings: Settings, vendor: str) -> str:
+def named(settings: Settings, vendor: str) -> str:
+    """Give the name a vendor goes by in rows, rates, quotas and breakers."""
     return f"{vendor}{SANDBOX_SUFFIX}" if settings.sandbox_url else vendor
 
 
@@ -154,15 +275,34 @@ def _can_ask(settings: Settings, key: SecretStr | None) -> bool:
 def _policy(
     settings: Settings, coordination: Coordination, vendor: str, rate: int, per_s: float = _MINUTE_S
 ) -> CallPolicy:
-    name = _named(settings, vendor)
+    name = named(settings, vendor)
     if settings.sandbox_url:
         rate, per_s = settings.sandbox_requests_per_minute, _MINUTE_S
     return CallPolicy(
         timeout_s=settings.vendor_timeout_s,
         concurrency=settings.vendor_concurrency,
         bucket=coordination.rate_bucket(name, rate, per_s),
-        breaker=coordination.breaker(name, _BREAKER_FAILURES, _BREAKER_RESET_S),
+        breaker=coordination.breaker(name, breaker_rule(settings)),
+        quota=_quota(settings, coordination, vendor),
     )
+
+
+def breaker_rule(settings: Settings) -> BreakerRule:
+    """Give when the breakers of the settings open and try again."""
+    return BreakerRule(
+        failure_rate=settings.breaker_failure_rate,
+        window_calls=max(settings.breaker_window_calls, settings.breaker_minimum_calls),
+        minimum_calls=settings.breaker_minimum_calls,
+        reset_s=settings.breaker_reset_s,
+    )
+
+
+def _quota(settings: Settings, coordination: Coordination, vendor: str) -> Quota | None:
+    """Give the vendor's daily quota, None where the settings know of none."""
+    per_day = settings.requests_per_day(vendor)
+    if per_day is None:
+        return None
+    return coordination.quota(named(settings, vendor), per_day, settings.quota_time_zone)
 
 
 def _news_policy(

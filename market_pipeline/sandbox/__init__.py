@@ -9,6 +9,7 @@ from pathlib import Path
 
 from market_pipeline.domain.ports import Clock
 from market_pipeline.domain.sessions import TradingCalendar
+from market_pipeline.sandbox.alpha_vantage import Throttle
 from market_pipeline.sandbox.application import create_app
 from market_pipeline.sandbox.generator import GeneratedMarket
 from market_pipeline.sandbox.market import Market
@@ -18,6 +19,7 @@ from market_pipeline.sandbox.server import SandboxServer, serve_forever
 __all__ = [
     "Market",
     "SandboxServer",
+    "Throttle",
     "create_app",
     "generated",
     "replayed",

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from market_pipeline.domain.ports import Clock
 from market_pipeline.domain.symbols import parse_symbol
+from market_pipeline.sandbox.alpha_vantage import AlphaVantageSite, Throttle
 from market_pipeline.sandbox.faults import Exchange, FaultBook, FaultSpec, misbehave
 from market_pipeline.sandbox.finnhub import FinnhubSite
 from market_pipeline.sandbox.finviz import FinvizSite
@@ -37,10 +38,12 @@ _KINDS = {
         (r"/v3/snapshot/options/[^/]+/", "contract_snapshot"),
         (r"/v3/snapshot/options/", "chain"),
         (r"/v3/reference/options/contracts", "contracts"),
+        (r"/v3/reference/tickers/", "ticker_details"),
         (r"/v3/reference/tickers", "tickers"),
         (r"/v2/aggs/", "aggregates"),
         (r"/v1/open-close/", "open_close"),
     ),
+    "alpha_vantage": ((r"/query", "series"),),
     "finviz": ((r"/quote\.ashx", "quote_moved"), (r"/quote$", "quote")),
     "finviz_elite": ((r"/news_export\.ashx", "news_export"), (r"/export\.ashx", "export")),
     "tiingo": ((r"/tiingo/news", "news"),),
@@ -53,10 +56,11 @@ _SPECS = TypeAdapter(list[FaultSpec])
 _PORTFOLIOS = TypeAdapter(dict[Annotated[str, Field(pattern=r"^[0-9]{1,12}$")], list[str]])
 
 
-def create_app(market: Market, clock: Clock) -> Starlette:
+def create_app(market: Market, clock: Clock, throttle: Throttle | None = None) -> Starlette:
     """Build the application that speaks for every vendor over one market.
 
-    `clock` says what "today" is for the pages that name it. The rules and counts live in the
+    `clock` says what "today" is for the pages that name it, `throttle` how often Alpha Vantage
+    answers (None: 5 times a minute and 25 a day of that clock). The rules and counts live in the
     application: a new one starts clean.
     """
     book, ledger = FaultBook(), RequestLedger()
@@ -65,6 +69,10 @@ def create_app(market: Market, clock: Clock) -> Starlette:
     controls = _Controls(market, clock, book, ledger, portfolios)
     routes: list[BaseRoute] = [
         Mount("/yahoo", routes=YahooSite(market).routes()),
+        Mount(
+            "/alpha_vantage",
+            routes=AlphaVantageSite(market, throttle or Throttle(clock)).routes(),
+        ),
         Mount("/polygon", routes=PolygonSite(market).routes()),
         Mount("/finviz_elite", routes=finviz.export_routes()),
         Mount("/finviz", routes=finviz.page_routes()),

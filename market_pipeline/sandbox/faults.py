@@ -21,8 +21,11 @@ from market_pipeline.sandbox.spoilt_bodies import DataFault
 FaultKind = Literal[
     "rate_limited", "server_error", "timeout", "slow_body", "reset", "truncated", "html",
     "login_page", "empty_body", "empty_list", "renamed", "nan", "negative", "duplicates",
+    "delayed_plan",
 ]  # fmt: skip
-VendorName = Literal["*", "yahoo", "polygon", "finviz", "finviz_elite", "tiingo", "finnhub"]
+VendorName = Literal[
+    "*", "yahoo", "polygon", "alpha_vantage", "finviz", "finviz_elite", "tiingo", "finnhub"
+]  # fmt: skip
 LONGEST_HANG_S = 120.0
 _SLOW_CHUNKS = 40
 _DEFAULT_STATUS = 503

@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from market_pipeline.domain.symbols import OptionContract, parse_occ, parse_symbol
 from market_pipeline.sandbox import polygon_bodies as bodies
+from market_pipeline.sandbox.companies import standing
 from market_pipeline.sandbox.market import Bars, Market
 
 VENDOR_ORIGIN = "https://api.massive.com"
@@ -53,6 +54,7 @@ class PolygonSite:
             ("/v3/reference/options/contracts", self._contracts),
             ("/v3/reference/options/contracts/{contract}", self._contract),
             ("/v3/reference/tickers", self._tickers),
+            ("/v3/reference/tickers/{ticker}", self._details),
             (aggregates, self._aggregates),
             ("/v1/open-close/{ticker}/{date}", self._open_close),
             ("/{rest:path}", self._nothing),
@@ -111,6 +113,15 @@ class PolygonSite:
         return _listed(
             request, query, results, stop if stop < len(kept) else None, count=len(results)
         )
+
+    def _details(self, request: Request, _query: Mapping[str, str]) -> Response:
+        symbol = _symbol(request.path_params["ticker"])
+        told = standing(self._market, symbol) if symbol else None
+        as_of = self._market.as_of()
+        if told is None or as_of is None:
+            return _missing(request, "Ticker not found.")
+        result = bodies.details(told, self._market.close_at(as_of))
+        return _reply({"results": result, "status": "OK", "request_id": _request_id(request)})
 
     def _aggregates(self, request: Request, query: Mapping[str, str]) -> Response:
         params = request.path_params

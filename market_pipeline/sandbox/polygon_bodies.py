@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from market_pipeline.domain.symbols import OptionContract
+from market_pipeline.sandbox.companies import Standing
 from market_pipeline.sandbox.market import Bars, Listing, OptionQuote, midnight_seconds
 
 _NS, _MS = 1_000_000_000, 1_000
@@ -71,6 +72,17 @@ def ticker(listing: Listing, updated_at: datetime) -> Json:
         "active": True,
         "currency_name": "usd",
         "last_updated_utc": f"{updated_at.astimezone(UTC):%Y-%m-%dT00:00:00Z}",
+    }
+
+
+def details(told: Standing, updated_at: datetime) -> Json:
+    """Write the details of one ticker: what the list says, and how large the company is."""
+    body = ticker(told.listing, updated_at)
+    del body["last_updated_utc"]
+    return body | {
+        "market_cap": round(told.market_cap, 2),
+        "share_class_shares_outstanding": round(told.shares),
+        "sic_description": told.listing.industry.upper(),
     }
 
 

@@ -40,6 +40,8 @@ _RENAMED = {
 }
 _PRICES = ("close", "c", "bid", "price", "datetime")
 """Where no field is named: prices, and the stamp of Finnhub's news."""
+_DELAYED_PLAN_LACKS = ("last_quote", "last_trade", "break_even_price", "fmv")
+"""What option snapshots lack on Polygon's plan without quotes and trades, as recorded."""
 _TABLE_ROW = re.compile(rb"    <tr class=\"cursor-pointer.*?</tr>\n", re.DOTALL)
 
 
@@ -91,6 +93,9 @@ def _spoil_json(fault: DataFault, document: Any) -> Any:
         if isinstance(listed, list):
             listed.clear()
         return document
+    if fault.kind == "delayed_plan":
+        _make_delayed(listed, frozenset(fault.columns or ()))
+        return document
     if fault.kind == "duplicates":
         for result in results:
             _double_chart_rows(result, fault.rows)
@@ -104,6 +109,15 @@ def _spoil_json(fault: DataFault, document: Any) -> Any:
     for item in [*results, *(listed[-fault.rows :] if isinstance(listed, list) else [listed])]:
         _spoil_numbers(item, names, worse, fault.rows)
     return document
+
+
+def _make_delayed(listed: Any, further: Collection[str]) -> None:
+    """Leave out of option snapshots what a plan without quotes does, and `further` fields."""
+    for item in listed if isinstance(listed, list) else [listed]:
+        if isinstance(item, dict) and "details" in item:
+            for name in (*_DELAYED_PLAN_LACKS, *further):
+                item.pop(name, None)
+            item["underlying_asset"] = {"ticker": item["underlying_asset"]["ticker"]}
 
 
 def _spoil_numbers(

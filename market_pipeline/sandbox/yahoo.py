@@ -1,4 +1,4 @@
-"""Yahoo's wire as yfinance asks it: cookie, crumb, chart.
+"""Yahoo's wire as yfinance asks it: cookie, crumb, chart, summary.
 
 A body depends on the market and the request only: what Yahoo states about "now" is stated about
 the last bar answered. Belongs here: the format. Does not: any number of its own.
@@ -14,8 +14,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from market_pipeline.domain.symbols import parse_symbol
+from market_pipeline.sandbox.companies import standing
 from market_pipeline.sandbox.market import Bars, Listing, Market
 from market_pipeline.sandbox.yahoo_chart import ChartRequest, ChartWriter
+from market_pipeline.sandbox.yahoo_summary import summary_modules
 
 _JSON = "application/json;charset=utf-8"
 _CRUMB = "SandboxCrumb"
@@ -53,8 +55,14 @@ class YahooSite:
 
     async def _summary(self, request: Request) -> Response:
         modules = request.query_params.get("modules", "")
-        error = f"No fundamentals data found for any of the summaryTypes={modules}"
-        return _refusal("quoteSummary", 404, "Not Found", error)
+        symbol = _canonical(request.path_params["symbol"].upper())
+        told = standing(self._market, symbol) if symbol is not None else None
+        result = {} if told is None else summary_modules(told, modules.split(","))
+        if not result:
+            error = f"No fundamentals data found for any of the summaryTypes={modules}"
+            return _refusal("quoteSummary", 404, "Not Found", error)
+        body = {"quoteSummary": {"result": [result], "error": None}}
+        return Response(json.dumps(body, separators=(",", ":")), media_type=_JSON)
 
     async def _nothing(self, _request: Request) -> Response:
         return Response("<html><body>Not Found</body></html>", 404, media_type="text/html")

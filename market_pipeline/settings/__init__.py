@@ -4,7 +4,6 @@ Belongs here: names, types, defaults and the words that explain them (`.env.exam
 this file). Does not: clients, engines, anything that opens a connection.
 """
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -29,8 +28,19 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from market_pipeline.settings.news_sources import NEWS_SOURCES, Order, split
-from market_pipeline.settings.reading import ENV_PREFIX, WithoutEmpty, faults_of
+from market_pipeline.settings.choices import ClockTime, Reasons, Symbols
+from market_pipeline.settings.names import split
+from market_pipeline.settings.news import NewsSettings
+from market_pipeline.settings.news_sources import NEWS_SOURCES, Order
+from market_pipeline.settings.prices import PriceSettings
+from market_pipeline.settings.reading import (
+    ENV_PREFIX,
+    TOML_FILE,
+    WithoutEmpty,
+    example_of,
+    faults_of,
+    require_driver,
+)
 from market_pipeline.settings.secret_urls import secret_parts
 
 __all__ = [
@@ -43,9 +53,6 @@ __all__ = [
     "project_root",
     "settings_in_force",
 ]
-
-TOML_FILE = "market_pipeline.toml"
-_DRIVER = re.compile(r"[a-z0-9]+(\+[a-z0-9]+)?")
 
 
 def project_root() -> Path:
@@ -64,7 +71,7 @@ def _absolute(path: Path) -> Path:
 StatePath = Annotated[Path, AfterValidator(_absolute)]
 
 
-class Settings(BaseSettings):
+class Settings(NewsSettings, PriceSettings):
     """Everything that can be configured. With nothing set, everything runs."""
 
     model_config = SettingsConfigDict(
@@ -137,81 +144,43 @@ class Settings(BaseSettings):
         4, ge=1, le=32, description="Requests in flight at one vendor at once."
     )
 
-    # -- news ------------------------------------------------------------------------------
-    ingestion_v2_enabled: bool = Field(
-        True, description="Whether headlines are collected; off skips every tick, saying so."
-    )
-    tiingo_api_key: SecretStr | None = Field(
-        None, description="Tiingo key with the News add-on: the wire's first source."
-    )
-    finnhub_api_key: SecretStr | None = Field(
-        None, description="Finnhub key (a free one will do): the wire's second source."
-    )
-    finnhub_premium: bool = Field(
-        False, description="Whether the Finnhub key's plan includes /news-sentiment."
-    )
-    tiingo_requests_per_hour: int = Field(
-        50, ge=1, description="Rate kept with Tiingo (its plans count by the hour)."
-    )
-    finnhub_requests_per_minute: int = Field(
-        60, ge=1, description="Rate kept with Finnhub (its free plan allows 60)."
-    )
-    finviz_sources: Order = Field(
-        ("finviz_export", "finviz_page"),
+    # -- companies and timeframes ----------------------------------------------------------
+    profile_sources: Order = Field(
+        ("yahoo", "polygon"),
         description=(
-            "Finviz's ways in, first choice first, comma-separated; none: Finviz is not asked. "
-            "Must not be left empty."
+            "Who tells what a company is and how it stands, first choice first, comma-separated; "
+            "none: nobody is asked. Must not be left empty."
         ),
     )
-    wire_sources: Order = Field(
-        ("tiingo", "finnhub"),
-        description=(
-            "The wire's vendors, first choice first; none: the wire is not asked. "
-            "Must not be left empty."
-        ),
+    profile_refresh_days: int = Field(
+        7, ge=1, le=365, description="Days after which a company's profile is asked for again."
     )
-    finviz_portfolio_ids: Annotated[dict[str, int], NoDecode] = Field(
-        {},
-        description=(
-            "Portfolios that also stand at Finviz Elite, as name=pid pairs: growth=123,income=456. "
-            "Their news is asked for by that id."
-        ),
-    )
-    news_timeout_s: float = Field(
-        10.0,
-        gt=0,
-        le=60,
-        description="Seconds one source of news may take before the next is asked.",
-    )
-    news_portfolio_concurrency: int = Field(
-        3, ge=1, le=16, description="Portfolios whose news is collected at once."
-    )
-    news_look_back_days: int = Field(
+    fundamentals_window_days: int = Field(
         3,
-        ge=1,
+        ge=0,
         le=30,
-        description="Days of news asked for in each collection; more after an outage.",
-    )
-    story_window_days: int = Field(
-        3, ge=1, le=14, description="Days within which similar headlines are one story."
-    )
-    headline_retention_days: int = Field(90, ge=7, description="Days a headline is kept.")
-    collection_event_retention_days: int = Field(
-        30, ge=1, description="Days the record of a collection is kept."
-    )
-    headline_freshness_minutes: int = Field(
-        15, ge=1, description="Age beyond which headlines are stale in market hours."
-    )
-    webhook_urls: SecretStr | None = Field(
-        None,
-        description="Addresses, separated by blanks, to which notices are posted as JSON.",
-    )
-    apprise_urls: SecretStr | None = Field(
-        None,
         description=(
-            "Addresses, separated by blanks, in Apprise's form (slack://, pagerduty://, sns://, "
-            "mailto://, ...) to which notices and alerts go."
+            "Days before and after an earnings date on which fundamentals are asked for daily; "
+            "otherwise they are asked for once a quarter."
         ),
+    )
+    intraday_symbols: Symbols = Field(
+        (), description="Comma-separated symbols that have hourly bars beside daily ones."
+    )
+    intraday_reasons: Reasons = Field(
+        (),
+        description=(
+            "Comma-separated reasons (factor_proxy, held, underlying, watched): all that is in "
+            "the universe for one of them has hourly bars."
+        ),
+    )
+
+    # -- retention -------------------------------------------------------------------------
+    intraday_retention_days: int = Field(
+        60, ge=1, description="Days an intraday bar is kept; daily bars are kept for good."
+    )
+    log_retention_days: int = Field(
+        90, ge=1, description="Days the logs of fetching and computing are kept."
     )
 
     # -- dates -----------------------------------------------------------------------------
@@ -223,12 +192,37 @@ class Settings(BaseSettings):
         description="Comma-separated days the exchange closed unforeseen, as in 2027-01-09.",
     )
 
+    # -- the clock -------------------------------------------------------------------------
+    daily_run_at_utc: ClockTime = Field(
+        "01:30", description="When the session that ended is taken from universe to snapshots, UTC."
+    )
+    price_refresh_at_utc: ClockTime = Field(
+        "00:00",
+        description="When the prices of the session that ended are first asked for, UTC.",
+    )
+
     # -- policy ----------------------------------------------------------------------------
     minimum_coverage: float = Field(
         0.95, gt=0, le=1, description="Share of a session's symbols that must have a price."
     )
     max_jump: float = Field(
         0.30, gt=0, description="Daily move beyond which an unexplained price is flagged."
+    )
+    option_rate: float = Field(
+        0.04,
+        gt=-0.1,
+        lt=0.5,
+        description=(
+            "Interest a year, continuous, that options are valued with where no bar of ^IRX (the "
+            "13-week Treasury bill, once it is watched) is stored."
+        ),
+    )
+    option_chains: Literal["whole", "held"] = Field(
+        "whole",
+        description=(
+            "Which quotes of a chain are kept: all of an underlying of held or watched options, "
+            "or only those of the options themselves."
+        ),
     )
     automation: Literal["on", "off"] = Field(
         "on", description="Whether schedules and sensors start switched on."
@@ -242,17 +236,7 @@ class Settings(BaseSettings):
         "INFO", description="Least severe event that is logged."
     )
 
-    @field_validator("finviz_portfolio_ids", mode="before")
-    @classmethod
-    def _split_pairs(cls, value: object) -> object:
-        if not isinstance(value, str):
-            return value
-        pairs = [part.strip().partition("=") for part in value.split(",") if part.strip()]
-        if not all(separator for _, separator, _ in pairs):
-            raise ValueError("write name=pid pairs, such as growth=123,income=456")
-        return {name.strip(): number.strip() for name, _, number in pairs}
-
-    @field_validator("finviz_sources", "wire_sources")
+    @field_validator("finviz_sources", "wire_sources", "profile_sources")
     @classmethod
     def _are_known(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
         known = NEWS_SOURCES[str(info.field_name)]
@@ -272,8 +256,8 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _drivers_are_named(self) -> "Settings":
-        _require_driver(self.database_url, "DATABASE_URL", ("postgresql+psycopg", "sqlite"))
-        _require_driver(self.dagster_database_url, "DAGSTER_DATABASE_URL", ("postgresql+psycopg2",))
+        require_driver(self.database_url, "DATABASE_URL", ("postgresql+psycopg", "sqlite"))
+        require_driver(self.dagster_database_url, "DAGSTER_DATABASE_URL", ("postgresql+psycopg2",))
         return self
 
     @classmethod
@@ -323,17 +307,6 @@ class Settings(BaseSettings):
         return tuple(sorted(found, key=len, reverse=True))
 
 
-def _require_driver(url: SecretStr | None, name: str, allowed: tuple[str, ...]) -> None:
-    if url is None:
-        return
-    scheme, separator, _ = url.get_secret_value().partition("://")
-    if scheme not in allowed or not separator:
-        wanted = " or ".join(f"{driver}://" for driver in allowed)
-        # Text that is no URL is not repeated: it may be a password in the wrong place.
-        said = f", not {scheme}://" if separator and _DRIVER.fullmatch(scheme) else ""
-        raise ValueError(f"{ENV_PREFIX}{name} must name its driver: {wanted}{said}")
-
-
 _in_force: list[Settings] = []
 
 
@@ -364,14 +337,4 @@ def forget_settings() -> None:
 
 def env_example() -> str:
     """Write `.env.example`: every setting, its default and what it means."""
-    lines = [
-        "# Settings of market_pipeline. Copy to .env and fill in what you have; all are optional.",
-        f"# The same names, lower case and without {ENV_PREFIX}, work in {TOML_FILE}.",
-    ]
-    for name, field in Settings.model_fields.items():
-        default = field.default
-        shown = "" if default in (None, (), {}) else str(default)
-        if isinstance(default, tuple):
-            shown = ",".join(str(part) for part in default)
-        lines += ["", f"# {field.description}", f"# {ENV_PREFIX}{name.upper()}={shown}"]
-    return "\n".join(lines) + "\n"
+    return example_of(Settings)

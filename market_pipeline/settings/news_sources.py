@@ -1,4 +1,4 @@
-"""The order in which sources of news are asked, as a setting writes it.
+"""The order in which sources of news and of profiles are asked, as a setting writes it.
 
 Belongs here: which sources there are, and how an order reads. Does not: what they are.
 """
@@ -8,21 +8,17 @@ from typing import Annotated
 from pydantic import BeforeValidator, ValidationInfo
 from pydantic_settings import NoDecode
 
+from market_pipeline.settings.names import split
+
 NEWS_SOURCES = {
     "finviz_sources": ("finviz_export", "finviz_page"),
     "wire_sources": ("tiingo", "finnhub"),
+    "profile_sources": ("yahoo", "polygon"),
 }
 """The sources each order of priority may name."""
 
 NONE = "none"
 """What an order of priority says where no source is to be asked."""
-
-
-def split(value: object) -> object:
-    """Read comma-separated text as its parts."""
-    if isinstance(value, str):
-        return tuple(part.strip() for part in value.split(",") if part.strip())
-    return value
 
 
 def _split_order(value: object, info: ValidationInfo) -> object:

@@ -1,14 +1,17 @@
 """How settings are read from their sources, and what is said of those that are wrong."""
 
+import re
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from market_pipeline.settings.news_sources import NEWS_SOURCES
 
 ENV_PREFIX = "MARKET_PIPELINE_"
+TOML_FILE = "market_pipeline.toml"
+_DRIVER = re.compile(r"[a-z0-9]+(\+[a-z0-9]+)?")
 
 
 class WithoutEmpty(PydanticBaseSettingsSource):
@@ -47,3 +50,30 @@ def _fault(place: tuple[int | str, ...], message: str) -> str:
     if not place:  # a rule over several settings names them itself
         return said
     return f"{ENV_PREFIX}{'.'.join(str(part) for part in place).upper()}: {said}"
+
+
+def require_driver(url: SecretStr | None, name: str, allowed: tuple[str, ...]) -> None:
+    """Refuse a database URL that leaves its driver open, without repeating what is no URL."""
+    if url is None:
+        return
+    scheme, separator, _ = url.get_secret_value().partition("://")
+    if scheme not in allowed or not separator:
+        wanted = " or ".join(f"{driver}://" for driver in allowed)
+        # Text that is no URL is not repeated: it may be a password in the wrong place.
+        said = f", not {scheme}://" if separator and _DRIVER.fullmatch(scheme) else ""
+        raise ValueError(f"{ENV_PREFIX}{name} must name its driver: {wanted}{said}")
+
+
+def example_of(settings: type[BaseSettings]) -> str:
+    """Write `.env.example`: every setting, its default and what it means."""
+    lines = [
+        "# Settings of market_pipeline. Copy to .env and fill in what you have; all are optional.",
+        f"# The same names, lower case and without {ENV_PREFIX}, work in {TOML_FILE}.",
+    ]
+    for name, field in settings.model_fields.items():
+        default = field.default
+        shown = "" if default in (None, (), {}) else str(default)
+        if isinstance(default, tuple):
+            shown = ",".join(str(part) for part in default)
+        lines += ["", f"# {field.description}", f"# {ENV_PREFIX}{name.upper()}={shown}"]
+    return "\n".join(lines) + "\n"

@@ -7,8 +7,9 @@ the host is pinned; bodies come whole, unpacked under a limit, or as a typed err
 import logging
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from time import perf_counter
+from typing import TypeVar
 from urllib.request import getproxies, proxy_bypass
 
 import anyio
@@ -32,6 +33,7 @@ PROBE_TIMEOUT_S = 5.0
 _MAX_REDIRECTS = 3
 
 log = structlog.get_logger()
+T = TypeVar("T")
 
 
 class HttpTransport:
@@ -72,9 +74,23 @@ class HttpTransport:
         `endpoint` names the call in errors and logs (default `path`). Returns a reply of status
         2xx or 404; raises a `VendorError` for everything else.
         """
+        return self.ask(path, params, endpoint, lambda reply: reply)
+
+    def ask(
+        self,
+        path: str,
+        params: Mapping[str, str] | None,
+        endpoint: str | None,
+        read: Callable[[Reply], T],
+    ) -> T:
+        """Fetch as `get` does and give what `read` makes of the reply.
+
+        For vendors that refuse with status 200: `read` runs under the policy, so that the
+        `VendorError` it raises is retried and counted like one told by status.
+        """
         url, name = self._url(path, params), endpoint or path
         self._check_key(name)
-        return self._guard.run(name, lambda timeout_s: self._attempt(url, name, timeout_s))
+        return self._guard.run(name, lambda timeout_s: read(self._attempt(url, name, timeout_s)))
 
     def probe(self, path: str, params: Mapping[str, str] | None = None) -> Reply:
         """Fetch `path` once, quickly, outside policy: for reachability checks only."""

@@ -1,7 +1,7 @@
 """How a vendor is called, whatever the HTTP library: one policy, one guard that keeps it.
 
-The order is bulkhead, rate bucket, breaker, retry with full jitter, time-out. Buckets and
-breakers are injected, for their state must hold across processes.
+The order is bulkhead, rate bucket, daily quota, breaker, retry with full jitter, time-out. Buckets,
+quotas and breakers are injected, for their state must hold across processes.
 """
 
 import random
@@ -15,8 +15,8 @@ from typing import TypeVar
 import stamina
 from structlog.contextvars import bound_contextvars
 
-from market_pipeline.domain.errors import Throttled, Transient, Unavailable
-from market_pipeline.domain.ports import Breaker, RateBucket
+from market_pipeline.domain.errors import QuotaEnded, Throttled, Transient, Unavailable
+from market_pipeline.domain.ports import Breaker, Quota, QuotaStatus, RateBucket
 
 T = TypeVar("T")
 
@@ -38,6 +38,23 @@ class CallPolicy:
     longest_wait_s: float = 20.0
     bucket: RateBucket | None = None
     breaker: Breaker | None = None
+    quota: Quota | None = None
+
+
+class EveryBucket:
+    """A `RateBucket` over several: a slot in each, the longest interval first.
+
+    In that order a burst allowed by the long interval is spread out by the short one.
+    """
+
+    def __init__(self, *buckets: RateBucket) -> None:
+        self._buckets = buckets
+
+    def acquire(self, timeout_s: float) -> None:
+        """Wait for a slot in every bucket; raise TimeoutError if they do not come in time."""
+        until = monotonic() + timeout_s
+        for bucket in self._buckets:
+            bucket.acquire(max(until - monotonic(), 0.0))
 
 
 class CallGuard:
@@ -52,10 +69,12 @@ class CallGuard:
 
         `attempt` gets the seconds it may take and raises a `VendorError`; only `Transient` ones
         are tried again, after `Retry-After` where the vendor named one.
-        Raises the last error, or `CircuitOpen` without an attempt.
+        Raises the last error, or `CircuitOpen` or `QuotaEnded` without an attempt.
         """
         queued_until = monotonic() + self.policy.queue_s
         breaker = self.policy.breaker
+        # Before any wait: what a used-up day leaves over must not stand in the queue.
+        self._refuse_without_quota(endpoint)
         with self._slot(endpoint, queued_until):
             self._take_token(endpoint, queued_until)
             with (
@@ -86,8 +105,28 @@ class CallGuard:
                     # A retry is a request like any other: it pays its own token.
                     self._take_token(endpoint, deadline, otherwise=last_error)
                 left_s = max(deadline - monotonic(), 0.001)
-                return attempt(min(self.policy.timeout_s, left_s))
+                return self._attempted(attempt, min(self.policy.timeout_s, left_s))
         raise AssertionError("stamina yields at least one attempt")
+
+    def _attempted(self, attempt: Callable[[float], T], timeout_s: float) -> T:
+        try:
+            return attempt(timeout_s)
+        except QuotaEnded as error:
+            if self.policy.quota is None:
+                raise
+            self.policy.quota.exhaust()
+            resets_at = self.policy.quota.status().resets_at
+            raise QuotaEnded(error.vendor, error.endpoint, error.detail, resets_at) from None
+
+    def _refuse_without_quota(self, endpoint: str) -> None:
+        status = self.policy.quota.status() if self.policy.quota is not None else None
+        if status is not None and status.left <= 0:
+            raise self._quota_ended(endpoint, status)
+
+    def _quota_ended(self, endpoint: str, status: QuotaStatus) -> QuotaEnded:
+        told = f"all {status.limit} requests of the day are used, the next are there from "
+        told += f"{status.resets_at:%Y-%m-%d %H:%M %Z} on"
+        return QuotaEnded(self.vendor, endpoint, told, status.resets_at)
 
     def _wait_s(self, error: Transient, number: int) -> float:
         # Full jitter: anywhere between nothing and the exponential step, so that many clients
@@ -111,6 +150,12 @@ class CallGuard:
             self._slots.release()
 
     def _take_token(self, endpoint: str, until: float, otherwise: Transient | None = None) -> None:
+        """Wait for a slot of the rate, then count one request of the day in which it begins."""
+        self._await_slot(endpoint, until, otherwise)
+        if self.policy.quota is not None and not self.policy.quota.take():
+            raise self._quota_ended(endpoint, self.policy.quota.status())
+
+    def _await_slot(self, endpoint: str, until: float, otherwise: Transient | None) -> None:
         if self.policy.bucket is None:
             return
         is_late = False

@@ -1,4 +1,4 @@
-"""Option quotes from Polygon (now Massive): contract history, chain snapshots, reference data.
+"""Quotes from Polygon (now Massive): contract history, chain snapshots, stock bars, references.
 
 Follows the vendor's page addresses only to the configured host: the key goes nowhere else.
 """
@@ -14,11 +14,13 @@ from pydantic import SecretStr
 from market_pipeline.domain.errors import BadPayload, UnknownSymbol
 from market_pipeline.domain.ports import FetchedFrame
 from market_pipeline.domain.symbols import parse_occ, parse_symbol
+from market_pipeline.vendors.bars import shaped
 from market_pipeline.vendors.http import HttpTransport
 from market_pipeline.vendors.policy import CallPolicy
 from market_pipeline.vendors.polygon_payloads import (
     VENDOR,
     option_bars,
+    parse_aggregates,
     parse_chain,
     parse_page,
 )
@@ -77,6 +79,17 @@ class PolygonClient:
         path = f"/v2/aggs/ticker/{quote('O:' + terms.occ, safe=':')}/range/1/day/{first}/{last}"
         rows = self._pages(path, {"adjusted": "false", "sort": "asc", "limit": _BARS_PAGE}, "aggs")
         return option_bars(rows, terms, first, last)
+
+    def stock_bars(self, symbol: str, first: date, last: date) -> FetchedFrame:
+        """Fetch daily bars of a stock or ETF as `BAR_COLUMNS`, prices split-adjusted by Polygon.
+
+        Polygon tells no dividends, splits or adjusted closes here. An unknown ticker gives an
+        empty frame, for Polygon does not tell the difference.
+        """
+        ticker = self._ticker(symbol, "aggs")
+        path = f"/v2/aggs/ticker/{quote(ticker)}/range/1/day/{first}/{last}"
+        rows = self._pages(path, {"adjusted": "true", "sort": "asc", "limit": _BARS_PAGE}, "aggs")
+        return shaped(parse_aggregates(rows, ticker), ticker, first, last)
 
     def chain(self, underlying: str, session: date) -> FetchedFrame:
         """Fetch the present chain as `OPTION_COLUMNS` (`snapshot`), dated `session`."""
@@ -167,3 +180,23 @@ class PolygonClient:
         # Its own copy of a key, should it carry one, is not ours to repeat.
         query = {k: v for k, v in parse_qsl(parts.query) if k.lower() != "apikey"}
         return path, query
+
+
+class PolygonStocks:
+    """A `PriceSource` over the stock aggregates of a `PolygonClient`, whose connections it uses."""
+
+    def __init__(self, client: PolygonClient) -> None:
+        self._client = client
+
+    @property
+    def name(self) -> str:
+        """Source name kept on every row."""
+        return self._client.name
+
+    def daily_bars(self, symbol: str, first: date, last: date) -> FetchedFrame:
+        """Fetch bars as `PolygonClient.stock_bars` does."""
+        return self._client.stock_bars(symbol, first, last)
+
+    def close(self) -> None:
+        """Close the connections of this process."""
+        self._client.close()

@@ -65,7 +65,7 @@ class YahooClient:
 
         Prices in USD, split-adjusted as Yahoo does it. Raises a `VendorError`.
         """
-        symbol = _checked(symbol)
+        symbol = checked_ticker(symbol)
         if first > last:
             return FetchedFrame(empty_bars())
         return self._guard.run(
@@ -135,7 +135,7 @@ class YahooClient:
                 return history
         except NoBars:
             return None
-        except (LookupError, TypeError, ValueError, AttributeError, _yfinance_error()) as error:
+        except (LookupError, TypeError, ValueError, AttributeError, yfinance_error()) as error:
             problem = f"yfinance could not read the chart ({type(error).__name__})"
         raise LayoutChanged(VENDOR, CHART, f"{symbol}: {problem}")
 
@@ -160,7 +160,8 @@ class YahooClient:
         return session, data
 
 
-def _checked(symbol: str) -> str:
+def checked_ticker(symbol: str) -> str:
+    """Give a symbol in canonical form; `UnknownSymbol` for what yfinance must not be asked."""
     is_ticker = True
     try:
         symbol = parse_symbol(symbol)
@@ -171,7 +172,8 @@ def _checked(symbol: str) -> str:
     return symbol
 
 
-def _yfinance_error() -> type[Exception]:
+def yfinance_error() -> type[Exception]:
+    """Give the error from which all of yfinance's own come; importing it takes a second."""
     from yfinance.exceptions import YFException
 
     error: type[Exception] = YFException

@@ -237,22 +237,23 @@ def _profile(symbol: str, modules: list[dict[str, Any]]) -> YahooProfile:
     # quote gives the yield in percent, quoteSummary as a fraction: told apart by a field that
     # only quote has.
     in_percent = 1.0 if "regularMarketDayRange" in merged else 100.0
-    dividend_yield = _number(merged.get("dividendYield"))
+    dividend_yield = number_of(merged.get("dividendYield"))
     return YahooProfile(
         symbol=symbol,
         name=_text(merged.get("longName") or merged.get("shortName")),
         exchange=_text(merged.get("exchange")),
         quote_type=_text(merged.get("quoteType")),
         currency=_text(merged.get("currency") or merged.get("financialCurrency")),
-        market_cap=_number(merged.get("marketCap")),
-        shares_outstanding=_number(merged.get("sharesOutstanding")),
-        beta=_number(merged.get("beta")),
+        market_cap=number_of(merged.get("marketCap")),
+        shares_outstanding=number_of(merged.get("sharesOutstanding")),
+        beta=number_of(merged.get("beta")),
         dividend_yield_pct=None if dividend_yield is None else dividend_yield * in_percent,
-        total_revenue=_number(merged.get("totalRevenue")),
+        total_revenue=number_of(merged.get("totalRevenue")),
     )
 
 
-def _number(value: Any) -> float | None:
+def number_of(value: Any) -> float | None:
+    """Give a finite number, None for anything else."""
     is_number = type(value) in (int, float) and np.isfinite(value)
     return float(value) if is_number else None
 

@@ -16,17 +16,24 @@ from curl_cffi import requests as curl_requests
 from curl_cffi.curl import CURL_WRITEFUNC_ERROR
 
 from market_pipeline.domain.errors import BadPayload, Unavailable, VendorError
-from market_pipeline.vendors.bodies import looks_like_html
+from market_pipeline.vendors.bodies import looks_like_html, parse_json
 from market_pipeline.vendors.replies import Redactor, Reply, error_for
 from market_pipeline.vendors.yahoo_payloads import CHART, VENDOR, chart_has_bars
 
 _YAHOO_HOST = re.compile(r"(?:[a-z0-9-]+\.)*yahoo\.com")
 _CHART_PATH = "/v8/finance/chart/"
+_SUMMARY_PATH = "/v10/finance/quoteSummary/"
+SUMMARY = "quoteSummary"
+_UNAUTHORIZED = 401
 _NO_REDACTION = Redactor()
 
 
 class NoBars(Exception):
     """The symbol is known and has no bar in the range: no failure, but nothing to parse."""
+
+
+class StaleCrumb(Exception):
+    """Yahoo takes the crumb no more: it must be asked for another."""
 
 
 class YahooSession(curl_requests.Session[Any]):
@@ -53,8 +60,9 @@ class YahooSession(curl_requests.Session[Any]):
         left_s = getattr(self._call, "deadline", monotonic()) - monotonic()
         if left_s <= 0:
             raise Unavailable(VENDOR, CHART, "no whole answer in time")
-        is_chart = urlsplit(url).path.startswith(_CHART_PATH)
-        if is_chart or self._base_url:
+        path = urlsplit(url).path
+        is_chart, is_summary = path.startswith(_CHART_PATH), path.startswith(_SUMMARY_PATH)
+        if is_chart or is_summary or self._base_url:
             options["allow_redirects"] = False
         body = _CappedBody(self._max_bytes)
         options |= {"timeout": left_s, "content_callback": body.feed}
@@ -64,13 +72,15 @@ class YahooSession(curl_requests.Session[Any]):
             response = super().request(method, self._rewrite(url), **options)
         except curl_requests.exceptions.RequestException as error:
             problem = _curl_problem(error, body)
-            if not is_chart and not body.is_too_large:
+            if not is_chart and not is_summary and not body.is_too_large:
                 raise  # yfinance goes on without a cookie or crumb
         if problem is not None:
             raise problem
         response.content = bytes(body.collected)
         if is_chart:
             self._judge(response)
+        elif is_summary:
+            _judge_summary(response)
         return response
 
     def _judge(self, response: Any) -> None:
@@ -91,6 +101,22 @@ class YahooSession(curl_requests.Session[Any]):
         if self._base_url is None:
             return url
         return self._base_url + urlunsplit(("", "", parts.path or "/", parts.query, ""))
+
+
+def _judge_summary(response: Any) -> None:
+    """Raise for what yfinance would ask again for, or read as no data."""
+    headers = {name.lower(): value or "" for name, value in response.headers.items()}
+    reply = Reply(response.status_code, headers, response.content)
+    if reply.status == _UNAUTHORIZED and not looks_like_html(reply.body):
+        raise StaleCrumb
+    error = error_for(VENDOR, SUMMARY, reply, _NO_REDACTION)
+    if error is not None:
+        raise error
+    document = parse_json(reply.body, VENDOR, SUMMARY)
+    if reply.status == 404 and not isinstance(document, dict):
+        raise BadPayload(VENDOR, SUMMARY, "HTTP 404 without Yahoo's words for it")
+    # An unknown symbol comes as 404 with an error inside, which is an answer like another.
+    response.status_code, response.ok = 200, True
 
 
 class _CappedBody:

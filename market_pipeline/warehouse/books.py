@@ -6,17 +6,19 @@ not even the date of the import. Everything runs inside the caller's transaction
 
 from collections.abc import Sequence
 from dataclasses import asdict, fields
-from datetime import datetime
+from datetime import date, datetime
 
 import pandas as pd
 import sqlalchemy as sa
 
 from market_pipeline.domain.books import Book, Position
 from market_pipeline.domain.ports import WriteCounts
+from market_pipeline.domain.sessions import NEW_YORK
+from market_pipeline.domain.universe import Watched
 from market_pipeline.warehouse.engine import lock
 from market_pipeline.warehouse.frames import to_rows
 from market_pipeline.warehouse.merge import merge_rows
-from market_pipeline.warehouse.tables import portfolios, positions, watchlist
+from market_pipeline.warehouse.tables import portfolios, positions, watch_spells, watchlist
 from market_pipeline.warehouse.values import is_exact
 
 _EXACT = ("quantity", "entry_price_usd", "strike_usd", "exit_price_usd")
@@ -99,11 +101,40 @@ def watch(connection: sa.Connection, symbols: Sequence[str], at: datetime) -> in
     return merge_rows(connection, watchlist, rows, kept=("added_at",)).inserted
 
 
-def unwatch(connection: sa.Connection, symbols: Sequence[str]) -> int:
-    """Take symbols off the watchlist; give how many were on it."""
+def unwatch(connection: sa.Connection, symbols: Sequence[str], at: datetime) -> int:
+    """Take symbols off the watchlist; give how many were on it.
+
+    The New York days on which each was watched are kept, save where it came and went on one day
+    (a slip): the universe of those days stays what it was.
+    """
     lock(connection, watchlist.name)
+    there = sa.select(watchlist).where(watchlist.c.symbol.in_(symbols))
+    today = _day(at)
+    spells = [
+        {"symbol": row.symbol, "first_date": pd.Timestamp(_day(row.added_at)), "last_date": today}
+        for row in connection.execute(there)
+        if _day(row.added_at) < today
+    ]
+    if spells:
+        frame = pd.DataFrame(spells).astype({"last_date": "datetime64[s]"})
+        merge_rows(connection, watch_spells, to_rows(watch_spells, frame, connection.dialect.name))
     result = connection.execute(sa.delete(watchlist).where(watchlist.c.symbol.in_(symbols)))
     return int(result.rowcount)
+
+
+def read_watched(connection: sa.Connection) -> list[Watched]:
+    """Give what is watched now, of every day, and what was watched once, of those days."""
+    spells = connection.execute(
+        sa.select(watch_spells).order_by(watch_spells.c.symbol, watch_spells.c.first_date)
+    )
+    return [
+        *(Watched(symbol) for symbol in read_watchlist(connection)),
+        *(Watched(row.symbol, row.first_date, row.last_date) for row in spells),
+    ]
+
+
+def _day(at: datetime) -> date:
+    return at.astimezone(NEW_YORK).date()
 
 
 def read_watchlist(connection: sa.Connection) -> list[str]:

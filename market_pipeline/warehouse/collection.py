@@ -183,10 +183,16 @@ def _quarantine_rows(
 
 
 def replace_notes(
-    connection: sa.Connection, asset: str, first: date, last: date, notes: Sequence[ComputeNote]
+    connection: sa.Connection,
+    asset: str,
+    first: date,
+    last: date,
+    notes: Sequence[ComputeNote],
+    noted_at: datetime | None = None,
 ) -> WriteCounts:
     """Make the compute log of `asset` in [first, last] equal `notes`; reasons are cleaned.
 
+    A note that is kept already keeps its `noted_at`; one without is never past its time.
     Raises ValueError for a note of another asset, outside the range, or a second one for the
     same session and subject.
     """
@@ -197,7 +203,7 @@ def replace_notes(
     frame = pd.DataFrame(
         [(n.session_date, n.asset, n.subject, n.outcome, clean_text(n.reason, 500)) for n in notes],
         columns=["session_date", "asset", "subject", "outcome", "reason"],
-    )
+    ).assign(noted_at=pd.Timestamp(noted_at) if noted_at else None)
     scope = sa.and_(columns.asset == asset, columns.session_date.between(first, last))
     rows = to_rows(enrichment_compute_log, frame, connection.dialect.name)
-    return merge_rows(connection, enrichment_compute_log, rows, scope=scope)
+    return merge_rows(connection, enrichment_compute_log, rows, scope=scope, kept=("noted_at",))

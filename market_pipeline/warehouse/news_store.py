@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta
 import pandas as pd
 import sqlalchemy as sa
 
+from market_pipeline.domain.companies import CompanyProfile
 from market_pipeline.domain.errors import FencedOff
 from market_pipeline.domain.frames import typed_frame
 from market_pipeline.domain.headlines import RAW_COLUMNS, merge_raw, raw_frame
@@ -19,7 +20,7 @@ from market_pipeline.domain.news import Attempt, Company, NewsCollection
 from market_pipeline.domain.notices import Message
 from market_pipeline.domain.ports import CollectedBatch, FetchLog, Lease, Rejected, WriteCounts
 from market_pipeline.domain.tellings import Telling
-from market_pipeline.warehouse import notices, queries
+from market_pipeline.warehouse import company_store, notices, queries
 from market_pipeline.warehouse.collection import quarantine_rejected
 from market_pipeline.warehouse.engine import Database, lock
 from market_pipeline.warehouse.frames import to_rows
@@ -29,12 +30,12 @@ from market_pipeline.warehouse.news_joining import join_stories
 from market_pipeline.warehouse.news_tables import (
     collection_events,
     collection_fences,
-    company_profiles,
     headline_sources,
     headlines,
     source_status,
 )
 from market_pipeline.warehouse.news_writing import write_stories
+from market_pipeline.warehouse.retention import gone
 from market_pipeline.warehouse.tables import metadata
 from market_pipeline.warehouse.values import clean_text
 
@@ -192,12 +193,11 @@ class NewsStore:
     def companies(self) -> dict[str, Company]:
         """Give what is known of companies, by symbol."""
         with self._database.reading() as connection:
-            rows = connection.execute(sa.select(company_profiles))
             return {
-                row.symbol: Company(
-                    row.symbol, row.company_name, row.sector or "", row.industry or "", row.source
+                symbol: Company(
+                    symbol, known.name, known.sector or "", known.industry or "", known.source
                 )
-                for row in rows
+                for symbol, known in company_store.read_profiles(connection).items()
             }
 
     # -- how collecting goes ---------------------------------------------------------------
@@ -232,23 +232,25 @@ class NewsStore:
 
     # -- keeping it small ------------------------------------------------------------------
 
-    def forget(self, before: date, events_before: datetime) -> dict[str, int]:
+    def forget(
+        self, before: date, events_before: datetime, *, is_dry_run: bool = False
+    ) -> dict[str, int]:
         """Delete stories published before a day, with all that hangs on them, and the record of
-        collections before an instant; give the rows deleted, by table."""
-        deleted: dict[str, int] = {}
-        with self._database.writing() as connection:
-            lock(connection, headlines.name)
-            for name in _PER_DAY:
-                table = metadata.tables[name]
-                gone = sa.delete(table).where(table.c.published_date < before)
-                deleted[name] = connection.execute(gone).rowcount
-            gone = sa.delete(headline_sources).where(headline_sources.c.story_date < before)
-            deleted[headline_sources.name] = connection.execute(gone).rowcount
-            gone = sa.delete(collection_events).where(
-                collection_events.c.started_at < events_before
-            )
-            deleted[collection_events.name] = connection.execute(gone).rowcount
-        return deleted
+        collections before an instant; give the rows deleted, by table. With `is_dry_run` they are
+        counted and stay."""
+        old = {
+            metadata.tables[name]: metadata.tables[name].c.published_date < before
+            for name in _PER_DAY
+        }
+        old[headline_sources] = headline_sources.c.story_date < before
+        old[collection_events] = collection_events.c.started_at < events_before
+        with self._database.reading() if is_dry_run else self._database.writing() as connection:
+            if not is_dry_run:
+                lock(connection, headlines.name)
+            return {
+                table.name: gone(connection, table, is_old, is_dry_run=is_dry_run)
+                for table, is_old in old.items()
+            }
 
 
 def _pass_fence(connection: sa.Connection, fence: Lease | None) -> None:
@@ -288,21 +290,14 @@ def _keep_rejected(
 
 
 def _keep_companies(connection: sa.Connection, companies: Sequence[Company], at: datetime) -> None:
-    rows = [
-        {
-            "symbol": company.symbol,
-            "company_name": company.name,
-            "sector": company.sector or None,
-            "industry": company.industry or None,
-            "source": company.source,
-            "fetched_at": at,
-        }
-        for company in {company.symbol: company for company in companies}.values()
-        if company.name
-    ]
-    frame = typed_frame(rows, list(company_profiles.columns.keys()))
-    encoded = to_rows(company_profiles, frame, connection.dialect.name)
-    merge_rows(connection, company_profiles, encoded, ignored=("fetched_at", "source"))
+    told = [
+        CompanyProfile(
+            company.symbol, company.name, company.source,
+            sector=company.sector or None, industry=company.industry or None,
+        )
+        for company in companies
+    ]  # fmt: skip
+    company_store.keep_profiles(connection, told, at)
 
 
 def _record(

@@ -152,16 +152,6 @@ headline_impact = by_session(
     required("sessions_known", sa.Integer),  # 0 to 6
 )
 
-company_profiles = sa.Table(
-    "company_profiles",
-    metadata,
-    key("symbol", sa.String(32)),
-    required("company_name", sa.String(200)),
-    *optional("sector", "industry", kind=sa.String(120)),
-    required("source", sa.String(40)),
-    required("fetched_at", Instant),
-)
-
 # -- the record of collecting ----------------------------------------------------------------
 
 collection_events = sa.Table(

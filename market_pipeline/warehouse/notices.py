@@ -24,6 +24,7 @@ from market_pipeline.warehouse.news_tables import (
     outbox,
     outbox_deliveries,
 )
+from market_pipeline.warehouse.retention import gone
 from market_pipeline.warehouse.tables import warehouse_meta
 from market_pipeline.warehouse.values import clean_text
 
@@ -141,8 +142,14 @@ class Notices:
                 return 0
         return self._write(sa.update(outbox).where(these).values(finished_at=now))
 
-    def forget_finished(self, before: datetime) -> int:
-        """Delete messages finished before an instant, and their deliveries; give how many."""
+    def forget_finished(self, before: datetime, *, is_dry_run: bool = False) -> int:
+        """Delete messages finished before an instant, and their deliveries; give how many.
+
+        With `is_dry_run` they are counted and stay.
+        """
+        if is_dry_run:
+            with self._database.reading() as connection:
+                return gone(connection, outbox, _o.finished_at < before, is_dry_run=True)
         old = sa.select(_o.message_id).where(_o.finished_at < before)
         with self._database.writing() as connection:
             connection.execute(sa.delete(outbox_deliveries).where(_d.message_id.in_(old)))

@@ -1,4 +1,5 @@
-"""The tables of the warehouse, as SQLAlchemy Core; those of the news stand in `news_tables`.
+"""The tables of the warehouse, as SQLAlchemy Core; those of the news stand in `news_tables`,
+those of what happened to prices in `price_tables`, of the jobs in `job_tables`.
 
 Columns carry their unit in the name (`_usd`, `_pct`, `_ms`); instants end in `_at` (UTC),
 session dates in `_date`. Money is exact (`Exact`), statistics are floats. Partitioned tables
@@ -8,7 +9,7 @@ because ranges of dates are what is written and read.
 
 import sqlalchemy as sa
 
-from market_pipeline.warehouse import news_tables
+from market_pipeline.warehouse import company_tables, job_tables, news_tables, price_tables
 from market_pipeline.warehouse.columns import (
     Exact,
     Instant,
@@ -19,7 +20,15 @@ from market_pipeline.warehouse.columns import (
     required,
 )
 
-__all__ = ["Exact", "Instant", "metadata", "news_tables"]
+__all__ = [
+    "Exact",
+    "Instant",
+    "company_tables",
+    "job_tables",
+    "metadata",
+    "news_tables",
+    "price_tables",
+]
 
 # -- what people own -----------------------------------------------------------------------
 
@@ -58,17 +67,28 @@ watchlist = sa.Table(
     "watchlist", metadata, key("symbol", sa.String(32)), required("added_at", Instant)
 )
 
+watch_spells = sa.Table(
+    "watch_spells",
+    metadata,
+    key("symbol", sa.String(32)),
+    key("first_date", sa.Date),  # New York days on which it was watched and is no longer
+    required("last_date", sa.Date),
+)
+
 # -- the universe and the market -----------------------------------------------------------
 
 symbol_universe = by_session(
     "symbol_universe",
     key("symbol", sa.String(32)),
-    required("asset_class", sa.String(16)),  # stock, option, private
+    required("asset_class", sa.String(16)),  # stock, etf, index, option, private
     *optional("underlying", kind=sa.String(32)),
+    *optional("exchange", kind=sa.String(20)),  # MIC where known
+    *optional("sector", "industry", kind=sa.String(120)),
     required(
         "reasons", sa.String(200)
     ),  # sorted, comma-joined: factor_proxy,held,underlying,watched
     required("priority", sa.Integer),  # 1 first
+    *optional("timeframes", kind=sa.String(20)),  # 1d or 1d,1h; NULL: no vendor is asked
 )
 
 equity_bars = by_session(
@@ -94,6 +114,27 @@ option_quotes = by_session(
         "delta", "gamma", "theta", "vega", "underlying_price", kind=sa.Float(53),
     ),
     required("quote_kind", sa.String(12)),
+    required("source", sa.String(40)),
+    required("fetched_at", Instant),
+)  # fmt: skip
+
+option_values = by_session(
+    "option_values",
+    key("symbol", sa.String(32)),
+    required("underlying", sa.String(32)),
+    required("expiration_date", sa.Date),
+    required("option_type", sa.String(4)),
+    required("strike_usd", sa.Float(53)),
+    required("multiplier", sa.Integer),
+    *optional("bid", "ask", "last", "volume", "open_interest", "price_usd", kind=sa.Float(53)),
+    required("price_kind", sa.String(8)),  # mid, last
+    *optional(
+        "implied_volatility", "delta", "gamma", "theta", "vega", "underlying_price",
+        kind=sa.Float(53),
+    ),
+    required("rate", sa.Float(53)),
+    required("dividend_yield", sa.Float(53)),
+    *optional("computed", kind=sa.String(100)),  # comma-joined names of the values that are ours
     required("source", sa.String(40)),
     required("fetched_at", Instant),
 )  # fmt: skip
@@ -217,6 +258,8 @@ enrichment_fetch_log = sa.Table(
     *optional("error_kind", kind=sa.String(40)),
     *optional("error_detail", kind=sa.String(500)),
     *optional("run_id", kind=sa.String(64)),
+    *optional("quota_left", kind=sa.Integer),  # requests left to the source that day
+    info={"kept_for": "log", "kept_by": "started_at"},
 )
 
 enrichment_compute_log = by_session(
@@ -225,7 +268,9 @@ enrichment_compute_log = by_session(
     key("subject", sa.String(40)),
     required("outcome", sa.String(30)),
     required("reason", sa.String(500)),
+    *optional("noted_at", kind=Instant),  # when it was first noted
 )
+enrichment_compute_log.info |= {"kept_for": "log", "kept_by": "noted_at"}
 
 quarantine = sa.Table(
     "quarantine",

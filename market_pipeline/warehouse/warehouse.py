@@ -7,6 +7,7 @@ Ranges of dates are closed and mean the table's partition column. What the table
 
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Literal, TypeVar
 
@@ -14,19 +15,31 @@ import pandas as pd
 import sqlalchemy as sa
 
 from market_pipeline.domain.books import Book
+from market_pipeline.domain.companies import CompanyProfile
 from market_pipeline.domain.errors import ConfigurationError
-from market_pipeline.domain.ports import CollectedBatch, ComputeNote, Coverage, WriteCounts
-from market_pipeline.warehouse import books, collection, queries, schema
+from market_pipeline.domain.ports import CollectedBatch, ComputeNote, Coverage, Job, WriteCounts
+from market_pipeline.domain.universe import Watched
+from market_pipeline.warehouse import (
+    bar_history,
+    books,
+    collection,
+    company_store,
+    jobs,
+    queries,
+    retention,
+    schema,
+)
 from market_pipeline.warehouse.engine import Database, lock
 from market_pipeline.warehouse.frames import to_rows
+from market_pipeline.warehouse.generations import note_change
 from market_pipeline.warehouse.merge import merge_rows
 from market_pipeline.warehouse.news_store import NewsStore
 from market_pipeline.warehouse.notices import Notices
-from market_pipeline.warehouse.tables import warehouse_meta
+from market_pipeline.warehouse.tables import equity_bars, metadata, warehouse_meta
 
 DIGEST_EXCLUDES = (
     "fetched_at", "imported_at", "seen_at", "first_seen_at", "ingested_at", "checked_at",
-    "started_at", "response_ms", "run_id", "fetch_id",
+    "started_at", "completed_at", "response_ms", "run_id", "fetch_id", "noted_at", "generation",
 )  # fmt: skip
 """Columns that tell when and how a row came, not what it says."""
 
@@ -163,38 +176,63 @@ class Warehouse:
         if not dates.between(pd.Timestamp(first), pd.Timestamp(last)).all():
             raise ValueError(f"{table_name}: the frame has rows outside {first} to {last}")
         with self._database.writing() as connection:
-            return merge_rows(
+            counts = merge_rows(
                 connection, table, rows, scope=partition.between(first, last), kept=keep_columns
             )
+            note_change(connection, table_name, counts)
+        return counts
 
     def merge(self, table_name: str, frame: pd.DataFrame) -> WriteCounts:
         """Insert or update the rows of `frame`; one equal in all but `fetched_at` stays as is."""
         table = queries.table_named(table_name)
         rows = to_rows(table, frame, self.dialect)
         with self._database.writing() as connection:
-            return merge_rows(connection, table, rows, ignored=_COLLECTION_TIME)
+            counts = merge_rows(connection, table, rows, ignored=_COLLECTION_TIME)
+            note_change(connection, table_name, counts)
+        return counts
 
     # -- collecting ------------------------------------------------------------------------
 
     def commit_batch(self, table_name: str, batch: CollectedBatch) -> WriteCounts:
-        """Store all a batch brought in one transaction: rows, rejects, coverage, fetch log.
+        """Store all a batch brought in one transaction: rows, rejects, coverage, fetch log, job.
 
         With `batch.replace` the stored rows of the frame's symbols become the frame's, and the
         coverage is the batch's own; otherwise rows are merged and coverage is joined (see
         `collection.joined`). The asset of the rejects is the table. Counts the table's rows only.
+        Bars are first brought together with those stored (`bar_history`), so that a split
+        computes history anew and a vendor's change of the past is kept.
         """
         table = queries.table_named(table_name)
-        rows = to_rows(table, batch.frame, self.dialect)
+        to_rows(table, batch.frame, self.dialect)  # refused before anything is compared with it
         scope = None
         if batch.replace:
             symbol = queries.column_of(table, "symbol")
             scope = symbol.in_(sorted(set(batch.frame["symbol"])))
         with self._database.writing() as connection:
+            frame, restated = batch.frame, 0
+            if table is equity_bars:
+                frame, restated = bar_history.settle(connection, batch)
+            rows = to_rows(table, frame, self.dialect)
             counts = merge_rows(connection, table, rows, scope=scope, ignored=_COLLECTION_TIME)
             collection.write_coverage(connection, batch.coverage, anew=batch.replace)
             collection.quarantine_rejected(connection, table_name, batch)
             collection.append_log(connection, batch.log)
-        return counts
+            if batch.job is not None:
+                jobs.store(connection, batch.job)
+            note_change(connection, table_name, counts)
+        return replace(counts, restated=restated)
+
+    def plan_jobs(self, asset: str, subjects: Sequence[str], run_id: str) -> None:
+        """Make the jobs of `subjects` pending, as one transaction; none for no subjects."""
+        if not subjects:
+            return
+        with self._database.writing() as connection:
+            jobs.plan(connection, asset, subjects, run_id)
+
+    def begin_job(self, job: Job) -> int:
+        """Store a job that is being worked on now, and give the number of its try."""
+        with self._database.writing() as connection:
+            return jobs.begin(connection, job)
 
     def coverage(self, asset: str) -> dict[str, Coverage]:
         """Give the range known of each subject of `asset`."""
@@ -202,11 +240,32 @@ class Warehouse:
             return collection.read_coverage(connection, asset)
 
     def replace_notes(
-        self, asset: str, first: date, last: date, notes: Sequence[ComputeNote]
+        self,
+        asset: str,
+        first: date,
+        last: date,
+        notes: Sequence[ComputeNote],
+        noted_at: datetime | None = None,
     ) -> WriteCounts:
-        """Make the compute log of `asset` in [first, last] equal `notes`."""
+        """Make the compute log of `asset` in [first, last] equal `notes`.
+
+        New ones are dated `noted_at`: without it they are never past their time.
+        """
         with self._database.writing() as connection:
-            return collection.replace_notes(connection, asset, first, last, notes)
+            return collection.replace_notes(connection, asset, first, last, notes, noted_at)
+
+    def forget_expired(
+        self, before: Mapping[str, datetime], *, is_dry_run: bool = False
+    ) -> dict[str, int]:
+        """Delete intraday bars and logs dated before their kind's instant, or only count them.
+
+        Kinds are `retention.INTRADAY` and `retention.LOG`; gives the rows by table.
+        """
+        within = self._database.reading if is_dry_run else self._database.writing
+        with within() as connection:
+            return retention.forget_expired(
+                connection, metadata.tables.values(), before, is_dry_run=is_dry_run
+            )
 
     def replace_quarantine(
         self, asset: str, first: date, last: date, findings: pd.DataFrame, seen_at: datetime
@@ -248,10 +307,22 @@ class Warehouse:
         with self._database.writing() as connection:
             return books.watch(connection, symbols, at)
 
-    def unwatch(self, symbols: Sequence[str]) -> int:
+    def unwatch(self, symbols: Sequence[str], at: datetime) -> int:
         """Take symbols off the watchlist; give how many were on it."""
         with self._database.writing() as connection:
-            return books.unwatch(connection, symbols)
+            return books.unwatch(connection, symbols, at)
+
+    def watched(self) -> list[Watched]:
+        """Give what is watched, without dates, and what once was, with the days it was."""
+        with self._database.reading() as connection:
+            return books.read_watched(connection)
+
+    # -- companies -------------------------------------------------------------------------
+
+    def profiles(self) -> dict[str, CompanyProfile]:
+        """Give what is known of companies and funds, by symbol."""
+        with self._database.reading() as connection:
+            return company_store.read_profiles(connection)
 
     def watchlist(self) -> list[str]:
         """Give the watched symbols, sorted."""

@@ -14,7 +14,7 @@ from market_pipeline.partitions import date_key
 from market_pipeline.resources import plain
 from market_pipeline.settings import current_settings
 from market_pipeline.warehouse import Warehouse
-from market_pipeline_tests.fakes import FakeClock, FakeOptions, FakePrices
+from market_pipeline_tests.fakes import FakeClock, FakeCompanies, FakeOptions, FakePrices
 from market_pipeline_tests.news_making import FakeCollector, FixedTone
 
 
@@ -25,6 +25,7 @@ class Graph:
     warehouse: Warehouse
     prices: FakePrices
     options: FakeOptions = field(default_factory=FakeOptions)
+    companies: FakeCompanies = field(default_factory=FakeCompanies)
     news: FakeCollector = field(default_factory=FakeCollector)
     wire: FakeCollector = field(default_factory=lambda: FakeCollector(is_configured=False))
     tone: FixedTone = field(default_factory=FixedTone)
@@ -40,8 +41,9 @@ class Graph:
             resources={
                 **notifier,
                 "warehouse": plain(self.warehouse),
-                "yahoo": plain(self.prices),
+                "prices": plain(self.prices),
                 "polygon": plain(self.options),
+                "companies": plain(self.companies),
                 "finviz": plain(self.news),
                 "wire": plain(self.wire),
                 "tone": plain(self.tone),

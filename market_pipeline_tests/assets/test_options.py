@@ -13,6 +13,7 @@ from market_pipeline.domain.books import Position
 from market_pipeline.domain.errors import NotEntitled, Unavailable
 from market_pipeline.domain.ports import FetchedFrame, Rejected
 from market_pipeline.domain.symbols import parse_occ
+from market_pipeline.settings import forget_settings
 from market_pipeline.warehouse import Warehouse
 from market_pipeline_tests.assets.conftest import bars_of, book_of, stock
 from market_pipeline_tests.assets.graph import Graph, failed_steps
@@ -71,7 +72,7 @@ def graph(state_dir: Path, warehouse: Warehouse) -> Graph:
     warehouse.import_book(
         book_of(stock(1, "AAPL"), option(2, CALL, 2), option(3, PUT, -3)), IMPORTED
     )
-    options = QuotedOptions(quoted={CALL: 8.0, PUT: 2.0, "AAPL280121C00999000": 0.25})
+    options = QuotedOptions(quoted={CALL: 8.0, PUT: 2.0})
     made = Graph(warehouse, bars_of("AAPL", "KO", "SPY", "TLT"), options=options)
     made.clock.now = evening(FRIDAY)
     return made
@@ -100,10 +101,36 @@ def test_the_latest_session_is_quoted_by_the_chain_and_the_past_by_bars(graph: G
     assert quotes(graph) == expected
 
 
-def test_a_chain_is_narrowed_to_the_contracts_of_the_universe(graph: Graph) -> None:
-    """Thousands of strikes are told; those held are kept."""
-    assert graph.run(FRIDAY, only=COLLECTED).success
-    assert set(graph.warehouse.read("option_quotes")["symbol"]) == {CALL, PUT}
+@pytest.mark.parametrize("kept", ["whole", "held"])
+def test_a_chain_is_kept_whole_or_narrowed_to_the_universe(
+    graph: Graph, monkeypatch: pytest.MonkeyPatch, kept: str
+) -> None:
+    """Thousands of strikes are told: all are quotes to look at, only those held are prices."""
+    monkeypatch.setenv("MARKET_PIPELINE_OPTION_CHAINS", kept)
+    forget_settings()
+    other = "AAPL280121C00999000"
+    graph.options = QuotedOptions(quoted={CALL: 8.0, PUT: 2.0, other: 1.0})
+    assert graph.run(FRIDAY).success
+    expected = {CALL, PUT} | ({other} if kept == "whole" else set())
+    assert set(graph.warehouse.read("option_quotes")["symbol"]) == expected
+    assert set(graph.warehouse.read("option_values")["symbol"]) == expected
+    priced = graph.warehouse.read("market_data_cache", where={"asset_class": "option"})
+    assert set(priced["symbol"]) == {CALL, PUT}
+
+
+def test_what_the_vendor_left_out_is_computed_and_named(graph: Graph) -> None:
+    """The chain sent a delta and no more; bars of a contract send none, and risk needs one."""
+    assert graph.run(THURSDAY, FRIDAY).success
+    rows = graph.warehouse.read("option_values", symbols=[PUT])
+    sent = [set(text.split(",")) for text in rows["computed"]]
+    rest = {"implied_volatility", "gamma", "theta", "vega", "underlying_price"}
+    assert sent == [rest | {"delta"}, rest]
+    assert rows["delta"].iloc[1] == 0.4
+    assert -1 < rows["delta"].iloc[0] < 0
+    cached = graph.warehouse.read("market_data_cache", symbols=[PUT])
+    assert cached["delta"].tolist() == rows["delta"].tolist()
+    close = graph.warehouse.read("equity_bars", first=THURSDAY, symbols=["KO"])["close"]
+    assert rows["underlying_price"].tolist() == close.tolist()
 
 
 def test_an_option_is_valued_at_the_middle_of_its_quote(graph: Graph) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from pydantic import ValidationError
 
 from market_pipeline.definitions import build_defs
 from market_pipeline.domain.sessions import NEW_YORK
@@ -66,6 +67,40 @@ def test_the_daily_graph_skips_closed_days_with_the_reason(
     assert isinstance(skipped, dg.SkipReason)
     assert reason in (skipped.skip_message or "")
     assert "next session's partition appears at" in (skipped.skip_message or "")
+
+
+def test_prices_are_asked_for_at_midnight_and_all_is_made_at_half_past_one(
+    state_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the defaults say, or the settings; at 00:00 the session's key is there already."""
+    defs = build_defs()
+    crons = {
+        name: defs.resolve_schedule_def(name).cron_schedule
+        for name in ("price_refresh", "daily_graph")
+    }
+    assert crons == {"price_refresh": "0 0 * * *", "daily_graph": "30 1 * * *"}
+    midnight = datetime(2026, 11, 21, 0, 0, tzinfo=UTC)
+    request = tick(state_dir, "price_refresh", midnight)
+    assert isinstance(request, dg.RunRequest)
+    assert request.partition_key == "2026-11-20"
+    job = defs.resolve_job_def("price_job")
+    assert job.partitions_def is not None
+    with dg.partition_loading_context(effective_dt=midnight):
+        assert job.partitions_def.has_partition_key("2026-11-20")
+    monkeypatch.setenv("MARKET_PIPELINE_DAILY_RUN_AT_UTC", "23:05")
+    forget_settings()
+    assert build_defs().resolve_schedule_def("daily_graph").cron_schedule == "5 23 * * *"
+
+
+@pytest.mark.parametrize("wrong", ["24:00", "1:30", "noon", "01:60", "01:30:00"])
+def test_a_time_that_is_none_is_refused(
+    state_dir: Path, monkeypatch: pytest.MonkeyPatch, wrong: str
+) -> None:
+    """The variable is named, and how to write it."""
+    monkeypatch.setenv("MARKET_PIPELINE_PRICE_REFRESH_AT_UTC", wrong)
+    forget_settings()
+    with pytest.raises(ValidationError, match="such as 01:30"):
+        current_settings()
 
 
 def test_headlines_are_collected_for_yesterday_and_today_in_market_hours(state_dir: Path) -> None:

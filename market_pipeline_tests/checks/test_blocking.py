@@ -21,7 +21,8 @@ BELOW_PRICES = {
     "factor_exposures", "symbol_daily_metrics", "portfolio_snapshots", "headline_impact",
 }  # fmt: skip
 ALL = {
-    "symbol_universe", "equity_bars", "option_quotes", "market_data_cache", *BELOW_PRICES,
+    "company_profiles", "symbol_universe", "fundamentals", "equity_bars", "option_quotes",
+    "option_values", "market_data_cache", *BELOW_PRICES,
 }  # fmt: skip
 
 Spoil = Callable[[pd.DataFrame], pd.DataFrame]
@@ -102,7 +103,7 @@ BLOCKING = {
     ),
     "an empty universe": Wrong(
         "symbol_universe", lambda f: f[:0], "symbol_universe_symbol_universe_is_not_empty",
-        {"symbol_universe"},
+        {"company_profiles", "symbol_universe"},
     ),
     "a beta beyond its cap": Wrong(
         "symbol_factor_exposures", first_row("beta", 99.0),

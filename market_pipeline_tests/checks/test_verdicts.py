@@ -46,10 +46,14 @@ COVER = "market_data_cache.prices_cover_the_universe"
 IMPOSSIBLE = "market_data_cache.no_impossible_bar"
 DOUBTS = "market_data_cache.nothing_in_quarantine"
 OPTIONS = "market_data_cache.options_are_priced"
+QUALITY = "symbol_daily_metrics.prices_are_good"
+RESTATED = "equity_bars.history_is_not_restated"
 BOUNDS = "factor_exposures.exposures_are_in_bounds"
 FACTORS = "factor_exposures.every_factor_was_measured"
 DAYS = "headlines.headlines_stand_on_their_day"
 HASHES = "headlines.headlines_keys_are_unique"
+ONE_PROFILE = "company_profiles.company_profiles_keys_are_unique"
+DESCRIBED = "symbol_universe.symbols_are_described"
 TOLD = "headlines.items_tell_one_story"
 FRESH = "headlines.headlines_are_fresh"
 DELIVERED = "headlines.sources_delivered"
@@ -142,6 +146,11 @@ SPOILT = {
         DAYS, "headlines",
         lambda frame: frame.assign(published_date=pd.Timestamp(TUESDAY)),
         "3 headlines, 3 on another day than their partition",
+    ),
+    "a symbol's prices cannot be relied on": Case(
+        QUALITY, "price_quality", put("quality_score", 0.9, TUESDAY, symbol="KO"),
+        "1 below 95% valid bars or a score of 0.90: KO",
+        {"below_target": "KO", "quality_score": 0.9, "validation_rate": 1.0}, WARN,
     ),
     "two stocks of five lack a price": Case(
         COVER, "market_data_cache",
@@ -267,6 +276,8 @@ def test_every_check_has_a_case_that_fails(court: Court) -> None:
     known = set(court.judge())
     shown = {case.check for case in SPOILT.values()} | {DOUBTS, FACTORS, HASHES}
     shown |= {check for check, _ in UNIQUE} | {FRESH, DELIVERED, OLD_IMPACT}
+    # assets/test_restatements_asset.py: it speaks of what its own run found
+    shown |= {RESTATED, ONE_PROFILE, DESCRIBED}
     assert known == shown
 
 
@@ -278,7 +289,7 @@ def test_every_check_has_a_case_that_fails(court: Court) -> None:
 def test_every_claim_holds_of_what_the_graph_made(court: Court, over: Span, first: str) -> None:
     """On sound data all checks pass, over a range, a partition, or the last day, asked alone."""
     verdicts = court.judge(over=over)
-    assert len(verdicts) == 36
+    assert len(verdicts) == 42
     assert {name for name, verdict in verdicts.items() if not verdict.passed} == set()
     spans = {(said(v)["first"], said(v)["last"]) for v in verdicts.values()}
     assert spans == {(first, "2026-11-20")}
@@ -290,6 +301,8 @@ UNIQUE = [
     ("symbol_universe.symbol_universe_keys_are_unique", "symbol_universe"),
     ("equity_bars.equity_bars_keys_are_unique", "equity_bars"),
     ("option_quotes.option_quotes_keys_are_unique", "option_quotes"),
+    ("option_values.option_values_keys_are_unique", "option_values"),
+    ("fundamentals.fundamentals_keys_are_unique", "fundamentals"),
     ("market_data_cache.market_data_cache_keys_are_unique", "market_data_cache"),
     ("factor_exposures.factor_exposures_keys_are_unique", "symbol_factor_exposures"),
     ("symbol_daily_metrics.symbol_daily_metrics_keys_are_unique", "symbol_daily_metrics"),
@@ -491,7 +504,7 @@ def test_a_restated_price_makes_the_day_before_outdated_not_wrong(court: Court) 
 def test_an_empty_warehouse_fails_in_words(state_dir: Path, warehouse: Warehouse) -> None:
     """Asked alone, every claim about nothing fails, says so, and raises nothing."""
     verdicts = Court(Graph(warehouse, bars_of()), state_dir).judge(over=None)
-    assert len(verdicts) == 36
+    assert len(verdicts) == 42
     for name, verdict in verdicts.items():
         assert not verdict.passed, name
         assert (verdict.description or "").endswith("holds no row at all"), name
@@ -510,3 +523,24 @@ def test_an_empty_range_fails_where_rows_are_due(state_dir: Path, warehouse: War
     } | {"headlines_are_fresh"}  # fmt: skip
     bars = verdicts["equity_bars.equity_bars_is_not_empty"]
     assert (bars.description or "").count("2026-11-") == 5
+
+
+def test_two_profiles_of_a_symbol_are_noticed(court: Court) -> None:
+    """Profiles have no dates; the symbol alone is the key."""
+    court.warehouse.dispose()
+    double_the_last_row(court.file, "company_profiles")
+    verdict = court.judge(ONE_PROFILE)[ONE_PROFILE]
+    assert (verdict.passed, verdict.blocking) == (False, True)
+    assert said(verdict)["twins"] in {"AAPL", "KO", "NOSUCH", "SPY", "TLT", "YOUNG"}
+
+
+def test_a_symbol_nobody_was_asked_about_is_noticed(court: Court) -> None:
+    """A warning that names it: prices do without a profile."""
+    with sqlite3.connect(court.file) as connection:
+        connection.execute(
+            "DELETE FROM fetch_coverage WHERE asset = 'company_profiles' AND subject = 'KO'"
+        )
+    connection.close()
+    verdict = court.judge(DESCRIBED)[DESCRIBED]
+    assert (verdict.passed, verdict.severity) == (False, WARN)
+    assert said(verdict)["missing"] == "KO"

@@ -123,6 +123,7 @@ def test_hits_and_misses_are_shown(run: Run, told: Warehouse) -> None:
     assert rows == {
         "headlines": (1, 1, 0.5), "summary_symbol": (1, 1, 0.5),
         "summary_portfolio": (0, 0, None), "returns": (0, 0, None),
+        "symbol": (0, 0, None),
     }  # fmt: skip
     assert "headlines" in run("cache", "stats").stdout
 

@@ -8,7 +8,9 @@ from pathlib import Path
 from queue import Queue
 
 from market_pipeline.coordination import LocalCoordination, RedisCoordination
+from market_pipeline.coordination.rates import WALL_PACE, Pace
 from market_pipeline.domain.errors import CircuitOpen, Unavailable
+from market_pipeline.domain.ports import BreakerRule, Clock
 
 
 def now() -> datetime:
@@ -23,10 +25,12 @@ class Backend:
     place: str
     prefix: str = ""
 
-    def open(self) -> LocalCoordination | RedisCoordination:
+    def open(
+        self, clock: Clock = now, pace: Pace | None = None
+    ) -> LocalCoordination | RedisCoordination:
         if self.kind == "local":
-            return LocalCoordination(Path(self.place), now)
-        return RedisCoordination(self.place, now, self.prefix)
+            return LocalCoordination(Path(self.place), clock, pace or WALL_PACE)
+        return RedisCoordination(self.place, clock, self.prefix, pace)
 
 
 def take_slots(
@@ -72,7 +76,7 @@ def count_under_lease(
 
 def fail_until_open(backend: Backend, failures: int, reset_s: float, out: "Queue[str]") -> None:
     """Make failing calls until the breaker refuses one; put how it refused."""
-    breaker = backend.open().breaker("vendor", failures, reset_s)
+    breaker = backend.open().breaker("vendor", BreakerRule(minimum_calls=failures, reset_s=reset_s))
     for _ in range(failures + 1):
         try:
             with breaker.guard():
@@ -83,3 +87,9 @@ def fail_until_open(backend: Backend, failures: int, reset_s: float, out: "Queue
             out.put(error.kind)
             return
     out.put("never opened")
+
+
+def take_quota(backend: Backend, per_day: int, wanted: int, out: "Queue[int]") -> None:
+    """Try to take `wanted` of a day's quota; put how many were given."""
+    quota = backend.open().quota("vendor", per_day)
+    out.put(sum(quota.take() for _ in range(wanted)))

@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from datetime import time as time_of_day
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +24,16 @@ from market_pipeline.domain.errors import (
     Unavailable,
     UnknownSymbol,
 )
-from market_pipeline.domain.ports import Breaker, Coordination, Lease
+from market_pipeline.domain.ports import Breaker, BreakerRule, Coordination, Lease
 from market_pipeline_tests.coordination.backends import (
     Backend,
     count_under_lease,
     fail_until_open,
     now,
+    take_quota,
     take_slots,
 )
+from market_pipeline_tests.fakes import FakeClock
 
 DOWN = Unavailable("vendor", "/", "down")
 NOT_FAILURES = (
@@ -189,7 +192,7 @@ class CoordinationContract:
 
     def test_the_breaker_opens_after_failures_in_a_row(self, coordination: Coordination) -> None:
         """The failing calls raise the vendor's error; the call after the last is not made."""
-        breaker = coordination.breaker("vendor", failures=3, reset_s=30)
+        breaker = coordination.breaker("vendor", BreakerRule(minimum_calls=3, reset_s=30))
         throttled = Throttled("vendor", "/", "slow down", retry_after_s=1)
         assert [call(breaker, e) for e in (DOWN, throttled, DOWN)] == ["raised"] * 3
         assert call(breaker) == "refused"
@@ -200,26 +203,52 @@ class CoordinationContract:
 
     def test_the_refusal_names_the_vendor(self, coordination: Coordination) -> None:
         """`CircuitOpen` carries the breaker's name as the vendor."""
-        breaker = coordination.breaker("polygon", failures=1, reset_s=30)
+        breaker = coordination.breaker("polygon", BreakerRule(minimum_calls=1, reset_s=30))
         call(breaker, DOWN)
         with pytest.raises(CircuitOpen, match="30 s") as refused, breaker.guard():
             pytest.fail("the call was made")
         assert refused.value.vendor == "polygon"
 
-    def test_a_success_between_ends_the_row(self, coordination: Coordination) -> None:
-        """Failures count only in a row: two, a success, two leave a breaker of three closed."""
-        breaker = coordination.breaker("vendor", failures=3, reset_s=30)
-        ends = [call(breaker, e) for e in (DOWN, DOWN, None, DOWN, DOWN)]
-        assert ends == ["raised", "raised", "ok", "raised", "raised"]
+    def test_it_opens_when_half_of_the_last_calls_failed(self, coordination: Coordination) -> None:
+        """Of a window of six, two failures of six do not open it, nor of five; three of six do."""
+        rule = BreakerRule(failure_rate=0.5, window_calls=6, minimum_calls=4, reset_s=30)
+        breaker = coordination.breaker("vendor", rule)
+        for error in (None, None, None, None, None, None, DOWN, None, DOWN):
+            call(breaker, error)
+        status = breaker.status()
+        assert (status.state, status.failure_count, status.call_count) == ("closed", 2, 6)
+        assert status.failure_rate == pytest.approx(1 / 3)
+        call(breaker, DOWN)
+        assert (breaker.status().state, breaker.status().failure_rate) == ("open", 0.5)
+
+    def test_a_few_calls_prove_nothing(self, coordination: Coordination) -> None:
+        """Below the minimum number of calls even nothing but failures leaves it closed."""
+        breaker = coordination.breaker("vendor", BreakerRule(minimum_calls=4))
+        assert [call(breaker, DOWN) for _ in range(3)] == ["raised"] * 3
         assert breaker.status().state == "closed"
-        assert breaker.status().failure_count == 2
+        assert [call(breaker, DOWN), call(breaker)] == ["raised", "refused"]
+
+    def test_old_failures_leave_the_window(self, coordination: Coordination) -> None:
+        """Failures that many good calls followed count no more."""
+        rule = BreakerRule(window_calls=4, minimum_calls=4)
+        breaker = coordination.breaker("vendor", rule)
+        for error in (DOWN, None, None, None, None, DOWN):
+            call(breaker, error)
+        assert (breaker.status().state, breaker.status().failure_count) == ("closed", 1)
+
+    def test_good_calls_of_a_healthy_vendor_write_nothing(self, coordination: Coordination) -> None:
+        """The window is full of them: one more would change nothing, and costs no write."""
+        breaker = coordination.breaker("vendor", BreakerRule(window_calls=8))
+        for _ in range(30):
+            assert call(breaker) == "ok"
+        assert (breaker.status().call_count, breaker.status().failure_rate) == (8, 0.0)
 
     @pytest.mark.parametrize("error", NOT_FAILURES, ids=lambda e: type(e).__name__)
     def test_other_errors_do_not_trip(
         self, coordination: Coordination, error: BaseException
     ) -> None:
         """Ten errors that are not `Transient` pass through a breaker of one unchanged."""
-        breaker = coordination.breaker("vendor", failures=1, reset_s=30)
+        breaker = coordination.breaker("vendor", BreakerRule(minimum_calls=1, reset_s=30))
         assert [call(breaker, error) for _ in range(10)] == ["raised"] * 10
         assert breaker.status().state == "closed"
 
@@ -231,20 +260,21 @@ class CoordinationContract:
         ],
         ids=["says nothing", "answers"],
     )
-    def test_only_an_answer_ends_a_row_of_failures(
+    def test_only_an_answer_counts_as_a_good_call(
         self, coordination: Coordination, between: Exception, state: str
     ) -> None:
-        """HTML between two outages leaves them a row; a clean 404 shows that the vendor is up."""
-        breaker = coordination.breaker("vendor", failures=2, reset_s=30)
+        """HTML between two outages is no outcome; a clean 404 shows that the vendor is up."""
+        rule = BreakerRule(failure_rate=0.75, minimum_calls=2, reset_s=30)
+        breaker = coordination.breaker("vendor", rule)
         for error in (DOWN, between, DOWN):
             call(breaker, error)
         assert breaker.status().state == state
 
     def test_after_reset_one_success_closes(self, coordination: Coordination) -> None:
         """The trial call is made after reset_s, and its success clears the count."""
-        breaker = coordination.breaker("vendor", failures=2, reset_s=0.3)
-        call(breaker, DOWN)
-        call(breaker, DOWN)
+        breaker = coordination.breaker("vendor", BreakerRule(minimum_calls=3, reset_s=0.3))
+        for _ in range(3):
+            call(breaker, DOWN)
         assert call(breaker) == "refused"
         time.sleep(0.32)
         assert [call(breaker), call(breaker, DOWN)] == ["ok", "raised"]
@@ -253,7 +283,7 @@ class CoordinationContract:
 
     def test_a_failed_trial_opens_again(self, coordination: Coordination) -> None:
         """One failure in the trial is enough, and reset_s starts anew."""
-        breaker = coordination.breaker("vendor", failures=3, reset_s=0.3)
+        breaker = coordination.breaker("vendor", BreakerRule(minimum_calls=3, reset_s=0.3))
         for _ in range(3):
             call(breaker, DOWN)
         time.sleep(0.32)
@@ -265,7 +295,7 @@ class CoordinationContract:
         self, coordination: Coordination
     ) -> None:
         """A trial that ended in a bug neither closes the circuit nor blocks the next trial."""
-        breaker = coordination.breaker("vendor", failures=1, reset_s=0.3)
+        breaker = coordination.breaker("vendor", BreakerRule(minimum_calls=1, reset_s=0.3))
         call(breaker, DOWN)
         time.sleep(0.32)
         assert call(breaker, ValueError("a bug")) == "raised"
@@ -275,7 +305,7 @@ class CoordinationContract:
 
     def test_only_one_trial_runs_at_a_time(self, coordination: Coordination) -> None:
         """While a trial call is under way every other caller is refused."""
-        breaker = coordination.breaker("vendor", failures=1, reset_s=0.5)
+        breaker = coordination.breaker("vendor", BreakerRule(minimum_calls=1, reset_s=0.5))
         call(breaker, DOWN)
         time.sleep(0.52)
         running, finish = threading.Event(), threading.Event()
@@ -288,14 +318,14 @@ class CoordinationContract:
         thread = threading.Thread(target=trial)
         thread.start()
         assert running.wait(5)
-        during = call(coordination.breaker("vendor", failures=1, reset_s=0.5))
+        during = call(coordination.breaker("vendor", BreakerRule(minimum_calls=1, reset_s=0.5)))
         finish.set()
         thread.join(5)
         assert [during, call(breaker)] == ["refused", "ok"]
 
     def test_calls_of_threads_run_side_by_side(self, coordination: Coordination) -> None:
         """The breaker does not hold a lock while a call runs."""
-        breaker, both = coordination.breaker("vendor", 3, 30), threading.Barrier(2)
+        breaker, both = coordination.breaker("vendor", BreakerRule()), threading.Barrier(2)
 
         def meet(_: int) -> None:
             with breaker.guard():
@@ -307,7 +337,7 @@ class CoordinationContract:
     def test_a_breaker_opened_by_one_process_refuses_in_another(self, backend: Backend) -> None:
         """What another process saw fail is not asked here, and the trial here closes it there."""
         coordination = backend.open()
-        breaker = coordination.breaker("vendor", failures=3, reset_s=0.3)
+        breaker = coordination.breaker("vendor", BreakerRule(minimum_calls=3, reset_s=0.3))
         assert call(breaker) == "ok"
         spawn = multiprocessing.get_context("spawn")
         out = spawn.Queue()
@@ -315,7 +345,7 @@ class CoordinationContract:
         child.start()
         assert out.get(timeout=60) == "circuit_open"
         child.join(30)
-        patient = coordination.breaker("vendor", failures=3, reset_s=600)
+        patient = coordination.breaker("vendor", BreakerRule(minimum_calls=3, reset_s=600))
         assert call(patient) == "refused"
         time.sleep(0.32)
         assert call(breaker) == "ok"
@@ -324,8 +354,60 @@ class CoordinationContract:
 
     def test_a_breaker_of_zero_failures_is_refused(self, coordination: Coordination) -> None:
         """A breaker that could never close is a ValueError when it is made."""
-        with pytest.raises(ValueError, match="breaker vendor"):
-            coordination.breaker("vendor", failures=0, reset_s=1)
+        with pytest.raises(ValueError, match="minimum_calls"):
+            coordination.breaker("vendor", BreakerRule(minimum_calls=0, reset_s=1))
+
+    # quotas
+
+    def test_a_quota_is_counted_until_it_is_used_up(self, coordination: Coordination) -> None:
+        """What was refused is not counted, and what is left is told with the next midnight."""
+        quota = coordination.quota("vendor", 3)
+        assert [quota.take() for _ in range(5)] == [True, True, True, False, False]
+        status = quota.status()
+        assert (status.name, status.limit, status.used, status.left) == ("vendor", 3, 3, 0)
+        assert timedelta(0) < status.resets_at - now() <= timedelta(days=1)
+        assert status.resets_at.time() == time_of_day(0, 0)
+        assert coordination.quota("other", 3).status().left == 3
+
+    def test_a_vendor_that_says_enough_ends_the_day(self, coordination: Coordination) -> None:
+        """Its word counts more than our number: somebody else may use the key."""
+        quota = coordination.quota("vendor", 500)
+        assert quota.take()
+        quota.exhaust()
+        assert not quota.take()
+        assert quota.status().used == 500
+
+    def test_a_quota_day_ends_at_midnight_of_its_zone(self, backend: Backend) -> None:
+        """New York's midnight is not UTC's; the next day is counted anew."""
+        at = FakeClock(datetime(2026, 7, 2, 3, 59, tzinfo=UTC))
+        coordination = backend.open(at)
+        quota = coordination.quota("vendor", 1, "America/New_York")
+        assert (quota.take(), quota.take()) == (True, False)
+        assert quota.status().resets_at == datetime(2026, 7, 2, 4, tzinfo=UTC)
+        at.now += timedelta(minutes=1)
+        assert (quota.status().left, quota.take(), quota.take()) == (1, True, False)
+        coordination.close()
+
+    def test_processes_and_threads_share_one_quota(self, backend: Backend) -> None:
+        """Four processes that all want forty get a hundred of a hundred, not one more."""
+        spawn = multiprocessing.get_context("spawn")
+        out: Any = spawn.Queue()
+        children = [
+            spawn.Process(target=take_quota, args=(backend, 100, 40, out)) for _ in range(4)
+        ]
+        for child in children:
+            child.start()
+        assert sum(out.get(timeout=60) for _ in children) == 100
+        for child in children:
+            child.join(30)
+        coordination = backend.open()  # a restart
+        assert coordination.quota("vendor", 100).status().left == 0
+        coordination.close()
+
+    def test_a_quota_of_nothing_is_refused(self, coordination: Coordination) -> None:
+        """A vendor that may never be asked is left out, not given a quota of 0."""
+        with pytest.raises(ValueError, match="quota vendor"):
+            coordination.quota("vendor", 0)
 
     # leases
 

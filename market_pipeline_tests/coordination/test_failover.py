@@ -21,6 +21,7 @@ from market_pipeline.coordination import (
     open_coordination,
 )
 from market_pipeline.domain.errors import CircuitOpen, ConfigurationError, Unavailable
+from market_pipeline.domain.ports import BreakerRule
 from market_pipeline_tests.coordination.backends import now
 from market_pipeline_tests.coordination.conftest import PrivateRedis
 
@@ -33,6 +34,7 @@ def coordination(private_redis: PrivateRedis, tmp_path: Path) -> Iterator[Failov
     coordination = FailoverCoordination(
         RedisCoordination(private_redis.url, now),
         LocalCoordination(tmp_path / "local.sqlite3", now),
+        now,
         RETRY_AFTER_S,
     )
     yield coordination
@@ -61,7 +63,7 @@ def test_every_call_goes_on_while_redis_is_down_and_returns_with_it(
 ) -> None:
     """Objects handed out before follow both ways; one warning down, one line up."""
     bucket = coordination.rate_bucket("vendor", limit=100, per_s=60)
-    breaker = coordination.breaker("vendor", failures=3, reset_s=30)
+    breaker = coordination.breaker("vendor", BreakerRule(minimum_calls=3, reset_s=30))
 
     def use_everything() -> None:
         within_a_second(lambda: bucket.acquire(0.5))
@@ -124,6 +126,7 @@ def test_while_one_caller_tries_redis_again_the_others_do_not_wait(tmp_path: Pat
         following = FailoverCoordination(
             RedisCoordination(f"redis://127.0.0.1:{silent.getsockname()[1]}/0", now),
             LocalCoordination(tmp_path / "local.sqlite3", now),
+            now,
             retry_after_s=1,
         )
         following.get("key")
@@ -145,7 +148,7 @@ def test_a_call_to_a_vendor_survives_redis_going_down_under_it(
     coordination: FailoverCoordination, private_redis: PrivateRedis
 ) -> None:
     """The body runs once, its result stands, and its failure is counted locally."""
-    breaker = coordination.breaker("vendor", failures=1, reset_s=30)
+    breaker = coordination.breaker("vendor", BreakerRule(minimum_calls=1, reset_s=30))
     runs = []
     with breaker.guard():
         runs.append(1)
@@ -310,3 +313,19 @@ def test_the_password_is_never_shown(
     files = [file for file in tmp_path.rglob("*") if file.is_file()]
     assert files
     assert all(b"canary" not in file.read_bytes() for file in files)
+
+
+def test_a_quota_goes_on_through_an_outage_of_redis(
+    coordination: FailoverCoordination, private_redis: PrivateRedis
+) -> None:
+    """Down and back with an empty memory: never more than the day's requests are given."""
+    quota = coordination.quota("vendor", 10)
+    assert all(quota.take() for _ in range(4))
+    private_redis.stop()
+    assert all(quota.take() for _ in range(3))
+    assert quota.status().used == 7
+    private_redis.start()
+    time.sleep(RETRY_AFTER_S)
+    assert quota.status().used == 7
+    assert [quota.take() for _ in range(5)] == [True, True, True, False, False]
+    assert coordination.kind == "redis"

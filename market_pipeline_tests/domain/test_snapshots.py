@@ -26,6 +26,9 @@ from market_pipeline.warehouse import tables
 
 SESSIONS = TradingCalendar.xnys().sessions(date(2026, 1, 5), date(2026, 1, 30))
 CALL = "KO260116C00070000"
+SPLIT_CALL = "KO260116C00035000"
+"""What `CALL` becomes by a split of 2 for 1."""
+
 NO_SPLITS = pd.DataFrame(columns=["session_date", "symbol", "split_ratio"])
 
 
@@ -202,25 +205,63 @@ def test_the_first_session_has_no_profit_and_is_all_flow() -> None:
 
 
 def test_splits_after_the_file_multiply_shares_and_leave_cost_alone() -> None:
-    """Prices are adjusted for them in every session, before the split too; options are not."""
-    held = book(
-        position(1, "KO", "10", "70"), position(2, CALL, "1", asset_class="option", multiplier=100)
-    )
+    """Prices are adjusted for them in every session, before the split too."""
+    held = book(position(1, "KO", "10", "70"))
     known = splits(
         (date(2025, 12, 31), "KO", 5.0), (SESSIONS[8], "KO", 6.999997), (SESSIONS[9], "KO", 0.5)
     )
     for at in (2, 8, 12):
-        result = take([held], prices(KO=every(20.0), **{CALL: every(1.0)}), at, at, known)
+        result = take([held], prices(KO=every(20.0)), at, at, known)
         rows = result.positions.set_index("position_no")
         assert rows.loc[1, "quantity"] == 35
         assert rows.loc[1, "market_value_usd"] == 700
         assert rows.loc[1, "unrealised_pnl_usd"] == 0
-        assert rows.loc[2, "quantity"] == 1
+
+
+def test_a_whole_split_gives_an_option_a_new_name_and_count_on_its_ex_date() -> None:
+    """Before it the old series counts, from it on the new one; nothing is gained by the split."""
+    call = position(
+        1, CALL, "-3", "6", asset_class="option", multiplier=100, expiration_date=date(2026, 1, 16)
+    )
+    held, known = book(call), splits((SESSIONS[6], "KO", 2.0))
+    market = prices(**{CALL: every(5.0, range(6)), SPLIT_CALL: every(2.5)})
+    rows = take([held], market, 4, 8, known).positions
+    assert rows["symbol"].tolist() == [CALL, CALL, SPLIT_CALL, SPLIT_CALL, SPLIT_CALL]
+    assert rows["quantity"].tolist() == [-3, -3, -6, -6, -6]
+    assert rows["market_value_usd"].tolist() == [-1500] * 5
+    assert rows["unrealised_pnl_usd"].tolist() == [300] * 5
+    assert rows["daily_pnl_usd"].tolist() == [0] * 5
+
+
+def test_until_the_new_series_is_quoted_the_old_price_counts_in_new_terms() -> None:
+    """Stale, half the price for twice the count; a quote under the new name from before the split
+    was another contract's.
+    """
+    call = position(1, CALL, "1", "6", asset_class="option", multiplier=100)
+    market = prices(**{CALL: {5: 5.0}, SPLIT_CALL: {4: 80.0, 8: 2.6}})
+    known = splits((SESSIONS[6], "KO", 2.0))
+    rows = take([book(call)], market, 6, 8, known).positions
+    assert rows["status"].tolist() == ["stale", "stale", "priced"]
+    assert rows["price_usd"].tolist() == [Decimal("2.5"), Decimal("2.5"), Decimal("2.6")]
+    assert rows["market_value_usd"].tolist() == [500, 500, 520]
+    assert take([book(call)], market, 6, 6, known).portfolios["stale_symbols"].tolist() == [
+        SPLIT_CALL
+    ]
+
+
+@pytest.mark.parametrize("ratio", [1.5, 0.1])
+def test_a_split_that_is_not_whole_leaves_an_option_as_it_is(ratio: float) -> None:
+    """The deliverable changes, not the count, the strike or the hundredfold of the premium."""
+    call = position(1, CALL, "1", "6", asset_class="option", multiplier=100)
+    known = splits((SESSIONS[6], "KO", ratio))
+    rows = take([book(call)], prices(**{CALL: every(5.0)}), 5, 7, known).positions
+    assert rows["symbol"].tolist() == [CALL] * 3
+    assert rows["market_value_usd"].tolist() == [500] * 3
 
 
 # -- laws ------------------------------------------------------------------------------------
 
-SYMBOLS = ("KO", "PEP", CALL)
+SYMBOLS = ("KO", "PEP", CALL, SPLIT_CALL)
 PLACES = st.integers(0, len(SESSIONS) - 1)
 AMOUNTS = st.decimals(1, 500, places=3)
 PRICES = st.integers(1, 9_000_000).map(lambda ten_thousandths: ten_thousandths / 10_000)
@@ -253,7 +294,9 @@ def cases(draw: st.DrawFn) -> tuple[list[Book], pd.DataFrame, pd.DataFrame]:
     series = {
         symbol: draw(st.dictionaries(PLACES, PRICES, max_size=len(SESSIONS))) for symbol in SYMBOLS
     }
-    known = splits(*draw(st.sampled_from([[], [(SESSIONS[9], "KO", 2.0)]])))
+    known = splits(
+        *draw(st.sampled_from([[], [(SESSIONS[9], "KO", 2.0)], [(SESSIONS[6], "KO", 2.0)]]))
+    )
     return books, prices(**series), known
 
 
@@ -285,9 +328,19 @@ def slow_rows(held: Book, market: pd.DataFrame, known: pd.DataFrame) -> list[dic
         if p.asset_class in ("cash", "private"):
             return at_price(p, p.entry_price_usd)
         for back in range(6):
-            if at - back >= 0 and (p.symbol, SESSIONS[at - back]) in quoted:
-                return size(p) * quoted[p.symbol, SESSIONS[at - back]]
+            if at - back < 0:
+                return None
+            day = SESSIONS[at - back]
+            symbol, count = named(p, day)
+            if (symbol, day) in quoted:
+                return size(p) * count * quoted[symbol, day]
         return None
+
+    def named(p: Position, day: date) -> tuple[str, int]:
+        for row in known.to_dict("records"):
+            if p.symbol == CALL and held.as_of_date < row["session_date"].date() <= day:
+                return SPLIT_CALL, 2
+        return p.symbol, 1
 
     rows = []
     for at, day in enumerate(SESSIONS):

@@ -9,8 +9,16 @@ import pandas as pd
 import pytest
 
 from market_pipeline.domain.books import Book, Position
+from market_pipeline.domain.companies import CompanyProfile
 from market_pipeline.domain.sessions import TradingCalendar
-from market_pipeline.domain.universe import UNIVERSE_COLUMNS, build_universe, collectable
+from market_pipeline.domain.universe import (
+    UNIVERSE_COLUMNS,
+    IntradayChoice,
+    Watched,
+    build_universe,
+    collectable,
+    listed,
+)
 from market_pipeline.warehouse import tables
 
 WEEK = [date(2026, 1, day) for day in (5, 6, 7, 8, 9)]
@@ -113,3 +121,43 @@ def test_five_years_of_260_symbols_take_about_a_second() -> None:
     universe = build_universe(books, [f"W{n}" for n in range(130)], ["SPY", "TLT"], sessions)
     assert time.perf_counter() - start < 5
     assert len(universe) == 262 * len(sessions)
+
+
+def test_a_past_session_has_what_was_watched_then() -> None:
+    """Who was dropped since is still in the sessions it was watched in, and in no other."""
+    spells = [Watched("KO", date(2026, 1, 6), date(2026, 1, 7)), Watched("PEP")]
+    universe = build_universe([], spells, [], WEEK)
+    assert days_of(universe, "KO") == [6, 7]
+    assert days_of(universe, "PEP") == [5, 6, 7, 8, 9]
+    option = [Watched("MSFT260108P00300000", date(2026, 1, 6), date(2026, 1, 9))]
+    watched = build_universe([], option, [], WEEK)
+    assert days_of(watched, "MSFT260108P00300000") == days_of(watched, "MSFT") == [6, 7, 8]
+
+
+def test_a_profile_says_what_a_symbol_is() -> None:
+    """Else its name or its use does; options and private holdings are no companies."""
+    profiles = {
+        "QQQ": CompanyProfile("QQQ", "Invesco QQQ", "yahoo", "etf", "XNAS"),
+        "KO": CompanyProfile("KO", "Coca-Cola", "yahoo", "stock", "XNYS", "Staples", "Drinks"),
+        "ACME": CompanyProfile("ACME", "Another Acme", "yahoo", "stock", "XNYS"),
+        "PEP": CompanyProfile("PEP", "PepsiCo", "finviz_page", None, None, "Staples", "Drinks"),
+    }
+    books = [book(position(1, "KO"), position(2, "QQQ"), position(3, "ACME", "private"), option(4))]
+    universe = build_universe(
+        books, ["^GSPC", "PEP"], ["SPY"], WEEK[:1],
+        profiles=profiles, intraday=IntradayChoice(frozenset({"^GSPC"}), frozenset({"held"})),
+    ).set_index("symbol")  # fmt: skip
+    columns = ["asset_class", "exchange", "sector", "industry", "timeframes"]
+    told = universe[columns].astype(object).where(universe[columns].notna(), None)
+    assert told.T.to_dict("list") == {
+        "AAPL": ["stock", None, None, None, "1d"],
+        "AAPL260107C00150000": ["option", None, None, None, "1d"],
+        "ACME": ["private", None, None, None, None],
+        "KO": ["stock", "XNYS", "Staples", "Drinks", "1d,1h"],
+        "PEP": ["stock", None, "Staples", "Drinks", "1d"],
+        "QQQ": ["etf", "XNAS", None, None, "1d,1h"],
+        "SPY": ["etf", None, None, None, "1d"],
+        "^GSPC": ["index", None, None, None, "1d,1h"],
+    }
+    bars = listed(universe.reset_index())["symbol"]
+    assert set(bars) == {"AAPL", "KO", "PEP", "QQQ", "SPY", "^GSPC"}

@@ -56,7 +56,7 @@ def dagster(tmp_path_factory: pytest.TempPathFactory) -> Typed:
 def test_asset_list_names_every_asset(dagster: Typed) -> None:
     """`dagster asset list` loads the module that the variable names."""
     listed = dagster.run("asset", "list").stdout.split()
-    assert len(listed) == 11
+    assert len(listed) == 13
     assert {"symbol_universe", "market_data_cache", "portfolio_snapshots"} <= set(listed)
 
 

@@ -23,8 +23,8 @@ from market_pipeline_tests.end_to_end.sandboxed import (
 
 SESSIONS = ["2026-06-12", "2026-06-15", "2026-06-16", "2026-06-17", "2026-06-18"]
 SESSION_ASSETS = {
-    "symbol_universe", "equity_bars", "option_quotes", "market_data_cache", "factor_exposures",
-    "symbol_daily_metrics", "portfolio_snapshots", "headline_impact",
+    "symbol_universe", "equity_bars", "option_quotes", "option_values", "market_data_cache",
+    "factor_exposures", "symbol_daily_metrics", "portfolio_snapshots", "headline_impact",
 }  # fmt: skip
 NEWS_ASSETS = {"finviz_headlines", "wire_headlines", "headlines"}
 BACKFILL_S = 180
@@ -150,8 +150,9 @@ def test_dependencies_are_those_of_the_design(nodes: dict[str, Any]) -> None:
     def above(name: str) -> set[str]:
         return {key["path"][-1] for key in nodes[name]["dependencyKeys"]}
 
-    assert above("symbol_universe") == {"portfolio_books"}
-    assert {"equity_bars", "option_quotes"} <= above("market_data_cache")
+    assert above("symbol_universe") == {"portfolio_books", "company_profiles"}
+    assert {"equity_bars", "option_quotes", "option_values"} <= above("market_data_cache")
+    assert "equity_bars" in above("option_quotes")
     assert "market_data_cache" in above("portfolio_snapshots")
     assert above("headlines") == {"finviz_headlines", "wire_headlines"}
     assert {"headlines", "market_data_cache"} <= above("headline_impact")

@@ -35,11 +35,14 @@ from market_pipeline.resources import open_warehouse, plain, utc_now
 from market_pipeline.sandbox import create_app, generated
 from market_pipeline.sandbox.server import SandboxServer
 from market_pipeline.settings import current_settings, forget_settings
+from market_pipeline.vendors.alpha_vantage import AlphaVantageClient
 from market_pipeline.vendors.finnhub import FinnhubClient
 from market_pipeline.vendors.finviz import FinvizExportClient, FinvizPageClient
 from market_pipeline.vendors.news_chain import NewsChain
 from market_pipeline.vendors.policy import CallPolicy
 from market_pipeline.vendors.polygon import PolygonClient
+from market_pipeline.vendors.polygon_company import PolygonCompanyClient
+from market_pipeline.vendors.price_chain import Member, Orders, PriceChain
 from market_pipeline.vendors.tiingo import TiingoClient
 from market_pipeline_tests.assets.conftest import bars_of, book_of, stock
 from market_pipeline_tests.assets.test_options import option
@@ -47,6 +50,7 @@ from market_pipeline_tests.fakes import FakeClock
 from market_pipeline_tests.receiver import Receiver, receiving
 from market_pipeline_tests.vendors.loopback import Answer, Asked, serving
 
+ALPHA_VANTAGE_KEY = "CANARYALPHA8D21X"
 POLYGON_KEY, FINVIZ_KEY = "canary/polygon+4f1c==", "canary finviz&9e2b".replace(" ", "~")
 TIINGO_KEY, FINNHUB_KEY = "canary+tiingo/77aa==", "canary&finnhub/b81c"
 HOOK_SECRETS = ("canary-hook-user", "canary-hook-pw", "canary-hook-path", "canary-hook-query")
@@ -61,8 +65,17 @@ def forms(key: str) -> set[bytes]:
     return {form.encode() for form in written}
 
 
-VENDOR_KEYS = (POLYGON_KEY, FINVIZ_KEY, TIINGO_KEY, FINNHUB_KEY)
+VENDOR_KEYS = (POLYGON_KEY, ALPHA_VANTAGE_KEY, FINVIZ_KEY, TIINGO_KEY, FINNHUB_KEY)
 KEYS = {form for secret in (*VENDOR_KEYS, *HOOK_SECRETS) for form in forms(secret)}
+
+
+def chain_of(alpha_vantage: AlphaVantageClient) -> PriceChain:
+    """Ask the client that fails first, then a source that has the bars."""
+    members = {
+        "alpha_vantage": Member(alpha_vantage),
+        "yahoo": Member(bars_of("AAPL", "KO", "SPY", "TLT")),
+    }
+    return PriceChain("prices", members, Orders(("alpha_vantage", "yahoo")))
 
 
 def holds_a_key(text: bytes | str) -> bool:
@@ -302,14 +315,19 @@ def test_vendors_that_fail_in_every_way_leave_no_key(
     told: list[str] = []
     policy = CallPolicy(timeout_s=3.0, attempts=1)
     with serving(failing(itertools.cycle(FAILURES), told)) as server:
+        companies = PolygonCompanyClient(server.url, SecretStr(POLYGON_KEY), policy=policy)
         polygon = PolygonClient(server.url, SecretStr(POLYGON_KEY), policy=policy)
+        alpha_vantage = AlphaVantageClient(
+            server.url, SecretStr(ALPHA_VANTAGE_KEY), clock=utc_now, policy=policy
+        )
         export = FinvizExportClient(server.url, SecretStr(FINVIZ_KEY), policy=policy)
         shown = FinvizPageClient(server.url, clock=utc_now, policy=policy)
         tiingo = TiingoClient(server.url, SecretStr(TIINGO_KEY), policy=policy)
         finnhub = FinnhubClient(server.url, SecretStr(FINNHUB_KEY), clock=utc_now, policy=policy)
         resources = {
-            "yahoo": plain(bars_of("AAPL", "KO", "SPY", "TLT")),
+            "prices": plain(chain_of(alpha_vantage)),
             "polygon": plain(polygon),
+            "companies": plain(companies),
             "finviz": plain(NewsChain("finviz", (export, shown), utc_now)),
             "wire": plain(NewsChain("wire", (tiingo, finnhub), utc_now)),
             "clock": plain(FakeClock()),
@@ -323,9 +341,10 @@ def test_vendors_that_fail_in_every_way_leave_no_key(
                     raise_on_error=False,
                 )
                 assert not result.success
-        for client in (polygon, export, shown, tiingo, finnhub):
+        for client in (polygon, alpha_vantage, export, shown, tiingo, finnhub):
             client.close()
     assert sum(POLYGON_KEY in sent for sent in told) >= len(FAILURES)
+    assert sum(ALPHA_VANTAGE_KEY in sent for sent in told) >= 3
     assert sum(quote(FINVIZ_KEY, safe="") in sent or FINVIZ_KEY in sent for sent in told) >= 6
     for key in (TIINGO_KEY, FINNHUB_KEY):
         assert sum(key in sent for sent in told) >= 3

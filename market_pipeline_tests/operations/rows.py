@@ -172,8 +172,12 @@ def universe(session: date = SESSION) -> pd.DataFrame:
             "symbol": ["AAPL", "MSFT"],
             "asset_class": "stock",
             "underlying": None,
+            "exchange": "XNAS",
+            "sector": "Technology",
+            "industry": None,
             "reasons": ["held", "watched"],
             "priority": [1, 3],
+            "timeframes": "1d",
         }
     )
 

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from market_pipeline.coordination import LocalCoordination
 from market_pipeline.domain.errors import Blocked, NotEntitled, Throttled, Unavailable
+from market_pipeline.domain.ports import BreakerRule
 from market_pipeline.operations import doctor_here
 from market_pipeline.operations.doctor import Diagnosis, examine
 from market_pipeline.operations.doctor_vendors import Vendor, findings
@@ -149,7 +150,7 @@ def test_offline_asks_nobody(settings: Settings, coordination: LocalCoordination
 
 def test_an_open_breaker_is_told(settings: Settings, coordination: LocalCoordination) -> None:
     """That the graph does not ask a vendor at present is worth a note."""
-    breaker = coordination.breaker("fake", failures=1, reset_s=60)
+    breaker = coordination.breaker("fake", BreakerRule(minimum_calls=1, reset_s=60))
     with pytest.raises(Unavailable), breaker.guard():
         raise Unavailable("fake", "x", "down")
     found = finding_of(FakeClient("answers"), settings, coordination)
@@ -204,7 +205,7 @@ def test_a_sandbox_that_is_down_is_broken(state_dir: Path) -> None:
         current_settings().model_copy(update={"sandbox_url": "http://127.0.0.1:1"}), sunday
     )
     vendors = [found for found in diagnosis.findings if found.area == "vendor"]
-    assert len(vendors) == 6
+    assert len(vendors) == 7
     assert {(found.state, found.key) for found in vendors} == {("broken", "not needed (sandbox)")}
 
 

@@ -107,7 +107,7 @@ def test_good_symbols_are_watched_and_bad_ones_named(warehouse: Warehouse) -> No
 def test_removing_names_what_was_not_there(warehouse: Warehouse) -> None:
     """A typing mistake in a removal does not pass for a success."""
     watch(warehouse, ["AAPL", "MSFT"], AT)
-    outcome = unwatch(warehouse, ["AAPL", "APPL"])
+    outcome = unwatch(warehouse, ["AAPL", "APPL"], AT)
     assert outcome.done == ("AAPL",)
     assert outcome.refused == {"APPL": "is not on the watchlist"}
     assert warehouse.watchlist() == ["MSFT"]

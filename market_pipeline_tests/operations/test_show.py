@@ -3,6 +3,7 @@
 from datetime import date, datetime
 from decimal import Decimal
 
+import pandas as pd
 import pytest
 
 from market_pipeline.domain.books import Book, Position
@@ -74,6 +75,25 @@ def test_a_day_without_trading_names_the_nearest_sessions(filled: Warehouse, nam
     """A Saturday is answered with Friday and Monday."""
     with pytest.raises(NotASession, match="2026-11-20 and 2026-11-23"):
         look(filled, name, day=rows.SATURDAY)
+
+
+def test_a_chain_is_shown_by_its_underlying(filled: Warehouse) -> None:
+    """Only options on that stock, with the names of what is computed among the columns."""
+    row = {
+        "session_date": pd.Timestamp(rows.SESSION), "symbol": "MSFT280121C00240000",
+        "underlying": "MSFT", "expiration_date": pd.Timestamp("2028-01-21"),
+        "option_type": "call", "strike_usd": 240.0, "multiplier": 100, "price_usd": 5.0,
+        "price_kind": "last", "delta": 0.5, "rate": 0.04, "dividend_yield": 0.0,
+        "computed": "delta", "source": "polygon", "fetched_at": pd.Timestamp(rows.AT),
+    }  # fmt: skip
+    other = {**row, "symbol": "KO280121C00070000", "underlying": "KO"}
+    frame = pd.DataFrame([row, other], columns=metadata.tables["option_values"].columns.keys())
+    filled.merge("option_values", frame)
+    shown = look(filled, "options", underlying="msft")
+    assert shown.frame["symbol"].tolist() == ["MSFT280121C00240000"]
+    assert shown.frame["computed"].tolist() == ["delta"]
+    assert "computed" in shown.for_people
+    assert len(look(filled, "options").frame) == 2
 
 
 def test_headlines_are_shown_for_any_day(filled: Warehouse) -> None:

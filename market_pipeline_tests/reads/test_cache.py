@@ -119,6 +119,7 @@ def following(private_redis: PrivateRedis, tmp_path: Path) -> Iterator[FailoverC
     coordination = FailoverCoordination(
         RedisCoordination(private_redis.url, now),
         LocalCoordination(tmp_path / "local.sqlite3", now),
+        now,
         RETRY_AFTER_S,
     )
     yield coordination

@@ -8,12 +8,13 @@ from time import perf_counter
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
+from structlog.testing import capture_logs
 
 from market_pipeline.coordination import FailoverCoordination, LocalCoordination
 from market_pipeline.domain.errors import NotEntitled, VendorError
 from market_pipeline.domain.news import NewsQuery
-from market_pipeline.domain.ports import BreakerStatus
+from market_pipeline.domain.ports import BreakerRule, BreakerStatus, Quota
 from market_pipeline.resources import clients, coordination_of, utc_now
 from market_pipeline.settings import Settings
 from market_pipeline_tests.vendors.loopback import Answer, Asked, Loopback, serving
@@ -48,14 +49,19 @@ class NotedCoordination(LocalCoordination):
     def __init__(self) -> None:
         super().__init__(Path("unused"), utc_now)
         self.rates: dict[str, tuple[int, float]] = {}
-        self.breakers: dict[str, tuple[int, float]] = {}
+        self.breakers: dict[str, BreakerRule] = {}
+        self.quotas: dict[str, int] = {}
 
     def rate_bucket(self, name: str, limit: int, per_s: float) -> Open:
         self.rates[name] = (limit, per_s)
         return Open()
 
-    def breaker(self, name: str, failures: int, reset_s: float) -> Open:
-        self.breakers[name] = (failures, reset_s)
+    def quota(self, name: str, per_day: int, time_zone: str = "UTC") -> Quota:
+        self.quotas[name] = per_day
+        return super().quota(name, per_day, time_zone)
+
+    def breaker(self, name: str, rule: BreakerRule) -> Open:
+        self.breakers[name] = rule
         return Open()
 
 
@@ -254,6 +260,59 @@ def test_the_wire_fails_over_within_its_patience(
         ("finnhub", True)
     ]
     assert took_s < 3
+
+
+# -- prices --------------------------------------------------------------------------------
+
+
+def test_price_sources_without_a_key_are_left_out(settings_with: Callable[..., Settings]) -> None:
+    """Said in the log with the setting that would bring them in; the others stay."""
+    with capture_logs() as events:
+        chain = clients.prices(settings_with(), NotedCoordination(), utc_now)
+    assert list(chain._members) == ["yahoo"]
+    assert {(event["vendor"], event["setting"]) for event in events} == {
+        ("polygon", "MARKET_PIPELINE_POLYGON_API_KEY"),
+        ("alpha_vantage", "MARKET_PIPELINE_ALPHA_VANTAGE_API_KEY"),
+    }
+    keyed = settings_with(polygon_api_key="a-key-of-polygon", alpha_vantage_api_key="another-key")
+    whole = clients.prices(keyed, NotedCoordination(), utc_now)
+    assert list(whole._members) == ["yahoo", "polygon", "alpha_vantage"]
+    whole.close()
+    chain.close()
+
+
+def test_orders_of_price_sources_are_settings(settings_with: Callable[..., Settings]) -> None:
+    """By class and by symbol, written as a person would; names nobody knows are refused."""
+    settings = settings_with(
+        price_sources="polygon,yahoo", price_sources_by_class="index=yahoo",
+        price_sources_by_symbol="brk-b=alpha_vantage+yahoo",
+    )  # fmt: skip
+    orders = clients.price_orders(settings)
+    assert orders.of("KO", "stock") == ("polygon", "yahoo")
+    assert orders.of("^VIX", "index") == ("yahoo",)
+    assert orders.of("BRK.B", "stock") == ("alpha_vantage", "yahoo")
+    for wrong in ({"price_sources": "bloomberg"}, {"price_sources_by_class": "bond=yahoo"},
+                  {"price_sources_by_symbol": "KO"}, {"price_sources": ""},
+                  {"quota_time_zone": "Mars/Olympus"}):  # fmt: skip
+        with pytest.raises(ValidationError):
+            settings_with(**wrong)
+
+
+def test_alpha_vantage_keeps_its_rates_and_its_quota(
+    settings_with: Callable[..., Settings],
+) -> None:
+    """Per minute, per batch, between two, and per day; with the sandbox too, which throttles."""
+    for sandbox, suffix in ((None, ""), ("http://127.0.0.1:9", ":sandbox")):
+        noted = NotedCoordination()
+        client = clients.alpha_vantage(settings_with(sandbox_url=sandbox), noted, utc_now)
+        client.close()
+        name = f"alpha_vantage{suffix}"
+        assert client.name == name
+        assert noted.rates[f"{name}:minute"] == (5, 60.0)
+        assert noted.rates[f"{name}:batch"] == (5, 12.0)
+        assert noted.rates[f"{name}:spacing"] == (1, 1.0)
+        assert noted.quotas == {name: 25}
+        assert noted.breakers == {name: BreakerRule(0.5, 20, 8, 60.0)}
 
 
 # -- sandbox -------------------------------------------------------------------------------

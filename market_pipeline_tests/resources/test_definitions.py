@@ -22,8 +22,8 @@ from market_pipeline.warehouse import Warehouse
 from market_pipeline_tests.assets.conftest import bars_of
 
 NAMES = {
-    "warehouse", "warehouse_io", "coordination", "yahoo", "polygon", "finviz", "wire", "tone",
-    "notifier", "calendar", "clock", "settings",
+    "warehouse", "warehouse_io", "coordination", "prices", "second_prices", "polygon", "companies",
+    "finviz", "wire", "tone", "notifier", "calendar", "clock", "settings",
 }  # fmt: skip
 
 
@@ -122,13 +122,13 @@ def test_resources_are_what_the_ports_ask_for(settings: Settings) -> None:
     def looks(
         warehouse: dg.ResourceParam[Warehouse],
         coordination: dg.ResourceParam[Coordination],
-        yahoo: dg.ResourceParam[PriceSource],
+        prices: dg.ResourceParam[PriceSource],
         polygon: dg.ResourceParam[OptionSource],
         finviz: dg.ResourceParam[NewsCollector],
         wire: dg.ResourceParam[NewsCollector],
     ) -> None:
         seen.update(warehouse=warehouse, coordination=coordination)
-        seen.update(names=[yahoo.name, polygon.name, finviz.name, wire.name])
+        seen.update(names=[prices.name, polygon.name, finviz.name, wire.name])
         assert warehouse.is_current()
 
     sandboxed = over(settings, sandbox_url="http://127.0.0.1:9")
@@ -138,7 +138,7 @@ def test_resources_are_what_the_ports_ask_for(settings: Settings) -> None:
     finally:
         structlog.reset_defaults()  # the warehouse resource configures the logs of a run
     assert result.success
-    assert seen["names"] == ["yahoo:sandbox", "polygon:sandbox", "finviz:sandbox", "wire:sandbox"]
+    assert seen["names"] == ["prices:sandbox", "polygon:sandbox", "finviz:sandbox", "wire:sandbox"]
     assert isinstance(seen["warehouse"], Warehouse)
     assert str(seen["warehouse"]) == f"Warehouse({seen['warehouse'].display_url})"
 
@@ -164,10 +164,10 @@ def test_the_clock_is_aware_and_in_utc() -> None:
 def test_resources_given_replace_those_of_the_settings(settings: Settings) -> None:
     """One vendor is a fake, the rest stays as configured."""
     fake = plain(bars_of("AAPL"))
-    defs = build_defs(settings, resources={"yahoo": fake})
+    defs = build_defs(settings, resources={"prices": fake})
     assert defs.resources is not None
     assert set(defs.resources) == NAMES
-    assert defs.resources["yahoo"] is fake
+    assert defs.resources["prices"] is fake
     assert type(defs.resources["polygon"]).__name__ == "PolygonResource"
 
 

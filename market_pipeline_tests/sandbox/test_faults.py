@@ -231,6 +231,7 @@ def test_requests_are_counted_by_vendor_and_kind(client: httpx.Client) -> None:
         "vendors": {
             "yahoo": {"chart": 2, "crumb": 1},
             "polygon": {"chain": 2},
+            "alpha_vantage": {},
             "finviz": {"quote": 1},
             "finviz_elite": {"news_export": 1, "export": 1},
             "tiingo": {"news": 1},

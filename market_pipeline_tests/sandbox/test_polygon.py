@@ -67,6 +67,19 @@ def test_a_single_contract_is_an_object(client: httpx.Client, vendor_payloads: P
     assert body["results"] == traded
 
 
+def test_a_delayed_plan_has_the_recorded_keys(client: httpx.Client, vendor_payloads: Path) -> None:
+    """As recorded: no quote, no trade, of the underlying the ticker only; the rest as it was."""
+    theirs = recorded(vendor_payloads, "snapshot_option_contract_delayed_plan.json")["results"]
+    fault = {"vendor": "polygon", "kind": "delayed_plan"}
+    assert client.post("/_sandbox/faults", json=fault).status_code == 201
+    rows = pages(client, CHAIN, limit=250)
+    assert key_tree(next(row for row in rows if row["day"])) == key_tree(theirs)
+    client.delete("/_sandbox/faults")
+    fault["params"] = {"columns": ["greeks", "implied_volatility"]}  # type: ignore[assignment]  # JSON
+    client.post("/_sandbox/faults", json=fault)
+    assert "greeks" not in pages(client, CHAIN, limit=250)[0]
+
+
 def test_pages_bring_the_whole_chain_once(client: httpx.Client, market: GeneratedMarket) -> None:
     """Following next_url gives every contract of the market exactly once."""
     tickers = [row["details"]["ticker"] for row in pages(client, CHAIN, limit=250)]

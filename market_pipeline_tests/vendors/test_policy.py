@@ -4,20 +4,22 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
 from market_pipeline.domain.errors import (
     CircuitOpen,
     NotEntitled,
+    QuotaEnded,
     Throttled,
     Transient,
     Unavailable,
     VendorError,
 )
-from market_pipeline.domain.ports import BreakerStatus
-from market_pipeline.vendors.policy import CallGuard, CallPolicy
+from market_pipeline.domain.ports import BreakerStatus, QuotaStatus
+from market_pipeline.vendors.policy import CallGuard, CallPolicy, EveryBucket
 
 
 class CountingBucket:
@@ -204,3 +206,75 @@ def test_a_full_bulkhead_fails_in_time() -> None:
     finally:
         release.set()
         thread.join()
+
+
+# -- the quota of a day --------------------------------------------------------------------
+
+
+class CountingQuota:
+    """A quota of `limit` requests, and what was asked of it."""
+
+    resets_at = datetime(2026, 11, 28, tzinfo=UTC)
+
+    def __init__(self, limit: int) -> None:
+        self.limit, self.used = limit, 0
+
+    def take(self) -> bool:
+        if self.used >= self.limit:
+            return False
+        self.used += 1
+        return True
+
+    def exhaust(self) -> None:
+        self.used = self.limit
+
+    def status(self) -> QuotaStatus:
+        return QuotaStatus("v", self.limit, self.used, self.resets_at)
+
+
+def test_a_used_up_day_refuses_before_it_queues() -> None:
+    """The error says when the next one begins; no slot of the rate is spent on it."""
+    bucket = CountingBucket(10)
+    guard = CallGuard("v", CallPolicy(bucket=bucket, quota=CountingQuota(2)))
+    attempt, budgets = failing()
+    for _ in range(2):
+        guard.run("e", attempt)
+    with pytest.raises(QuotaEnded, match="2026-11-28 00:00 UTC") as caught:
+        guard.run("e", attempt)
+    assert caught.value.resets_at == CountingQuota.resets_at
+    assert (bucket.taken, len(budgets)) == (2, 2)
+
+
+def test_every_retry_pays_the_quota_too() -> None:
+    """A retry is a request like any other; where it cannot be paid, the day has ended."""
+    quota = CountingQuota(2)
+    guard = CallGuard("v", replace(FAST, quota=quota, attempts=5))
+    attempt, budgets = failing(*[Unavailable("v", "e", "down")] * 9)
+    with pytest.raises(QuotaEnded):
+        guard.run("e", attempt)
+    assert (quota.used, len(budgets)) == (2, 2)
+
+
+def test_the_vendors_word_ends_the_day_for_everybody() -> None:
+    """Refused by the vendor: no retry, no failure of the breaker, and nobody asks again."""
+    quota, breaker = CountingQuota(500), RecordingBreaker()
+    guard = CallGuard("v", replace(FAST, quota=quota, breaker=breaker))
+    attempt, budgets = failing(QuotaEnded("v", "e", "25 requests per day"))
+    with pytest.raises(QuotaEnded, match="25 requests") as caught:
+        guard.run("e", attempt)
+    assert caught.value.resets_at == CountingQuota.resets_at
+    assert (len(budgets), breaker.failures, quota.used) == (1, 0, 500)
+    with pytest.raises(QuotaEnded):
+        guard.run("e", attempt)
+    assert len(budgets) == 1
+
+
+def test_several_rates_are_all_kept() -> None:
+    """A slot of each is taken, in the order given; one without a slot refuses."""
+    minute, second = CountingBucket(3), CountingBucket(2)
+    bucket = EveryBucket(minute, second)
+    bucket.acquire(1)
+    bucket.acquire(1)
+    with pytest.raises(TimeoutError):
+        bucket.acquire(1)
+    assert (minute.taken, second.taken) == (3, 2)

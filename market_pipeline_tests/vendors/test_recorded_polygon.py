@@ -7,7 +7,9 @@ import pandas as pd
 import pytest
 
 from market_pipeline.domain.errors import NotEntitled, Throttled, VendorError
-from market_pipeline.domain.ports import OPTION_COLUMNS, FetchedFrame
+from market_pipeline.domain.ports import BAR_COLUMNS, OPTION_COLUMNS, FetchedFrame
+from market_pipeline.domain.price_conventions import SPLIT_ADJUSTED
+from market_pipeline.vendors.bars import shaped
 from market_pipeline.vendors.polygon import KEY_SETTING
 from market_pipeline.vendors.polygon_payloads import (
     Page,
@@ -250,3 +252,43 @@ def test_recorded_errors_are_typed(
         assert raised.retry_after_s is None
     else:
         assert KEY_SETTING in str(raised)
+
+
+# -- stock bars ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "symbol", "days", "closes", "volumes"),
+    [
+        ("aggs_AAPL_day.json", "AAPL", [date(2005, 4, 1), date(2005, 4, 4)],
+         [1.4604, 1.4675], [642_646_396.0, 578_172_308.0]),
+        ("aggs_GME_day_desc.json", "GME", [date(2021, 12, 1), date(2021, 12, 2)],
+         [44.96, 45.39], [9_422_140.0, 8_348_400.0]),
+        ("aggs_prev_AAPL.json", "AAPL", [date(2022, 4, 26)], [156.8], [95_595_226.0]),
+    ],
+)  # fmt: skip
+def test_daily_aggregates_are_bars_of_a_stock(
+    vendor_payloads: Path,
+    name: str,
+    symbol: str,
+    days: list[date],
+    closes: list[float],
+    volumes: list[float],
+) -> None:
+    """Stamps are New York midnights, volumes may be exponents; oldest first whatever was sent."""
+    rows = page(vendor_payloads, name).rows
+    bars = shaped(parse_aggregates(rows, symbol), symbol, date.min, date.max)
+    assert tuple(bars.frame.columns) == BAR_COLUMNS
+    assert [stamp.date() for stamp in bars.frame["session_date"]] == days
+    assert bars.frame["close"].tolist() == closes
+    assert bars.frame["volume"].tolist() == volumes
+    assert (bars.rejected, bars.convention) == ((), SPLIT_ADJUSTED)
+
+
+def test_hourly_aggregates_are_no_daily_bars(vendor_payloads: Path) -> None:
+    """Only the first of a session is kept, and every other one is named."""
+    rows = page(vendor_payloads, "aggs_GME_60min_desc.json").rows
+    bars = shaped(parse_aggregates(rows, "GME"), "GME", date.min, date.max)
+    assert len(bars.frame) + len(bars.rejected) == 29
+    assert {row.rule for row in bars.rejected} == {"duplicate_row"}
+    assert bars.frame["session_date"].is_unique

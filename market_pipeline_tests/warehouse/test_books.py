@@ -8,6 +8,7 @@ import pytest
 
 from market_pipeline.domain.books import Book, Position
 from market_pipeline.domain.ports import WriteCounts
+from market_pipeline.domain.universe import Watched
 from market_pipeline.warehouse.warehouse import Warehouse
 from market_pipeline_tests.warehouse.rows import AT
 
@@ -64,12 +65,23 @@ def test_a_book_is_never_rounded(warehouse: Warehouse) -> None:
     assert warehouse.books() == []
 
 
+def test_what_was_watched_stays_in_the_days_it_was(warehouse: Warehouse) -> None:
+    """Watched now: of every day. Once: of its New York days. A slip of the same day: of none."""
+    warehouse.watch(["KO", "PEP", "OOPS"], AT)
+    assert warehouse.unwatch(["OOPS"], AT) == 1
+    assert warehouse.unwatch(["PEP"], AT + timedelta(days=3)) == 1
+    spell = Watched("PEP", AT.date(), AT.date() + timedelta(days=3))
+    assert warehouse.watched() == [Watched("KO"), spell]
+    warehouse.watch(["PEP"], AT + timedelta(days=5))
+    assert warehouse.watched() == [Watched("KO"), Watched("PEP"), spell]
+
+
 def test_the_watchlist(warehouse: Warehouse) -> None:
     """Watching counts what is new, twice is once, unwatching counts what was there."""
     assert warehouse.watch(["MSFT", "AAPL", "AAPL"], AT) == 2
     assert warehouse.watch(["AAPL", "TLT"], LATER) == 1
     assert warehouse.watchlist() == ["AAPL", "MSFT", "TLT"]
-    assert warehouse.unwatch(["AAPL", "NONE"]) == 1
+    assert warehouse.unwatch(["AAPL", "NONE"], LATER) == 1
     assert warehouse.watchlist() == ["MSFT", "TLT"]
     assert warehouse.watch([], AT) == 0
-    assert warehouse.unwatch([]) == 0
+    assert warehouse.unwatch([], LATER) == 0

@@ -70,7 +70,7 @@ def test_restated_history_replaces_the_symbols_rows(warehouse: Warehouse) -> Non
         replace=True,
     )
     counts = warehouse.commit_batch("equity_bars", fresh)
-    assert counts == WriteCounts(inserted=1, updated=1, deleted=1, unchanged=1)
+    assert counts == WriteCounts(inserted=1, updated=1, deleted=1, unchanged=1, restated=2)
     assert closes(warehouse.read("equity_bars")) == {
         (1, "AAPL"): 2.0, (2, "AAPL"): 1.5, (3, "AAPL"): 4.0, (0, "MSFT"): 9.0
     }  # fmt: skip

@@ -6,7 +6,6 @@ from uuid import uuid4
 
 import pandas as pd
 import pytest
-import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -16,7 +15,6 @@ from market_pipeline.domain.notices import Message
 from market_pipeline.domain.ports import Lease, Rejected
 from market_pipeline.domain.tellings import Telling
 from market_pipeline.warehouse import Warehouse
-from market_pipeline.warehouse.engine import Database
 from market_pipeline.warehouse.news_store import CollectedFor, Stored
 from market_pipeline_tests.news_making import MORNING, FixedTone, answered, failed, news, tellings
 from market_pipeline_tests.warehouse.processes import run_together
@@ -246,21 +244,6 @@ def test_a_story_counts_its_publishers_and_keeps_every_item(
         store(warehouse, tellings(*items))
     assert stories(warehouse) == {FIRST.headline: 2}
     assert warehouse.count("headline_sources") == 7
-
-
-def test_an_older_warehouse_counts_publishers_once_upgraded(warehouse: Warehouse, url: str) -> None:
-    """It counted items; the upgrade counts tellers, and leaves all else as it was."""
-    twin = news(FIRST.headline, source="finviz_page", url="https://example.com/other")
-    store(warehouse, tellings(FIRST, twin, AGAIN, OPPOSITE))
-    made = warehouse.read("headlines")
-    database = Database(url)
-    with database.writing() as connection:
-        connection.execute(sa.text("UPDATE headlines SET source_count = 3 WHERE source_count = 2"))
-        connection.execute(sa.text("UPDATE alembic_version SET version_num = '0002'"))
-    database.dispose()
-    assert stories(warehouse) == {FIRST.headline: 3, OPPOSITE.headline: 1}
-    warehouse.upgrade()
-    pd.testing.assert_frame_equal(warehouse.read("headlines"), made)
 
 
 def test_beyond_the_window_it_is_news_again(warehouse: Warehouse) -> None:

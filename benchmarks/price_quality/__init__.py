@@ -1,0 +1,1 @@
+"""How well the rules on bars tell bad ones from good ones."""

@@ -1,0 +1,188 @@
+"""What companies are and how they stand: asked for only when it is due, and never in the way.
+
+Neither asset fails for a vendor's sake: prices and snapshots do without either.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from datetime import date, timedelta
+
+import dagster as dg
+import pandas as pd
+
+from market_pipeline.assets.books import BOOKS_KEY
+from market_pipeline.assets.collecting import Report, collect
+from market_pipeline.assets.framework import COLLECTION_RETRIES, Work, stored_asset, working
+from market_pipeline.assets.universe import PROXIES
+from market_pipeline.domain.collection import Gap
+from market_pipeline.domain.companies import (
+    CompanySource,
+    due_fundamentals,
+    due_profiles,
+    joined,
+)
+from market_pipeline.domain.frames import typed_frame
+from market_pipeline.domain.ports import Clock, CollectedBatch, Coverage
+from market_pipeline.domain.sessions import NEW_YORK, TradingCalendar
+from market_pipeline.domain.universe import build_universe, listed
+from market_pipeline.settings import Settings
+from market_pipeline.warehouse import Warehouse, tables
+from market_pipeline.warehouse.company_store import next_earnings, profile_rows
+
+PROFILES, FUNDAMENTALS = "company_profiles", "fundamentals"
+
+
+def define_profiles(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition:
+    """Define `company_profiles` over the trading sessions."""
+
+    @stored_asset(
+        PROFILES,
+        group="universe",
+        kinds={"yahoo", "api", "sql"},
+        partitions=partitions,
+        deps=[BOOKS_KEY],
+        retry_policy=COLLECTION_RETRIES,
+        pool="profiles",
+    )
+    def company_profiles(
+        context: dg.AssetExecutionContext,
+        warehouse: dg.ResourceParam[Warehouse],
+        calendar: dg.ResourceParam[TradingCalendar],
+        companies: dg.ResourceParam[CompanySource],
+        clock: dg.ResourceParam[Clock],
+        settings: dg.ResourceParam[Settings],
+    ) -> None:
+        """What each listed symbol of the books and the watchlist is: class, exchange, industry.
+
+        Grain: one row a symbol. Source: Yahoo, Polygon second; the news' sources fill in what
+        neither says. Fresh: asked for when a symbol is new, and a week later again
+        (MARKET_PIPELINE_PROFILE_REFRESH_DAYS). A symbol that fails is asked about by the next run.
+        """
+        with working(context) as work:
+            universe = build_universe(
+                warehouse.books(), warehouse.watched(), PROXIES,
+                calendar.sessions(work.first, work.last),
+            )  # fmt: skip
+            asked = warehouse.coverage(PROFILES)
+            every = timedelta(days=settings.profile_refresh_days)
+            due = due_profiles(by_priority(universe), asked, clock(), every)
+            stored = warehouse.profiles()
+            today = clock().astimezone(NEW_YORK).date()
+
+            def fetch(gap: Gap) -> CollectedBatch:
+                told = companies.profile(gap.subject)
+                frame = profile_rows([joined(stored.get(gap.subject), told)], clock())
+                return _batch(PROFILES, frame, gap, told.source, asked, clock)
+
+            _collect(work, warehouse, PROFILES, due, today, fetch, companies, settings, clock)
+
+    return company_profiles
+
+
+def define_fundamentals(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition:
+    """Define `fundamentals` over the trading sessions."""
+
+    @stored_asset(
+        FUNDAMENTALS,
+        group="universe",
+        kinds={"yahoo", "api", "sql"},
+        partitions=partitions,
+        retry_policy=COLLECTION_RETRIES,
+        pool="fundamentals",
+    )
+    def fundamentals(
+        context: dg.AssetExecutionContext,
+        symbol_universe: pd.DataFrame,
+        warehouse: dg.ResourceParam[Warehouse],
+        calendar: dg.ResourceParam[TradingCalendar],
+        companies: dg.ResourceParam[CompanySource],
+        clock: dg.ResourceParam[Clock],
+        settings: dg.ResourceParam[Settings],
+    ) -> None:
+        """Size, valuation and next earnings date of each stock of the universe.
+
+        Grain: one row a symbol and session on which it was asked for. Source: Yahoo, Polygon
+        second. Fresh: daily around earnings dates, once a quarter otherwise. Vendors tell the
+        present only: nothing is asked for unless the latest session is in the range.
+        """
+        with working(context) as work:
+            latest = calendar.last_completed(clock())
+            now_in = symbol_universe[symbol_universe["session_date"] == pd.Timestamp(latest)]
+            stocks = now_in[now_in["asset_class"] == "stock"]
+            asked = warehouse.coverage(FUNDAMENTALS)
+            due = due_fundamentals(
+                by_priority(stocks), asked, _next_earnings(warehouse), latest,
+                timedelta(days=settings.fundamentals_window_days),
+            )  # fmt: skip
+
+            def fetch(gap: Gap) -> CollectedBatch:
+                figures, source = companies.fundamentals(gap.subject)
+                row = {
+                    **asdict(figures),
+                    "as_of_date": pd.Timestamp(latest),
+                    "source": source,
+                    "fetched_at": clock(),
+                }
+                columns = tables.metadata.tables[FUNDAMENTALS].columns.keys()
+                frame = typed_frame([row], columns)
+                return _batch(FUNDAMENTALS, frame, gap, source, asked, clock)
+
+            _collect(work, warehouse, FUNDAMENTALS, due, latest, fetch, companies, settings, clock)
+
+    return fundamentals
+
+
+def by_priority(universe: pd.DataFrame) -> list[str]:
+    """Name the listed symbols of a universe once each, what is held and proxies first.
+
+    Private positions and options are no companies a vendor could be asked about.
+    """
+    best = listed(universe).groupby("symbol")["priority"].min()
+    return sorted(best.index, key=lambda symbol: (best[symbol], symbol))
+
+
+def _next_earnings(warehouse: Warehouse) -> dict[str, date]:
+    known = warehouse.ask(next_earnings).dropna(subset=["next_earnings_date"])
+    return dict(zip(known["symbol"], known["next_earnings_date"], strict=True))
+
+
+def _batch(
+    asset: str,
+    frame: pd.DataFrame,
+    gap: Gap,
+    source: str,
+    asked: dict[str, Coverage],
+    clock: Clock,
+) -> CollectedBatch:
+    """Put a row with the note that its symbol was asked about today."""
+    known = asked.get(gap.subject)
+    # What is told is of the present: the days since the last asking count as asked for.
+    first = gap.first if known is None else min(known.first_date, gap.first)
+    coverage = Coverage(asset, gap.subject, first, gap.last, source, clock())
+    return CollectedBatch(frame, coverage=(coverage,))
+
+
+def _collect(
+    work: Work,
+    warehouse: Warehouse,
+    table: str,
+    due: Sequence[str],
+    day: date,
+    fetch: Callable[[Gap], CollectedBatch],
+    companies: CompanySource,
+    settings: Settings,
+    clock: Clock,
+) -> Report:
+    """Ask for what is due, each committed by itself; failures are told and stop nothing."""
+    report = collect(
+        work, warehouse, table, [Gap(symbol, day, day) for symbol in due], fetch,
+        source=companies.name, concurrency=settings.vendor_concurrency, clock=clock,
+    )  # fmt: skip
+    work.report(**report.metadata())
+    if report.failed:
+        example = next(iter(report.failed.values()))
+        work.tell(
+            f"{table}: {len(report.failed)} of {len(due)} symbols could not be asked about, "
+            f"for example {example}; the next run asks for them again"
+        )
+    return report

@@ -1,0 +1,51 @@
+"""How the collection of each subject stands: written as it goes on, in the caller's transaction.
+
+A job belongs to the newest run that planned it. What a killed run left `in_progress` is planned
+anew by the next, for its subject is still missing.
+"""
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from market_pipeline.domain.ports import PENDING, Job
+from market_pipeline.warehouse.frames import length_of
+from market_pipeline.warehouse.job_tables import collection_jobs
+from market_pipeline.warehouse.values import clean_text
+
+
+def plan(connection: sa.Connection, asset: str, subjects: Sequence[str], run_id: str) -> None:
+    """Make the jobs of `subjects` pending; tries that this run has made already stay counted."""
+    columns = collection_jobs.c
+    known = {
+        row.subject: row.attempts
+        for row in connection.execute(
+            sa.select(columns.subject, columns.attempts).where(
+                columns.asset == asset, columns.run_id == run_id
+            )
+        )
+    }
+    for subject in dict.fromkeys(subjects):
+        store(connection, Job(asset, subject, PENDING, known.get(subject, 0), run_id=run_id))
+
+
+def store(connection: sa.Connection, job: Job) -> None:
+    """Put a job in the place of the one its asset and subject had."""
+    columns = collection_jobs.c
+    values = {column.name: getattr(job, column.name) for column in columns}
+    if job.last_error is not None:
+        values["last_error"] = clean_text(job.last_error, length_of(columns.last_error) or 500)
+    this = sa.and_(columns.asset == job.asset, columns.subject == job.subject)
+    if not connection.execute(sa.update(collection_jobs).where(this).values(values)).rowcount:
+        connection.execute(sa.insert(collection_jobs).values(values))
+
+
+def begin(connection: sa.Connection, job: Job) -> int:
+    """Store a job that is being worked on now, and give the number of its try in this run."""
+    columns = collection_jobs.c
+    this = sa.and_(columns.asset == job.asset, columns.subject == job.subject)
+    tried = connection.scalar(sa.select(columns.attempts).where(this)) or 0
+    attempts = tried + 1
+    changed = {"status": job.status, "attempts": attempts, "started_at": job.started_at}
+    connection.execute(sa.update(collection_jobs).where(this).values(changed))
+    return attempts

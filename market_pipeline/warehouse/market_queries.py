@@ -1,0 +1,74 @@
+"""Questions about the newest price and exposures of symbols, each of one moment."""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from market_pipeline.warehouse.membership import among
+from market_pipeline.warehouse.tables import market_data_cache, symbol_factor_exposures
+
+PRICE_DAYS = 30
+"""A symbol whose last price is older than the newest of all by more than this has none."""
+
+_PRICE = (
+    "session_date", "symbol", "asset_class", "price_usd", "price_kind", "return_1d", "flags",
+    "source", "fetched_at",
+)  # fmt: skip
+
+
+def newest_session(connection: sa.Connection) -> date | None:
+    """Give the last session with any price."""
+    newest: date | None = connection.scalar(
+        sa.select(sa.func.max(market_data_cache.c.session_date))
+    )
+    return newest
+
+
+def newest_prices(
+    connection: sa.Connection, symbols: Sequence[str] | None = None
+) -> list[sa.RowMapping]:
+    """Give the newest recent price of each symbol asked for (None: of all), by symbol."""
+    columns = market_data_cache.c
+    newest = newest_session(connection)
+    if newest is None:
+        return []
+    recent = _asked(connection, columns, newest - timedelta(days=PRICE_DAYS), symbols)
+    last = (
+        sa.select(columns.symbol, sa.func.max(columns.session_date).label("session_date"))
+        .where(recent)
+        .group_by(columns.symbol)
+        .subquery()
+    )
+    same = (columns.symbol == last.c.symbol) & (columns.session_date == last.c.session_date)
+    query = sa.select(*(columns[name] for name in _PRICE)).join(last, same)
+    return list(connection.execute(query.order_by(columns.symbol)).mappings())
+
+
+def newest_exposures(
+    connection: sa.Connection, symbols: Sequence[str] | None = None
+) -> list[sa.RowMapping]:
+    """Give each symbol's recent exposures of the last session it has any, by symbol and factor."""
+    columns = symbol_factor_exposures.c
+    newest = newest_session(connection)
+    if newest is None:
+        return []
+    recent = _asked(connection, columns, newest - timedelta(days=PRICE_DAYS), symbols)
+    last = (
+        sa.select(columns.symbol, sa.func.max(columns.session_date).label("session_date"))
+        .where(recent)
+        .group_by(columns.symbol)
+        .subquery()
+    )
+    same = (columns.symbol == last.c.symbol) & (columns.session_date == last.c.session_date)
+    names = ("session_date", "symbol", "factor", "beta", "r_squared", "observations", "quality")
+    query = sa.select(*(columns[name] for name in names)).join(last, same)
+    return list(connection.execute(query.order_by(columns.symbol, columns.factor)).mappings())
+
+
+def _asked(
+    connection: sa.Connection, columns: Any, since: date, symbols: Sequence[str] | None
+) -> sa.ColumnElement[bool]:
+    recent: sa.ColumnElement[bool] = columns.session_date >= since
+    return recent if symbols is None else recent & among(connection, columns.symbol, list(symbols))
