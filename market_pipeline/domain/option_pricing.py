@@ -99,8 +99,8 @@ def value(contracts: Contracts, volatility: Floats) -> Floats:
     if early.any():
         some = contracts.at(early)
         held = worth[early] + _early_premium(some, volatility[early])
-        worth[early] = np.maximum(held, intrinsic(some))
-    return worth
+        worth[early] = held
+    return np.where(contracts.is_american, np.maximum(worth, intrinsic(contracts)), worth)
 
 
 def floor_and_ceiling(contracts: Contracts) -> tuple[Floats, Floats]:

@@ -3,4 +3,4 @@
 A module of its own, so that settings can name them without what frames need.
 """
 
-REASONS = ("factor_proxy", "held", "underlying", "watched")
+REASONS = ("factor_proxy", "held", "traded", "underlying", "watched")

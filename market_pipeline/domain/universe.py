@@ -5,7 +5,7 @@ Frames of `tables.symbol_universe`. What a vendor may be asked about is decided 
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from itertools import chain
 
 import numpy as np
@@ -27,9 +27,11 @@ LISTED_CLASSES = (STOCK, ETF, INDEX)
 """Asset classes with bars of their own; in books all three are `stock`."""
 
 DAILY, HOURLY = "1d", "1h"
+TRADED_FOR = timedelta(days=30)
+"""How long a listed symbol stays in after it was sold."""
 
 # Reasons are in alphabetical order: joining by rising bit gives their sorted list.
-_PRIORITIES = {"factor_proxy": 1, "held": 1, "underlying": 2, "watched": 3}
+_PRIORITIES = {"factor_proxy": 1, "held": 1, "underlying": 2, "traded": 3, "watched": 3}
 
 Mask = npt.NDArray[np.uint8]
 Instrument = tuple[str, str, str]
@@ -80,9 +82,10 @@ def build_universe(
     """List the instruments that matter in each of the rising `sessions`, as `UNIVERSE_COLUMNS`.
 
     Held: entered by the session, and neither left before it nor (an option) expired before it.
+    Traded: left at most `TRADED_FOR` before it, so that prices and news outlive the sale.
     A watched name without dates is in every session. A held or watched option brings its
-    underlying. Priority 1 held or factor proxy, 2 underlying, 3 watched. Private positions are
-    in, with no timeframe; cash is not. `profiles` say what a listed symbol is: without one it is
+    underlying. Priority 1 held or factor proxy, 2 underlying, 3 traded or watched. Private
+    positions are in, with no timeframe; cash is not. `profiles` say what a listed symbol is: without one it is
     an index where its name says so, an ETF as a factor's proxy, else a stock.
     """
     held = chain.from_iterable(_of_position(p) for book in books for p in book.positions)
@@ -119,6 +122,10 @@ def _of_position(position: Position) -> Iterator[_Interest]:
     yield _Interest(position.symbol, position.asset_class, "held", *span, underlying)
     if underlying is not None:
         yield _Interest(underlying, STOCK, "underlying", *span)
+    if position.exit_date is not None and position.asset_class == STOCK:
+        left = min(position.exit_date, date.max - TRADED_FOR)
+        after = left + timedelta(days=1)
+        yield _Interest(position.symbol, STOCK, "traded", after, left + TRADED_FOR)
 
 
 def _of_watched(each: str | Watched) -> Iterator[_Interest]:

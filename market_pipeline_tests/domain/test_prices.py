@@ -55,7 +55,8 @@ def quotes(*changes: dict[str, Any]) -> pd.DataFrame:
 def universe(days: list[date] = DAYS) -> pd.DataFrame:
     row = {"symbol": OPTION, "asset_class": "option", "underlying": "KO", "reasons": "held"}
     frame = pd.DataFrame([{"session_date": day, **row, "priority": 1} for day in days])
-    return frame.astype({"session_date": DATE_DTYPE})[list(UNIVERSE_COLUMNS)]
+    dated = frame.astype({"session_date": DATE_DTYPE})
+    return dated.reindex(columns=list(UNIVERSE_COLUMNS))
 
 
 def derive(

@@ -53,7 +53,30 @@ def test_columns_are_those_of_the_table() -> None:
 def test_a_position_is_held_from_entry_to_exit_both_included() -> None:
     """The exit session still needs its price."""
     held = position(1, "KO", entry_date=date(2026, 1, 6), exit_date=date(2026, 1, 8))
-    assert days_of(build_universe([book(held)], [], [], WEEK), "KO") == [6, 7, 8]
+    universe = build_universe([book(held)], [], [], WEEK)
+    is_held = universe["reasons"] == "held"
+    assert days_of(universe[is_held], "KO") == [6, 7, 8]
+
+
+def test_a_sold_symbol_stays_in_for_thirty_days() -> None:
+    """Behind what is held; an option or a private position is out with its exit."""
+    days = [date(2026, 1, 8), date(2026, 1, 9), date(2026, 2, 6), date(2026, 2, 9)]
+    sold = position(1, "KO", entry_date=date(2026, 1, 6), exit_date=date(2026, 1, 8))
+    closed = option(2, exit_date=date(2026, 1, 6))
+    private = position(3, "ACME", "private", exit_date=date(2026, 1, 7))
+    universe = build_universe([book(sold, closed, private)], [], [], days)
+    told = universe[["session_date", "symbol", "reasons", "priority"]].to_numpy().tolist()
+    assert [(str(row[0])[:10], *row[1:]) for row in told] == [
+        ("2026-01-08", "KO", "held", 1),
+        ("2026-01-09", "KO", "traded", 3),
+        ("2026-02-06", "KO", "traded", 3),
+    ]
+
+
+def test_an_exit_at_the_end_of_the_calendar_is_no_error() -> None:
+    """The thirty days after it are cut, not computed beyond the last date there is."""
+    forever = position(1, "KO", exit_date=date.max)
+    assert len(build_universe([book(forever)], [], [], WEEK)) == len(WEEK)
 
 
 def test_an_option_is_in_to_its_expiration_and_brings_its_underlying() -> None:
