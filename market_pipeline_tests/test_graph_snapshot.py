@@ -18,8 +18,8 @@ from market_pipeline.checks.framework import SEVERITY
 from market_pipeline.definitions import build_defs
 from market_pipeline.io_managers import TABLE
 from market_pipeline.settings import current_settings
+from market_pipeline_tests.recorded_graph import SNAPSHOT
 
-SNAPSHOT = Path(__file__).with_name("graph.json")
 RENEW = "MARKET_PIPELINE_RENEW"
 
 EMPTY_IS_FINE = {

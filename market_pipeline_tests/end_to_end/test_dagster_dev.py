@@ -20,13 +20,9 @@ from market_pipeline_tests.end_to_end.sandboxed import (
     settings_for,
     with_books,
 )
+from market_pipeline_tests.recorded_graph import DAY_ASSETS, SESSION_ASSETS
 
 SESSIONS = ["2026-06-12", "2026-06-15", "2026-06-16", "2026-06-17", "2026-06-18"]
-SESSION_ASSETS = {
-    "symbol_universe", "equity_bars", "option_quotes", "option_values", "market_data_cache",
-    "factor_exposures", "symbol_daily_metrics", "portfolio_snapshots", "headline_impact",
-}  # fmt: skip
-NEWS_ASSETS = {"finviz_headlines", "wire_headlines", "headlines"}
 BACKFILL_S = 180
 PICTURE = ROOT / "docs" / "images" / "asset-graph.png"
 
@@ -130,7 +126,7 @@ def backfill(dev: DagsterDev) -> dict[str, Any]:
 def test_the_graph_is_shown_with_all_that_describes_it(nodes: dict[str, Any]) -> None:
     """Groups, kinds, descriptions, owners, partitions, columns: on every asset that is made."""
     made = {name: node for name, node in nodes.items() if node["isExecutable"]}
-    assert set(made) == SESSION_ASSETS | NEWS_ASSETS
+    assert set(made) == SESSION_ASSETS | DAY_ASSETS
     for name, node in made.items():
         assert node["owners"] == [{"team": "market-pipeline"}], name
         assert len(node["kinds"]) >= 2, name
@@ -215,7 +211,7 @@ def test_the_picture_of_the_graph_is_taken(
     settings = settings_for(state_of(warehouse), sandbox_server.url)
     with settings_in_force(settings):
         first, last = date.fromisoformat(SESSIONS[0]), date.fromisoformat(SESSIONS[-1])
-        assert run_backfill(first, last, select=sorted(NEWS_ASSETS), settings=settings).succeeded
+        assert run_backfill(first, last, select=sorted(DAY_ASSETS), settings=settings).succeeded
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:
         pytest.skip("no Chromium on this machine")

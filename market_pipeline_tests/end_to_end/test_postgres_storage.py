@@ -18,6 +18,7 @@ from market_pipeline.settings import Settings, settings_in_force
 from market_pipeline.warehouse import Warehouse
 from market_pipeline.warehouse.tables import metadata
 from market_pipeline_tests.end_to_end.sandboxed import LOGS, settings_for, with_books
+from market_pipeline_tests.recorded_graph import DAY_ASSETS, SESSION_ASSETS
 
 SESSIONS = date(2026, 6, 16), date(2026, 6, 18)
 
@@ -92,8 +93,7 @@ def test_dagster_keeps_its_state_in_postgresql(
     )
     asked = "SELECT count(*) FROM event_logs WHERE dagster_event_type = 'ASSET_MATERIALIZATION'"
     ((materializations,),) = ask(url, asked)
-    # Eight assets over three sessions, three over the days of their news.
-    assert materializations == 8 * 3 + 3 * 3
+    assert materializations == len(SESSION_ASSETS | DAY_ASSETS) * 3
     assert list(Path(on_postgres.state_dir).rglob("*.db")) == []
 
 
