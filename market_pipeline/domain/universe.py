@@ -85,8 +85,8 @@ def build_universe(
     Traded: left at most `TRADED_FOR` before it, so that prices and news outlive the sale.
     A watched name without dates is in every session. A held or watched option brings its
     underlying. Priority 1 held or factor proxy, 2 underlying, 3 traded or watched. Private
-    positions are in, with no timeframe; cash is not. `profiles` say what a listed symbol is: without one it is
-    an index where its name says so, an ETF as a factor's proxy, else a stock.
+    positions are in, with no timeframe; cash is not. `profiles` say what a listed symbol is:
+    without one it is an index where its name says so, an ETF as a factor's proxy, else a stock.
     """
     held = chain.from_iterable(_of_position(p) for book in books for p in book.positions)
     seen = chain.from_iterable(_of_watched(each) for each in watched)
