@@ -6,7 +6,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from market_pipeline.cli.edge import DayOption, Format, FormatOption, begin, utc_now
+from market_pipeline.cli.edge import MOST_ROWS, DayOption, Format, FormatOption, begin, utc_now
 from market_pipeline.cli.output import print_rows, remark
 from market_pipeline.domain.sessions import TradingCalendar
 from market_pipeline.operations.views import FETCHES, VIEWS
@@ -23,7 +23,7 @@ PortfolioOption = Annotated[
 ]
 LimitOption = Annotated[
     Optional[int],  # noqa: UP045  # one form for all options
-    typer.Option("--limit", "-n", min=0, help="At most so many rows; 0 for all."),
+    typer.Option("--limit", "-n", min=0, max=MOST_ROWS, help="At most so many rows; 0 for all."),
 ]
 FailedOption = Annotated[bool, typer.Option("--failed", help="Only those that failed.")]
 

@@ -29,9 +29,13 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from market_pipeline.settings.news_sources import NEWS_SOURCES, Order, split
+from market_pipeline.settings.limits import within_reason
+from market_pipeline.settings.news_sources import Order, check_order, split
+from market_pipeline.settings.portfolio_ids import PortfolioIds
 from market_pipeline.settings.reading import ENV_PREFIX, WithoutEmpty, faults_of
 from market_pipeline.settings.secret_urls import secret_parts
+from market_pipeline.settings.service_urls import check_redis_url, sandbox_base
+from market_pipeline.settings.unknown_names import unknown_names
 
 __all__ = [
     "ENV_PREFIX",
@@ -42,6 +46,7 @@ __all__ = [
     "forget_settings",
     "project_root",
     "settings_in_force",
+    "unknown_settings",
 ]
 
 TOML_FILE = "market_pipeline.toml"
@@ -170,7 +175,7 @@ class Settings(BaseSettings):
             "Must not be left empty."
         ),
     )
-    finviz_portfolio_ids: Annotated[dict[str, int], NoDecode] = Field(
+    finviz_portfolio_ids: PortfolioIds = Field(
         {},
         description=(
             "Portfolios that also stand at Finviz Elite, as name=pid pairs: growth=123,income=456. "
@@ -242,33 +247,25 @@ class Settings(BaseSettings):
         "INFO", description="Least severe event that is logged."
     )
 
-    @field_validator("finviz_portfolio_ids", mode="before")
-    @classmethod
-    def _split_pairs(cls, value: object) -> object:
-        if not isinstance(value, str):
-            return value
-        pairs = [part.strip().partition("=") for part in value.split(",") if part.strip()]
-        if not all(separator for _, separator, _ in pairs):
-            raise ValueError("write name=pid pairs, such as growth=123,income=456")
-        return {name.strip(): number.strip() for name, _, number in pairs}
-
     @field_validator("finviz_sources", "wire_sources")
     @classmethod
     def _are_known(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        known = NEWS_SOURCES[str(info.field_name)]
-        unknown = [name for name in value if name not in known]
-        if unknown or len(set(value)) != len(value):
-            raise ValueError(f"name each of {', '.join(known)} at most once")
-        return value
+        return check_order(str(info.field_name), value)
 
     @field_validator("sandbox_url")
     @classmethod
-    def _no_trailing_slash(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
-        if not value.startswith(("http://", "https://")):
-            raise ValueError("write the whole URL, such as http://127.0.0.1:8765")
-        return value.rstrip("/")
+    def _is_of_the_sandbox(cls, value: str | None) -> str | None:
+        return None if value is None else sandbox_base(value)
+
+    @field_validator("redis_url")
+    @classmethod
+    def _is_of_redis(cls, value: SecretStr | None) -> SecretStr | None:
+        return None if value is None else check_redis_url(value)
+
+    @field_validator("*")
+    @classmethod
+    def _is_within_reason(cls, value: object, info: ValidationInfo) -> object:
+        return within_reason(str(info.field_name), value)
 
     @model_validator(mode="after")
     def _drivers_are_named(self) -> "Settings":
@@ -360,6 +357,11 @@ def _from_sources() -> Settings:
 def forget_settings() -> None:
     """Read the sources anew at the next use: for tests that change the environment."""
     _from_sources.cache_clear()
+
+
+def unknown_settings() -> tuple[str, ...]:
+    """Say of each name that looks like a setting and is none where it stands; see its module."""
+    return unknown_names(Settings.model_fields, Path(".env"), project_root() / TOML_FILE)
 
 
 def env_example() -> str:

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import dagster as dg
@@ -27,7 +27,7 @@ _CHECKOUT = Path(__file__).resolve().parents[2]
 @pytest.fixture(params=["sqlite", "postgresql"], autouse=True)
 def storage(
     request: pytest.FixtureRequest, state_dir: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[None]:
+) -> None:
     """Keep Dagster's state in SQLite files, then in PostgreSQL."""
     assert state_dir
     if request.param == "postgresql":
@@ -36,7 +36,6 @@ def storage(
         shown = url.render_as_string(hide_password=False)
         monkeypatch.setenv("MARKET_PIPELINE_DAGSTER_DATABASE_URL", shown)
         forget_settings()
-    yield
 
 
 def collect(begun: Path, released: Path) -> None:
@@ -55,9 +54,13 @@ def collect(begun: Path, released: Path) -> None:
 
 def collector(begun: Path, released: Path) -> subprocess.Popen[bytes]:
     """Run `collect` in a process of its own."""
-    code = f"from {__name__} import collect; from pathlib import Path; collect(*map(Path, {[str(begun), str(released)]}))"  # noqa: E501  # one line for -c
+    code = (
+        "import sys, pathlib\n"
+        f"from {__name__} import collect\n"
+        "collect(*map(pathlib.Path, sys.argv[1:]))"
+    )
     return subprocess.Popen(
-        [sys.executable, "-c", code],
+        [sys.executable, "-c", code, str(begun), str(released)],
         env={**os.environ, "PYTHONPATH": str(_CHECKOUT)},
         stderr=subprocess.DEVNULL,
     )
