@@ -5,6 +5,7 @@ vendor, symbol) is bound around a piece of work with `bound` and travels with it
 """
 
 import logging
+import re
 import sys
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
@@ -12,24 +13,35 @@ from typing import Any
 
 import structlog
 
+from market_pipeline.domain.secret_forms import pattern_of
 from market_pipeline.settings import Settings
 
 NOISY_LOGGERS = (
     "httpx", "httpcore", "yfinance", "peewee", "urllib3", "asyncio", "alembic", "apprise",
 )  # fmt: skip
 _REDACTED = "[redacted]"
+_ENCODING = frozenset("%+")
+_ENCODED = re.compile(r"[%+&\\]")
 
 
 class Redaction:
     """Replaces every configured secret wherever it stands in an event."""
 
     def __init__(self, secrets: tuple[str, ...]) -> None:
-        self._secrets = tuple(secret for secret in secrets if secret)
+        self._secrets = tuple(
+            (secret, not _ENCODING.intersection(secret), re.compile(pattern_of(secret)))
+            for secret in secrets
+            if secret
+        )
 
     def text(self, value: str) -> str:
-        """Give `value` with each secret replaced."""
-        for secret in self._secrets:
-            value = value.replace(secret, _REDACTED)
+        """Give `value` with each secret replaced, however much of it is percent-encoded."""
+        for secret, is_plain, pattern in self._secrets:
+            # Nearly every text holds no encoded character: then looking for one takes no time.
+            if is_plain and not _ENCODED.search(value):
+                value = value.replace(secret, _REDACTED)
+            else:
+                value = pattern.sub(_REDACTED, value)
         return value
 
     def __call__(

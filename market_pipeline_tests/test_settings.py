@@ -100,7 +100,7 @@ def test_an_empty_order_of_sources_is_refused_and_none_is_none(
         else:
             (folder / "market_pipeline.toml").write_text(f'{name.lower()} = "{value}"\n')
 
-    for empty in ("", "  "):
+    for empty in ("", "  ", " , "):
         put(empty)
         with pytest.raises(ValidationError, match="is set but empty: write none for no source, or"):
             Settings()

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from market_pipeline.cli.edge import begin
+from market_pipeline.cli.edge import SeedOption, begin
 from market_pipeline.cli.guard import FAILED
 
 MAX_SESSIONS = 1500
@@ -13,7 +13,7 @@ MAX_SESSIONS = 1500
 def demo(
     ctx: typer.Context,
     sessions: Annotated[int, typer.Option(min=1, max=MAX_SESSIONS, help="How many sessions.")] = 60,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed makes the same market.")] = 7,
+    seed: SeedOption = 7,
 ) -> None:
     """Run the whole pipeline over sandbox data and example portfolios, and write a report."""
     begin(ctx, is_quiet=True)

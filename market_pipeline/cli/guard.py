@@ -4,6 +4,7 @@
 `--debug` adds the traceback. Secrets are taken out of either.
 """
 
+import re
 import sys
 import traceback
 from typing import Any
@@ -14,10 +15,25 @@ from typer.core import TyperGroup
 from market_pipeline.domain.errors import InputError, MarketPipelineError, PortfolioFileError
 
 FAILED, WRONG_INPUT = 1, 2
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_SHOWN = 40
 
 
 class GuardedGroup(TyperGroup):
     """A group whose commands end as the module's charter says."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Refuse words that are no text, of this group and of every command below it.
+
+        Bytes that are not of the terminal's encoding come as lone surrogates, which no database
+        stores and no output writes; nor does PostgreSQL store NUL.
+        """
+        for word in args:
+            if "\0" in word or _SURROGATE.search(word):
+                raise typer.BadParameter(
+                    f"{word[:_SHOWN]!a} is no text: write UTF-8, without NUL", ctx=ctx
+                )
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command; turn what it raises into a line and an exit code."""

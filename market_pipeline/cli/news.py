@@ -4,7 +4,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from market_pipeline.cli.edge import Format, FormatOption, begin, utc_now
+from market_pipeline.cli.edge import Format, FormatOption, LimitOption, begin, utc_now
 from market_pipeline.cli.output import mark_sandbox, print_rows, remark, say
 
 SymbolArgument = Annotated[
@@ -15,7 +15,6 @@ PortfolioOption = Annotated[
     Optional[str],  # noqa: UP045  # one form for all options
     typer.Option("--portfolio", "-p", help="The news on what this portfolio holds."),
 ]
-LimitOption = Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many.")]
 FOR_PEOPLE = (
     "published_at", "headline", "publisher", "told_by", "score", "label", "confidence", "mark",
     "first_seen_at",

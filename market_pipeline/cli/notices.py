@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from market_pipeline.cli.edge import Format, FormatOption, begin, utc_now
+from market_pipeline.cli.edge import Format, FormatOption, LimitOption, begin, utc_now
 from market_pipeline.cli.guard import FAILED
 from market_pipeline.cli.output import print_rows, remark, say
 
@@ -12,7 +12,6 @@ outbox_app = typer.Typer(
     help="Messages to other systems: what was told, what waits.", invoke_without_command=True
 )
 
-LimitOption = Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many.")]
 _ALERT_COLUMNS = (
     "alert_key", "severity", "title", "opened_at", "last_seen_at", "occurrences", "closed_at",
 )  # fmt: skip

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from market_pipeline.cli.edge import begin, parse_day, utc_now
+from market_pipeline.cli.edge import SeedOption, begin, parse_day, utc_now
 from market_pipeline.cli.output import SANDBOX_BANNER
 from market_pipeline.domain.errors import ConfigurationError
 from market_pipeline.domain.sessions import NEW_YORK, TradingCalendar
@@ -30,7 +30,7 @@ def group() -> None:
 def serve(
     ctx: typer.Context,
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 picks a free one.")] = 8765,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed makes the same market.")] = 7,
+    seed: SeedOption = 7,
     replay: Annotated[
         Optional[Path],  # noqa: UP045  # typer reads this form whatever the options
         typer.Option(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from market_pipeline.cli.edge import (
+    MOST_ROWS,
     DayOption,
     Format,
     FormatOption,
@@ -35,7 +36,7 @@ PortfolioOption = Annotated[
 ]
 LimitOption = Annotated[
     Optional[int],  # noqa: UP045  # one form for all options
-    typer.Option("--limit", "-n", min=0, help="At most so many rows; 0 for all."),
+    typer.Option("--limit", "-n", min=0, max=MOST_ROWS, help="At most so many rows; 0 for all."),
 ]
 KnownOnOption = Annotated[
     Optional[date],  # noqa: UP045  # one form for all options

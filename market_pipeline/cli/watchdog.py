@@ -7,11 +7,14 @@ import typer
 from market_pipeline.cli.edge import Format, FormatOption, begin, utc_now
 from market_pipeline.cli.output import print_rows, remark
 
+_LONGEST_SILENCE = 525_600
+"""A year, in minutes."""
 SilenceOption = Annotated[
     Optional[float],  # noqa: UP045  # typer reads this form whatever the parser
     typer.Option(
         "--max-silence",
         min=0.1,
+        max=_LONGEST_SILENCE,
         metavar="MIN",
         help="Minutes without a heartbeat that are silence. Default: 15 in market hours, else 75.",
     ),

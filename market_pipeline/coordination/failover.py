@@ -15,7 +15,7 @@ import structlog
 
 from market_pipeline.coordination.breakers import BreakerFields, BreakerRecord, SharedBreaker
 from market_pipeline.coordination.quotas import SharedQuota
-from market_pipeline.coordination.redis import UNREACHABLE
+from market_pipeline.coordination.redis import REFUSED, UNREACHABLE, of_settings
 from market_pipeline.domain.ports import (
     Breaker,
     BreakerRule,
@@ -141,6 +141,8 @@ class FailoverCoordination:
                 answer = call(self._primary)
             except UNREACHABLE as error:
                 self._note_down(error)
+            except REFUSED as error:
+                raise of_settings(error) from None
             else:
                 self._note_up()
                 return answer

@@ -35,6 +35,8 @@ UNREACHABLE = (
     redis.exceptions.OutOfMemoryError,
 )
 """Errors that mean: this Redis cannot serve now. Any other error of it is a bug of ours."""
+REFUSED = redis.exceptions.ResponseError
+"""Redis answered that it will not; see `of_settings`."""
 
 _TIMEOUT_S = 0.4
 
@@ -257,6 +259,16 @@ def _client(url: str) -> Any:  # redis-py types every answer as "or awaitable": 
             "the Redis URL cannot be read: it must look like redis://[user:password@]host:port/0, "
             "with special characters of the password percent-encoded"
         ) from None
+
+
+def of_settings(refusal: redis.exceptions.ResponseError) -> Exception:
+    """Give the error in the words of the setting where that is at fault, else as it is."""
+    if "DB index is out of range" not in str(refusal):
+        return refusal
+    return ConfigurationError(
+        "MARKET_PIPELINE_REDIS_URL ends in the number of a database that this Redis does not have; "
+        "0 is always there"
+    )
 
 
 def _ms(seconds: float) -> int:

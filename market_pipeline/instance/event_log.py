@@ -30,6 +30,7 @@ from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.pool import QueuePool
 
+from market_pipeline.instance.pool_waits import PatientEventLogStorage
 from market_pipeline.instance.turns import turn_in
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def pooled_engine(url: str) -> Engine:
     return engine
 
 
-class PooledSqliteEventLogStorage(SqliteEventLogStorage):
+class PooledSqliteEventLogStorage(PatientEventLogStorage, SqliteEventLogStorage):
     """The stock per-run SQLite event log, minus a new engine for every event."""
 
     def __init__(self, base_dir: str) -> None:

@@ -10,12 +10,13 @@ from dagster_postgres.event_log import PostgresEventLogStorage
 from dagster_postgres.storage import DagsterPostgresStorage
 
 from market_pipeline.instance.event_log import whole_range
+from market_pipeline.instance.pool_waits import PatientEventLogStorage
 
 if TYPE_CHECKING:
     from dagster import EventLogEntry
 
 
-class RangePostgresEventLogStorage(PostgresEventLogStorage):
+class RangePostgresEventLogStorage(PatientEventLogStorage, PostgresEventLogStorage):
     """The stock event log; a check over a range is planned once."""
 
     def store_asset_check_event(self, event: "EventLogEntry", event_id: int | None) -> None:

@@ -86,8 +86,8 @@ def run_backfill(
     news_assets = [key for key, group in wanted.items() if group in NEWS_GROUPS]
     if session_assets:
         _check_sessions(calendar, settings, first, last)
-    elif first > last:
-        raise InputError(f"--from {first} is after --to {last}")
+    else:
+        _check_days(calendar, settings, first, last)
     outcomes = []
     with dagster_instance() as instance:
         bury_dead_runs(instance, progress)
@@ -132,14 +132,25 @@ def _news_until(calendar: TradingCalendar, last: date) -> date:
     return today if last >= latest_session(calendar, now) else last
 
 
+def _check_days(calendar: TradingCalendar, settings: Settings, first: date, last: date) -> None:
+    _check_order(settings, first, last)
+    if first > _news_until(calendar, last):
+        latest = latest_session(calendar, utc_now())
+        raise InputError(f"{first} is yet to come; the latest session that is complete is {latest}")
+
+
 def _check_sessions(calendar: TradingCalendar, settings: Settings, first: date, last: date) -> None:
-    if first > last:
-        raise InputError(f"--from {first} is after --to {last}")
+    _check_order(settings, first, last)
     calendar.require_session(first)
     calendar.require_session(last)
     latest = latest_session(calendar, utc_now())
     if last > latest:
         raise InputError(f"{last} is not over yet; the latest session that is complete is {latest}")
+
+
+def _check_order(settings: Settings, first: date, last: date) -> None:
+    if first > last:
+        raise InputError(f"--from {first} is after --to {last}")
     if first < settings.first_session:
         raise InputError(
             f"{first} is before the first session {settings.first_session} "

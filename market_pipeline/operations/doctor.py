@@ -13,7 +13,6 @@ from market_pipeline.domain.ports import Clock
 from market_pipeline.logs import Redaction
 from market_pipeline.operations import doctor_here, doctor_vendors
 from market_pipeline.operations.findings import BROKEN, Finding
-from market_pipeline.resources import coordination_of
 from market_pipeline.settings import Settings
 
 VENDOR_COLUMNS = ("item", "state", "key", "reachable", "breaker", "used_for", "detail")
@@ -38,11 +37,11 @@ class Diagnosis:
 
 def examine(settings: Settings, clock: Clock, *, offline: bool = False) -> Diagnosis:
     """Look at everything; ask vendors only where not `offline`. Takes seconds, never minutes."""
-    coordination = coordination_of(settings)
+    coordination, redis = doctor_here.coordinated(settings)
     known = doctor_vendors.vendors(settings, coordination, clock)
     findings = [
         *doctor_vendors.findings(known, settings, coordination, offline=offline),
-        *doctor_here.findings(settings, coordination, clock),
+        *doctor_here.findings(settings, coordination, clock, redis),
     ]
     return Diagnosis(_redacted(findings, Redaction(settings.secrets())))
 

@@ -13,19 +13,22 @@ from market_pipeline.notifications import channels_of
 from market_pipeline.operations.findings import BROKEN, NOTE, OK, Finding, database_reason
 from market_pipeline.operations.opening import UPGRADE, sqlite_file
 from market_pipeline.partitions import next_key_at
-from market_pipeline.resources import clients
-from market_pipeline.settings import ENV_PREFIX, Settings
+from market_pipeline.resources import clients, coordination_of
+from market_pipeline.settings import ENV_PREFIX, Settings, unknown_settings
 from market_pipeline.warehouse import Warehouse
 
 AREA = "here"
 _CONNECT_TIMEOUT_S = 5
 
 
-def findings(settings: Settings, coordination: Coordination, clock: Clock) -> Iterator[Finding]:
-    """Look at everything that runs on this side of the network."""
+def findings(
+    settings: Settings, coordination: Coordination, clock: Clock, redis: Finding
+) -> Iterator[Finding]:
+    """Look at everything that runs on this side of the network; `redis` was looked at before."""
+    yield names()
     yield from warehouse_findings(settings)
     yield dagster_storage(settings)
-    yield redis(settings, coordination)
+    yield redis
     yield from news_sources(settings, coordination, clock)
     yield channels(settings)
     yield inbox(settings)
@@ -95,17 +98,31 @@ def dagster_storage(settings: Settings) -> Finding:
     return _here(item, OK, f"PostgreSQL, {shown}")
 
 
-def redis(settings: Settings, coordination: Coordination) -> Finding:
-    """Look at where rates, breakers and locks are kept."""
-    item = "Redis"
+def coordinated(settings: Settings) -> tuple[Coordination, Finding]:
+    """Look at where rates, breakers and locks are kept; give what the rest of the look may use."""
+    item, coordination = "Redis", coordination_of(settings)
     if settings.redis_url is None:
-        return _here(item, OK, "not configured: rates, breakers and locks are in a local file")
+        told = "not configured: rates, breakers and locks are in a local file"
+        return coordination, _here(item, OK, told)
     parts = urlsplit(settings.redis_url.get_secret_value())
     place = f"{parts.hostname}:{parts.port or 6379}"
-    coordination.get("doctor")
+    try:
+        coordination.get("doctor")
+    except ConfigurationError as error:
+        local = coordination_of(settings.model_copy(update={"redis_url": None}))
+        return local, _here(item, BROKEN, f"{place}: {error}")
     if coordination.kind == "redis":
-        return _here(item, OK, f"{place} answers")
-    return _here(item, BROKEN, f"{place} does not answer; a local file stands in meanwhile")
+        return coordination, _here(item, OK, f"{place} answers")
+    told = f"{place} does not answer; a local file stands in meanwhile"
+    return coordination, _here(item, BROKEN, told)
+
+
+def names() -> Finding:
+    """Look for names that are near to settings and are none."""
+    unknown = unknown_settings()
+    if unknown:
+        return _here("settings", NOTE, "; ".join(unknown))
+    return _here("settings", OK, "every name is known")
 
 
 def news_sources(settings: Settings, coordination: Coordination, clock: Clock) -> Iterator[Finding]:

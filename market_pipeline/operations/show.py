@@ -15,7 +15,7 @@ from market_pipeline.domain.errors import InputError, NothingStored
 from market_pipeline.domain.freshness import FRESH_FOR, freshness
 from market_pipeline.domain.ports import Clock
 from market_pipeline.domain.sentiment import is_low
-from market_pipeline.domain.sessions import TradingCalendar
+from market_pipeline.domain.sessions import NEW_YORK, TradingCalendar
 from market_pipeline.domain.symbols import parse_occ, parse_symbol
 from market_pipeline.operations import figures
 from market_pipeline.operations.views import (
@@ -222,7 +222,16 @@ def _why_nothing(
     if day is None:
         return f"there are no {view.rows}{of_what}"
     if view.is_by_session and day > calendar.last_completed(now):
-        return f"there are no {view.rows} of {day}: that session is not over yet"
+        latest = calendar.last_completed(now)
+        return (
+            f"there are no {view.rows} of {day}: that session is not over yet; the latest one that "
+            f"is complete is {latest}"
+        )
+    if day > now.astimezone(NEW_YORK).date():
+        return (
+            f"there are no {view.rows} of {day}: that day is yet to come; the latest session that "
+            f"is complete is {calendar.last_completed(now)}"
+        )
     if asked and not warehouse.read(view.table, first=day, last=day).empty:
         reasons = _recorded_reasons(warehouse, view, request, day)
         return f"there are no {view.rows}{of_what} on {day}, though there are others{reasons}"

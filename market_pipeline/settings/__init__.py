@@ -29,9 +29,10 @@ from pydantic_settings import (
 )
 
 from market_pipeline.settings.choices import ClockTime, Reasons, Symbols
+from market_pipeline.settings.limits import within_reason
 from market_pipeline.settings.names import split
 from market_pipeline.settings.news import NewsSettings
-from market_pipeline.settings.news_sources import NEWS_SOURCES, Order
+from market_pipeline.settings.news_sources import Order, check_order
 from market_pipeline.settings.prices import PriceSettings
 from market_pipeline.settings.reading import (
     ENV_PREFIX,
@@ -42,6 +43,8 @@ from market_pipeline.settings.reading import (
     require_driver,
 )
 from market_pipeline.settings.secret_urls import secret_parts
+from market_pipeline.settings.service_urls import check_redis_url, sandbox_base
+from market_pipeline.settings.unknown_names import unknown_names
 
 __all__ = [
     "ENV_PREFIX",
@@ -52,6 +55,7 @@ __all__ = [
     "forget_settings",
     "project_root",
     "settings_in_force",
+    "unknown_settings",
 ]
 
 
@@ -211,7 +215,7 @@ class Settings(NewsSettings, PriceSettings):
     option_rate: float = Field(
         0.04,
         gt=-0.1,
-        lt=0.5,
+        le=0.5,
         description=(
             "Interest a year, continuous, that options are valued with where no bar of ^IRX (the "
             "13-week Treasury bill, once it is watched) is stored."
@@ -239,20 +243,22 @@ class Settings(NewsSettings, PriceSettings):
     @field_validator("finviz_sources", "wire_sources", "profile_sources")
     @classmethod
     def _are_known(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        known = NEWS_SOURCES[str(info.field_name)]
-        unknown = [name for name in value if name not in known]
-        if unknown or len(set(value)) != len(value):
-            raise ValueError(f"name each of {', '.join(known)} at most once")
-        return value
+        return check_order(str(info.field_name), value)
 
     @field_validator("sandbox_url")
     @classmethod
-    def _no_trailing_slash(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
-        if not value.startswith(("http://", "https://")):
-            raise ValueError("write the whole URL, such as http://127.0.0.1:8765")
-        return value.rstrip("/")
+    def _is_of_the_sandbox(cls, value: str | None) -> str | None:
+        return None if value is None else sandbox_base(value)
+
+    @field_validator("redis_url")
+    @classmethod
+    def _is_of_redis(cls, value: SecretStr | None) -> SecretStr | None:
+        return None if value is None else check_redis_url(value)
+
+    @field_validator("*")
+    @classmethod
+    def _is_within_reason(cls, value: object, info: ValidationInfo) -> object:
+        return within_reason(str(info.field_name), value)
 
     @model_validator(mode="after")
     def _drivers_are_named(self) -> "Settings":
@@ -333,6 +339,11 @@ def _from_sources() -> Settings:
 def forget_settings() -> None:
     """Read the sources anew at the next use: for tests that change the environment."""
     _from_sources.cache_clear()
+
+
+def unknown_settings() -> tuple[str, ...]:
+    """Say of each name that looks like a setting and is none where it stands; see its module."""
+    return unknown_names(Settings.model_fields, Path(".env"), project_root() / TOML_FILE)
 
 
 def env_example() -> str:

@@ -3,12 +3,11 @@
 Belongs here: that part of `Settings`. Does not: any other, or where settings are read from.
 """
 
-from typing import Annotated
-
-from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, NoDecode
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings
 
 from market_pipeline.settings.news_sources import Order
+from market_pipeline.settings.portfolio_ids import PortfolioIds
 
 
 class NewsSettings(BaseSettings):
@@ -46,7 +45,7 @@ class NewsSettings(BaseSettings):
             "Must not be left empty."
         ),
     )
-    finviz_portfolio_ids: Annotated[dict[str, int], NoDecode] = Field(
+    finviz_portfolio_ids: PortfolioIds = Field(
         {},
         description=(
             "Portfolios that also stand at Finviz Elite, as name=pid pairs: growth=123,income=456. "
@@ -89,13 +88,3 @@ class NewsSettings(BaseSettings):
             "mailto://, ...) to which notices and alerts go."
         ),
     )
-
-    @field_validator("finviz_portfolio_ids", mode="before")
-    @classmethod
-    def _split_pairs(cls, value: object) -> object:
-        if not isinstance(value, str):
-            return value
-        pairs = [part.strip().partition("=") for part in value.split(",") if part.strip()]
-        if not all(separator for _, separator, _ in pairs):
-            raise ValueError("write name=pid pairs, such as growth=123,income=456")
-        return {name.strip(): number.strip() for name, _, number in pairs}

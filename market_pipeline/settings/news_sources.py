@@ -3,6 +3,7 @@
 Belongs here: which sources there are, and how an order reads. Does not: what they are.
 """
 
+from difflib import get_close_matches
 from typing import Annotated
 
 from pydantic import BeforeValidator, ValidationInfo
@@ -27,12 +28,27 @@ def _split_order(value: object, info: ValidationInfo) -> object:
     An empty variable means the default everywhere else. Here it might as well be meant to switch
     the sources off, so it has to be said which.
     """
-    if isinstance(value, str) and not value.strip():
+    if isinstance(value, str) and not value.strip(" ,\t"):
         default = ",".join(NEWS_SOURCES[str(info.field_name)])
         raise ValueError(f"is set but empty: write {NONE} for no source, or {default}")
     if isinstance(value, str) and value.strip().lower() == NONE:
         return ()
     return split(value)
+
+
+def check_order(name: str, value: tuple[str, ...]) -> tuple[str, ...]:
+    """Give the order of the setting `name` back; raise ValueError for unknown or doubled names.
+
+    Of an unknown name only the one it is near to is said: it may be a key in the wrong place.
+    """
+    known = NEWS_SOURCES[name]
+    for unknown in (source for source in value if source not in known):
+        near = get_close_matches(unknown.lower(), known, n=1)
+        meant = f" (did you mean {near[0]}?)" if near else ""
+        raise ValueError(f"holds an unknown name{meant}; the known ones are {', '.join(known)}")
+    if len(set(value)) != len(value):
+        raise ValueError(f"name each of {', '.join(known)} at most once")
+    return value
 
 
 Order = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_order)]

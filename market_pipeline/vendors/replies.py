@@ -3,13 +3,11 @@
 404 is left to the client, for only it knows whether that is an unknown symbol.
 """
 
-import html
 import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from urllib.parse import quote, quote_plus
 
 from pydantic import SecretStr
 
@@ -21,6 +19,7 @@ from market_pipeline.domain.errors import (
     Unavailable,
     VendorError,
 )
+from market_pipeline.domain.secret_forms import any_of
 from market_pipeline.vendors.bodies import excerpt, looks_like_html
 
 _SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?")
@@ -64,7 +63,10 @@ class VendorKey:
 
 
 class Redactor:
-    """Replaces secrets wherever they stand, in any case, as URLs, JSON and HTML write them too."""
+    """Replaces secrets wherever they stand, in any case, as URLs, JSON and HTML write them too.
+
+    In part or as a whole: see `domain.secret_forms`.
+    """
 
     def __init__(self, *secrets: str) -> None:
         self._text = _any_of(secrets, _SHORTEST_SECRET)
@@ -82,29 +84,9 @@ class Redactor:
         return self._body.sub(b"[redacted]", body) if self._body else body
 
 
-def _written(secret: str) -> tuple[str, ...]:
-    """Give the ways a secret may be written: plainly, in a URL, in JSON, in HTML."""
-    return (
-        secret,
-        quote(secret),
-        quote(secret, safe=""),
-        quote_plus(secret),
-        secret.replace("/", r"\/"),
-        secret.replace("&", r"\u0026").replace("<", r"\u003c").replace(">", r"\u003e"),
-        html.escape(secret),
-        html.escape(secret, quote=False),
-    )
-
-
 def _any_of(secrets: Iterable[str], shortest: int) -> re.Pattern[str] | None:
-    forms = {
-        re.escape(form)
-        for secret in secrets
-        if len(secret) >= shortest
-        for form in _written(secret)
-    }
-    longest_first = sorted(forms, key=len, reverse=True)
-    return re.compile("|".join(longest_first), re.IGNORECASE) if forms else None
+    long_enough = [secret for secret in secrets if len(secret) >= shortest]
+    return re.compile(any_of(long_enough), re.IGNORECASE) if long_enough else None
 
 
 def missing_key(vendor: str, endpoint: str, key: VendorKey) -> NotEntitled | None:

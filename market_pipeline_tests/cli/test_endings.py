@@ -113,8 +113,8 @@ def test_a_wrong_setting_is_named(
         (
             {"SANDBOX_URL": "127.0.0.1:1", "WIRE_SOURCES": "reuters"},
             "error: MARKET_PIPELINE_SANDBOX_URL: write the whole URL, such as "
-            "http://127.0.0.1:8765; MARKET_PIPELINE_WIRE_SOURCES: name each of tiingo, finnhub "
-            "at most once",
+            "http://127.0.0.1:8765; MARKET_PIPELINE_WIRE_SOURCES: holds an unknown name; the known "
+            "ones are tiingo, finnhub",
         ),
         (
             {"DATABASE_URL": f"postgres://me:{CANARY}@h/x"},
@@ -131,6 +131,20 @@ def test_a_wrong_setting_is_told_in_our_words_alone(
         monkeypatch.setenv(f"MARKET_PIPELINE_{name}", value)
     forget_settings()
     assert run("show", "prices").stderr == f"{said}\n"
+
+
+def test_a_name_near_to_a_setting_is_told_and_stops_nothing(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One line on stderr, with the name that was meant, whatever the command."""
+    monkeypatch.setenv("MARKET_PIPELINE_TINGO_KEY", CANARY)
+    shown = run("doctor", "--offline", "--format", "json")
+    assert shown.exit_code == 0
+    assert shown.stderr == (
+        "warning: MARKET_PIPELINE_TINGO_KEY (environment) is no setting; "
+        "did you mean MARKET_PIPELINE_TIINGO_API_KEY?\n"
+    )
+    assert CANARY not in shown.output
 
 
 def test_a_database_that_does_not_answer_is_one_line(

@@ -234,6 +234,30 @@ def test_redis_that_answers_is_ok(redis_url: str) -> None:
     )
 
 
+def test_a_database_that_redis_lacks_is_broken_and_said(redis_url: str) -> None:
+    """The number is out of the server's range: the rest is looked at all the same."""
+    beyond = f"{redis_url.rpartition('/')[0]}/999999"
+    diagnosis = examined(redis_url=Settings(redis_url=beyond).redis_url)
+    found = by_item(diagnosis)["Redis"]
+    assert found.state == "broken"
+    assert "MARKET_PIPELINE_REDIS_URL ends in the number of a database" in found.detail
+    assert by_item(diagnosis)["inbox"].state == "ok"
+
+
+def test_a_name_near_to_a_setting_is_a_note(
+    state_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A slip of the pen is named with what was meant; without one every name is known."""
+    assert state_dir
+    assert by_item(examined())["settings"].state == "ok"
+    monkeypatch.setenv("MARKET_PIPELINE_TINGO_KEY", CANARY)
+    found = by_item(examined())["settings"]
+    assert found.state == "note"
+    assert "MARKET_PIPELINE_TINGO_KEY (environment) is no setting" in found.detail
+    assert "MARKET_PIPELINE_TIINGO_API_KEY" in found.detail
+    assert CANARY not in found.detail
+
+
 @pytest.mark.parametrize(
     ("now", "opens", "appears"),
     [
