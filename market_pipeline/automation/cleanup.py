@@ -8,8 +8,8 @@ from datetime import timedelta
 import dagster as dg
 import structlog
 
+from market_pipeline.domain.freshness import oldest_kept
 from market_pipeline.domain.ports import Clock, Coordination
-from market_pipeline.domain.sessions import NEW_YORK
 from market_pipeline.settings import Settings
 from market_pipeline.warehouse import Warehouse
 
@@ -47,11 +47,9 @@ def forget(
 ) -> dict[str, int]:
     """Delete what is past its time; give the number of rows or entries, by where they were."""
     now = clock()
-    today = now.astimezone(NEW_YORK).date()
     events_before = now - timedelta(days=settings.collection_event_retention_days)
-    deleted = warehouse.news.forget(
-        today - timedelta(days=settings.headline_retention_days), events_before
-    )
+    oldest = oldest_kept(now, timedelta(days=settings.headline_retention_days))
+    deleted = warehouse.news.forget(oldest, events_before)
     deleted["outbox"] = warehouse.notices.forget_finished(events_before)
     deleted["cached answers"] = coordination.purge_expired()
     log.info("news_forgotten", **deleted)

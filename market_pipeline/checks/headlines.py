@@ -7,7 +7,6 @@ import pandas as pd
 
 from market_pipeline.checks.framework import Scope, Verdict, check, shown
 from market_pipeline.checks.generic import keys_are_unique, not_empty
-from market_pipeline.domain.freshness import freshness
 from market_pipeline.domain.headlines import count_tellers
 from market_pipeline.domain.sessions import NEW_YORK
 
@@ -46,9 +45,9 @@ def _items_tell_one_story(scope: Scope) -> Verdict:
 
 
 def _is_fresh(scope: Scope) -> Verdict:
-    """Compare the age of the last delivery with what the hour allows."""
+    """Compare the age of what was delivered and made stories with what the hour allows."""
     limit = timedelta(minutes=scope.settings.headline_freshness_minutes)
-    stand = freshness(scope.warehouse.news.last_success(), scope.now, scope.calendar, limit)
+    stand = scope.warehouse.news.freshness(scope.now, scope.calendar, limit)
     return Verdict(not stand.is_stale, f"news was {stand}")
 
 

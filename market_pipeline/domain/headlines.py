@@ -8,6 +8,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,7 +16,7 @@ from urllib.parse import urlsplit
 import pandas as pd
 
 from market_pipeline.domain.frames import typed_frame
-from market_pipeline.domain.news import NewsItem
+from market_pipeline.domain.news import NewsCollection, NewsItem
 from market_pipeline.domain.sessions import NEW_YORK
 from market_pipeline.domain.symbols import parse_symbol
 
@@ -26,6 +27,13 @@ RAW_COLUMNS = (
 )  # fmt: skip
 
 SANDBOX_SUFFIX = ":sandbox"
+
+BAD_TIME = "bad_time"
+"""The rule under which an item is refused whose time is none, or meets no session."""
+
+BLANKS = str.maketrans(dict.fromkeys("\u115f\u1160\u3164\uffa0\u2800", " "))
+"""Makes blanks of what shows nothing and is a letter or a symbol by its category: Hangul fillers,
+the empty Braille cell."""
 
 _MAX_HEADLINE, _MAX_DESCRIPTION, _MAX_PUBLISHER = 500, 5000, 200
 _MAX_URL, _MAX_CATEGORY, _MAX_RAW_SYMBOLS = 2000, 40, 400
@@ -39,7 +47,12 @@ _COMPANY_WORDS = {"the", "com", "inc", "llc", "ltd", "co"}
 
 
 def clean_text(text: str, limit: int = _MAX_HEADLINE) -> str:
-    """Make vendor text safe to keep and show: no control or format characters, one line, cut."""
+    """Make vendor text safe to keep and show: no control or format characters, one line, cut.
+
+    What shows nothing is a blank; a text of blanks alone is empty.
+    """
+    if not text.isascii():
+        text = text.translate(BLANKS)
     if text.isprintable():  # as most text is; no character to replace or drop is printable
         return " ".join(text.split())[:limit].rstrip()
     kept = []
@@ -55,7 +68,8 @@ def clean_text(text: str, limit: int = _MAX_HEADLINE) -> str:
 def clean_url(url: str) -> str:
     """Keep an http or https address that fits its column; anything else becomes empty.
 
-    What no address may hold and what could end an attribute or a tag is percent-encoded.
+    What no address may hold and what could end an attribute or a tag is percent-encoded. A user
+    and a password go: they are nobody's to keep, and can make one host look like another.
     """
     text = "".join(clean_text(url, _MAX_URL + 1).split()).translate(_ENCODED_IN_URL)
     try:
@@ -63,6 +77,9 @@ def clean_url(url: str) -> str:
         is_web = parts.scheme in ("http", "https") and bool(parts.hostname)
     except ValueError:
         return ""
+    _, at, host = parts.netloc.rpartition("@")
+    if at:
+        text = text.replace(parts.netloc, host, 1)
     return text if is_web and len(text) <= _MAX_URL else ""
 
 
@@ -109,6 +126,17 @@ def published_date(published_at: datetime) -> date:
     if published_at.tzinfo is None:
         raise ValueError(f"a headline needs an aware instant, not {published_at.isoformat()}")
     return published_at.astimezone(NEW_YORK).date()
+
+
+def without_old(collection: NewsCollection, oldest: date) -> tuple[NewsCollection, int]:
+    """Leave out the items of New York days before `oldest`; give how many those are.
+
+    A source may serve its latest however old that is; stored, it would be forgotten within the
+    hour and be news again with the next collection.
+    """
+    items = collection.news.items
+    kept = tuple(item for item in items if published_date(item.published_at) >= oldest)
+    return replace(collection, news=replace(collection.news, items=kept)), len(items) - len(kept)
 
 
 def raw_frame(items: Sequence[NewsItem], fetched_at: datetime) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 import hashlib
 from datetime import UTC, date, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import pandas as pd
 import pytest
@@ -45,6 +46,8 @@ def item(headline: str = "Apple beats estimates", **rest: Any) -> NewsItem:
         ("right\u202eto left, zero\u200bwidth", "rightto left, zerowidth"),
         ("Nestl\u00e9 \u2013 fine \U0001f680", "Nestl\u00e9 \u2013 fine \U0001f680"),
         ("x" * 600, "x" * 500),
+        ("Kakao\u3164\uffa0rises\u2800", "Kakao rises"),
+        ("\u115f\u1160\u3164\uffa0\u2800", ""),
     ],
 )  # fmt: skip
 def test_vendor_text_loses_what_breaks_databases_and_screens(text: str, clean: str) -> None:
@@ -75,6 +78,11 @@ def test_any_text_becomes_storable(text: str) -> None:
         ("https://a.b/\\`", "https://a.b/%5C%60"),
         ("https://a.b/" + '"' * 700, ""),
         ("https://:80/", ""),
+        ("https://user:secret@a.b:81/c@d?e=@", "https://a.b:81/c@d?e=@"),
+        ("https://good.com@evil.example/", "https://evil.example/"),
+        ("https://a@b@c.d/", "https://c.d/"),
+        ("https://http@http/", "https://http/"),
+        ("https://user:secret@/", ""),
         ("javascript:alert(1)", ""),
         ("java\nscript:alert(1)", ""),
         ("data:text/html,x", ""),
@@ -97,6 +105,7 @@ def test_an_address_that_is_kept_can_end_no_attribute_and_stays_as_it_is(
     kept = clean_url(start + rest)
     assert not kept or kept.lower().startswith(("http://", "https://"))
     assert not set(kept) & set('"<>`\\ \t\n\r\x00')
+    assert "@" not in urlsplit(kept).netloc
     assert clean_url(kept) == kept
 
 

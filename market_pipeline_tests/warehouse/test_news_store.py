@@ -14,11 +14,19 @@ from market_pipeline.domain.errors import FencedOff
 from market_pipeline.domain.news import Company, NewsItem
 from market_pipeline.domain.notices import Message
 from market_pipeline.domain.ports import Lease, Rejected
-from market_pipeline.domain.tellings import Telling
+from market_pipeline.domain.tellings import Reader, Telling
 from market_pipeline.warehouse import Warehouse
 from market_pipeline.warehouse.engine import Database
 from market_pipeline.warehouse.news_store import CollectedFor, Stored
-from market_pipeline_tests.news_making import MORNING, FixedTone, answered, failed, news, tellings
+from market_pipeline_tests.news_making import (
+    CALENDAR,
+    MORNING,
+    FixedTone,
+    answered,
+    failed,
+    news,
+    tellings,
+)
 from market_pipeline_tests.warehouse.processes import run_together
 
 FRIDAY = date(2026, 11, 20)
@@ -157,10 +165,12 @@ def test_rows_that_name_no_symbol_are_set_aside_once(warehouse: Warehouse) -> No
     """They stand in quarantine with their reason and wait no longer."""
     warehouse.news.commit_collection(FINVIZ, answered(news(symbols=())), MORNING)
     rows = warehouse.news.pending("finviz_headlines", "rules-1", FRIDAY, FRIDAY, 10)
-    aside = warehouse.news.set_aside(
-        "finviz_headlines", rows, "rules-1", "no_symbol", "names none", MORNING
-    )
-    assert aside == 1
+    reading = Reader(CALENDAR, FixedTone()).read(rows.assign(table="finviz_headlines"))
+    stored = warehouse.news.store(
+        reading.tellings, version="rules-1", window_days=3, ingested_at=MORNING,
+        refused=reading.refused,
+    )  # fmt: skip
+    assert stored == Stored(quarantined=1)
     assert pending(warehouse) == []
     (found,) = warehouse.read("quarantine").to_dict("records")
     assert (found["rule"], found["value"]) == ("no_symbol", "Apple beats estimates")
