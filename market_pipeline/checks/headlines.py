@@ -7,7 +7,7 @@ import pandas as pd
 
 from market_pipeline.checks.framework import Scope, Verdict, check, shown
 from market_pipeline.checks.generic import keys_are_unique, not_empty
-from market_pipeline.domain.headlines import count_tellers
+from market_pipeline.domain.publishers import count_tellers
 from market_pipeline.domain.sessions import NEW_YORK
 
 FINVIZ, WIRE, TABLE = "finviz_headlines", "wire_headlines", "headlines"

@@ -1,7 +1,7 @@
 """Headlines: vendor text made safe, and the same item recognised again.
 
-Belongs here: cleaning, naming, and the rows of what was collected. Does not: which items tell one
-story (`stories`), or what an item becomes (`tellings`).
+Belongs here: cleaning, naming, and the rows of what was collected. Does not: who publishes it
+(`publishers`), which items tell one story (`stories`), or what an item becomes (`tellings`).
 """
 
 import hashlib
@@ -43,7 +43,6 @@ _ENCODED_IN_URL = str.maketrans({mark: f"%{ord(mark):02X}" for mark in '"<>`\\'}
 _SPACED, _DROPPED = {"Cc"}, {"Cf", "Cs"}
 # A sign before a number stays: "shares -5%" is not "shares +5%".
 _WORD = re.compile(r"(?:(?<!\w)[+-])?\d+(?:[.,]\d+)*%?|\w+")
-_COMPANY_WORDS = {"the", "com", "inc", "llc", "ltd", "co"}
 
 
 def clean_text(text: str, limit: int = _MAX_HEADLINE) -> str:
@@ -87,22 +86,6 @@ def normalise(text: str) -> str:
     """Reduce a headline to its words and signed numbers, in lower case, for comparison."""
     plain = unicodedata.normalize("NFKC", clean_text(text)).casefold().replace("\u2212", "-")
     return " ".join(_WORD.findall(plain))[:_MAX_HEADLINE]
-
-
-def publisher_family(publisher: str) -> str:
-    """Give one name for the ways a publisher is written: `The Motley Fool`, `(Motley Fool)`."""
-    words = normalise(publisher).split()
-    return "".join(word for word in words if word not in _COMPANY_WORDS) or "".join(words)
-
-
-def count_tellers(publishers: Iterable[str]) -> int:
-    """Count who tells a story: each publisher family once, whatever paths its article came by.
-
-    Those that name no publisher are one teller, and only where no other is named: an article that
-    one vendor signs another may leave unsigned.
-    """
-    families = {publisher_family(publisher) for publisher in publishers}
-    return len(families - {""}) or len(families)
 
 
 def headline_hash(headline: str, publisher: str, published_date: date) -> str:

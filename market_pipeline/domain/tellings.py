@@ -13,13 +13,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from market_pipeline.domain.headlines import (
-    BAD_TIME,
-    headline_hash,
-    normalise,
-    publisher_family,
-)
+from market_pipeline.domain.headlines import BAD_TIME, headline_hash, normalise
 from market_pipeline.domain.news import Company
+from market_pipeline.domain.publishers import publisher_family
 from market_pipeline.domain.relevance import MAX_SYMBOLS, clean_symbols, relevance
 from market_pipeline.domain.sentiment import Sentiment, label_of
 from market_pipeline.domain.sessions import TradingCalendar

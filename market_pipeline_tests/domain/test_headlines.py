@@ -14,13 +14,11 @@ from market_pipeline.domain.headlines import (
     RAW_COLUMNS,
     clean_text,
     clean_url,
-    count_tellers,
     headline_hash,
     item_hash,
     merge_raw,
     normalise,
     published_date,
-    publisher_family,
     raw_frame,
 )
 from market_pipeline.domain.news import NewsItem
@@ -123,33 +121,6 @@ def test_an_address_that_is_kept_can_end_no_attribute_and_stays_as_it_is(
 def test_titles_compare_by_their_words_and_signed_numbers(one: str, other: str, same: bool) -> None:
     """Punctuation and case are noise, a sign before a number is not."""
     assert (normalise(one) == normalise(other)) is same
-
-
-@pytest.mark.parametrize(
-    "names",
-    [
-        ("Motley Fool", "The Motley Fool", "(Motley Fool)", " motley fool "),
-        ("PR Newswire", "(PR Newswire)", "PRNewswire"),
-        ("Reuters", "Reuters.com"),
-        ("The Co.", "the co"),
-    ],
-)
-def test_a_publisher_is_one_family_however_written(names: tuple[str, ...]) -> None:
-    """Layouts and years write the same publisher differently."""
-    assert len({publisher_family(name) for name in names}) == 1
-    assert publisher_family(names[0])
-
-
-@pytest.mark.parametrize(
-    ("publishers", "count"),
-    [
-        ((), 0), (("",), 1), (("", ""), 1), (("Reuters",), 1), (("Reuters", ""), 1),
-        (("Reuters", "reuters.com", "Bloomberg"), 2), (("The Motley Fool", "Motley Fool"), 1),
-    ],
-)  # fmt: skip
-def test_a_teller_counts_once_however_written(publishers: tuple[str, ...], count: int) -> None:
-    """By family; the unnamed only where none is named."""
-    assert count_tellers(publishers) == count
 
 
 def test_a_headline_is_named_by_the_hash_of_its_three_facts() -> None:

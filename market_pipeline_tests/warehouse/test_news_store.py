@@ -258,17 +258,28 @@ def test_a_story_counts_its_publishers_and_keeps_every_item(
     assert warehouse.count("headline_sources") == 7
 
 
-def test_an_older_warehouse_counts_publishers_once_upgraded(warehouse: Warehouse, url: str) -> None:
-    """It counted items; the upgrade counts tellers, and leaves all else as it was."""
-    twin = news(FIRST.headline, source="finviz_page", url="https://example.com/other")
+@pytest.mark.parametrize(
+    ("revision", "written", "counted"),
+    [("0002", "Reuters", 3), ("0003", "uk.reuters.com", 3), ("0003", "Reuters", 1)],
+)
+def test_an_older_warehouse_counts_publishers_once_upgraded(
+    warehouse: Warehouse, url: str, revision: str, written: str, counted: int
+) -> None:
+    """It counted items, or a publisher and its domain; the upgrade counts tellers, and leaves all
+    else as it was."""
+    twin = news(
+        FIRST.headline, source="finviz_page", publisher=written, url="https://example.com/other"
+    )
     store(warehouse, tellings(FIRST, twin, AGAIN, OPPOSITE))
     made = warehouse.read("headlines")
     database = Database(url)
     with database.writing() as connection:
-        connection.execute(sa.text("UPDATE headlines SET source_count = 3 WHERE source_count = 2"))
-        connection.execute(sa.text("UPDATE alembic_version SET version_num = '0002'"))
+        connection.execute(
+            sa.text(f"UPDATE headlines SET source_count = {counted} WHERE source_count = 2")
+        )
+        connection.execute(sa.text(f"UPDATE alembic_version SET version_num = '{revision}'"))
     database.dispose()
-    assert stories(warehouse) == {FIRST.headline: 3, OPPOSITE.headline: 1}
+    assert stories(warehouse) == {FIRST.headline: counted, OPPOSITE.headline: 1}
     warehouse.upgrade()
     pd.testing.assert_frame_equal(warehouse.read("headlines"), made)
 
