@@ -7,6 +7,7 @@ import pandas as pd
 
 from market_pipeline.checks.framework import Scope, Verdict, check, shown
 from market_pipeline.checks.generic import keys_are_unique, not_empty
+from market_pipeline.domain.counting import counted
 from market_pipeline.domain.publishers import count_tellers
 from market_pipeline.domain.sessions import NEW_YORK
 
@@ -20,8 +21,9 @@ def _days_agree(scope: Scope) -> Verdict:
     rows = scope.rows(TABLE, "published_date", "published_at", "headline_hash")
     new_york = rows["published_at"].dt.tz_convert(NEW_YORK).dt.tz_localize(None).dt.normalize()
     wrong = rows[new_york != pd.DatetimeIndex(rows["published_date"])]
+    told = counted(len(rows), "headline")
     return Verdict(
-        wrong.empty, f"{len(rows)} headlines, {len(wrong)} on another day than their partition",
+        wrong.empty, f"{told}, {len(wrong)} on another day than their partition",
         {"wrong": shown(wrong["headline_hash"])},
     )  # fmt: skip
 
