@@ -76,7 +76,7 @@ def tellings_of(reader: Reader, numbers: range, new: int, stored: int) -> list[T
     """Read new items of these numbers."""
     items = [new_item(number, new, stored) for number in numbers]
     rows: pd.DataFrame = raw_frame(items, NOW + timedelta(seconds=numbers.start))
-    return reader.read(rows.assign(table="finviz_headlines"))[0]
+    return reader.read(rows.assign(table="finviz_headlines")).tellings
 
 
 def _search(warehouse: Warehouse, tellings: list[Telling]) -> int:

@@ -96,8 +96,7 @@ def tellings(
         raw_frame([item], seen_at + timedelta(seconds=number)) for number, item in enumerate(items)
     ]
     rows = pd.concat(frames, ignore_index=True).drop_duplicates(["published_date", "item_hash"])
-    read, _ = Reader(CALENDAR, tone or FixedTone(), known).read(rows.assign(table=table))
-    return read
+    return Reader(CALENDAR, tone or FixedTone(), known).read(rows.assign(table=table)).tellings
 
 
 @dataclass

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import exchange_calendars
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from market_pipeline.domain.errors import InputError, NotASession
@@ -291,3 +291,18 @@ def test_news_days_are_new_york_days_with_today() -> None:
     assert days.get_partition_keys(at("2026-01-05 12:00:00")) == [
         f"2026-01-0{number}" for number in range(1, 6)
     ]  # fmt: skip
+
+
+@given(st.datetimes(datetime(2004, 12, 1), datetime(2032, 2, 1), timezones=st.just(UTC)))  # noqa: DTZ001 - made aware
+@example(datetime(2005, 1, 1, 4, 59, 59, tzinfo=UTC))
+@example(datetime(2005, 1, 1, 5, tzinfo=UTC))
+@example(datetime(2031, 12, 31, 20, 59, 59, tzinfo=UTC))
+@example(datetime(2031, 12, 31, 21, tzinfo=UTC))
+def test_the_calendar_holds_what_meets_a_session(instant: datetime) -> None:
+    """What it holds has a session, and of what it does not hold none can be named."""
+    for calendar in (CALENDAR, TradingCalendar.xnys([date(2031, 12, 31)])):
+        if calendar.holds(instant):
+            assert calendar.session_meeting(instant) >= instant.astimezone(NEW_YORK).date()
+        else:
+            with pytest.raises(InputError):
+                calendar.session_meeting(instant)

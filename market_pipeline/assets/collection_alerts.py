@@ -10,8 +10,15 @@ from itertools import groupby
 
 import structlog
 
-from market_pipeline.domain.alert_rules import CollectionOutcome, collection_alert
+from market_pipeline.domain.alert_rules import (
+    CollectionOutcome,
+    collection_alert,
+    waiting_alert,
+)
 from market_pipeline.domain.alerts import Clear, Raise
+from market_pipeline.domain.freshness import freshness
+from market_pipeline.domain.sessions import NEW_YORK, TradingCalendar
+from market_pipeline.warehouse import Warehouse
 from market_pipeline.warehouse.notices import Notices
 
 log = structlog.get_logger()
@@ -39,6 +46,17 @@ def judge_collections(
             changed = apply(notices, rule(found, now, ended_runs), now)
             said += [changed] if changed else []
     return said
+
+
+def judge_waiting(
+    warehouse: Warehouse, calendar: TradingCalendar, fresh_for: timedelta, now: datetime
+) -> list[str]:
+    """Open or close the alert on items that wait to be made stories; say what changed."""
+    since = warehouse.news.waiting_since(now.astimezone(NEW_YORK).date())
+    events = [] if since is None else warehouse.notices.collection_outcomes(since)
+    limit = freshness(since, now, calendar, fresh_for).limit
+    changed = apply(warehouse.notices, waiting_alert(since, now, limit, events), now)
+    return [changed] if changed else []
 
 
 def apply(notices: Notices, verdict: Raise | Clear | None, now: datetime) -> str | None:

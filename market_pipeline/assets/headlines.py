@@ -10,7 +10,7 @@ from uuid import uuid4
 import dagster as dg
 import pandas as pd
 
-from market_pipeline.assets.collection_alerts import judge_collections
+from market_pipeline.assets.collection_alerts import judge_collections, judge_waiting
 from market_pipeline.assets.conditions import FOLLOWS_ITS_INPUTS
 from market_pipeline.assets.framework import COLLECTION_RETRIES, Work, stored_asset, working
 from market_pipeline.assets.news_collecting import (
@@ -19,6 +19,7 @@ from market_pipeline.assets.news_collecting import (
     collect_portfolios,
     portfolio_symbols,
 )
+from market_pipeline.domain.freshness import oldest_kept
 from market_pipeline.domain.notices import (
     Message,
     Notifier,
@@ -27,12 +28,13 @@ from market_pipeline.domain.notices import (
     new_headlines_message,
 )
 from market_pipeline.domain.ports import Clock, Coordination
-from market_pipeline.domain.sessions import TradingCalendar
-from market_pipeline.domain.tellings import NO_SYMBOL, Reader, ToneModel
+from market_pipeline.domain.sessions import NEW_YORK, TradingCalendar
+from market_pipeline.domain.tellings import Reader, ToneModel
 from market_pipeline.reads import NewsReads
 from market_pipeline.settings import Settings
 from market_pipeline.warehouse import Warehouse
 from market_pipeline.warehouse.news_store import Stored
+from market_pipeline.warehouse.news_taking import TAKEN_AT
 
 FINVIZ, WIRE, TABLE = "finviz_headlines", "wire_headlines", "headlines"
 
@@ -116,7 +118,7 @@ def define(days: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition:
         rules and the model. Fresh: with every collection, of whatever day an item is.
         """
         with working(context) as work:
-            reader = _reader(warehouse, calendar, tone, clock)
+            reader = _reader(warehouse, calendar, tone, settings, clock())
             fresh_for = timedelta(minutes=settings.headline_freshness_minutes)
             reads = NewsReads(
                 warehouse, coordination, clock, calendar=calendar, fresh_for=fresh_for
@@ -130,7 +132,10 @@ def define(days: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition:
                 if not is_held_up:
                     is_held_up = bool(notifier.relay(warehouse.notices).failures)
             # This run asks no source any more, so its failures need not settle.
-            for said in judge_collections(warehouse.notices, clock(), {work.run_id}):
+            for said in (
+                *judge_collections(warehouse.notices, clock(), {work.run_id}),
+                *judge_waiting(warehouse, calendar, fresh_for, clock()),
+            ):
                 work.tell(said)
             work.tell(f"notices: {notifier.relay(warehouse.notices)}")
             reads.prewarm(sorted(stored.symbols))
@@ -175,6 +180,7 @@ def _collect_all(work: Work, desk: Desk, calendar: TradingCalendar) -> None:
         rows_inserted=sum(outcome.counts.inserted for outcome in outcomes),
         rows_updated=sum(outcome.counts.updated for outcome in outcomes),
         rows_rejected=sum(outcome.rejected for outcome in outcomes),
+        items_too_old=sum(outcome.too_old for outcome in outcomes),
     )  # fmt: skip
     for outcome in outcomes:
         if outcome.error is not None:
@@ -186,11 +192,16 @@ def _collect_all(work: Work, desk: Desk, calendar: TradingCalendar) -> None:
 
 
 def _reader(
-    warehouse: Warehouse, calendar: TradingCalendar, tone: ToneModel, clock: Clock
+    warehouse: Warehouse,
+    calendar: TradingCalendar,
+    tone: ToneModel,
+    settings: Settings,
+    now: datetime,
 ) -> Reader:
-    plan = portfolio_symbols(warehouse.books(), warehouse.watchlist(), calendar, clock())
+    plan = portfolio_symbols(warehouse.books(), warehouse.watchlist(), calendar, now)
     known = frozenset(symbol for symbols in plan.values() for symbol in symbols)
-    return Reader(calendar, tone, known, warehouse.news.companies())
+    oldest = oldest_kept(now, timedelta(days=settings.headline_retention_days))
+    return Reader(calendar, tone, known, warehouse.news.companies(), oldest)
 
 
 def _take(
@@ -201,26 +212,28 @@ def _take(
     Gives what each batch changed once it is committed.
     """
     version, kind = reader.version, settings.data_kind
-    aside = 0
+    began_at = clock()
+    aside = too_old = 0
     for rows in _pending(warehouse, version, work):
         at = clock()
-        tellings, nameless = reader.read(rows)
-        for table, of_table in nameless.groupby("table"):
-            aside += warehouse.news.set_aside(
-                str(table), of_table, version, NO_SYMBOL, "names no symbol to tie it to", at
-            )
-        yield warehouse.news.store(
-            tellings, version=version, window_days=settings.story_window_days, ingested_at=at,
+        reading = reader.read(rows)
+        stored = warehouse.news.store(
+            reading.tellings, version=version, window_days=settings.story_window_days,
+            ingested_at=at, refused=reading.refused, passed_over=reading.too_old,
             announce=partial(_message, data_kind=kind, at=at),
         )  # fmt: skip
-    work.report(set_aside=aside)
+        aside, too_old = aside + stored.quarantined, too_old + len(reading.too_old)
+        yield stored
+    if work.last >= began_at.astimezone(NEW_YORK).date():  # else later days may still wait
+        warehouse.meta_set(TAKEN_AT, began_at.isoformat())
+    work.report(set_aside=aside, items_too_old=too_old)
 
 
 def _message(stored: Stored, *, data_kind: str, at: datetime) -> Message:
     return new_headlines_message(
         str(uuid4()),
         at,
-        StoredCounts(stored.stories, stored.joined),
+        StoredCounts(stored.stories, stored.joined, stored.quarantined),
         sorted(stored.symbols),
         Watermark(stored.latest_published_at, at),
         data_kind,

@@ -17,6 +17,8 @@ from uuid import uuid4
 from market_pipeline.assets.framework import Work
 from market_pipeline.domain.books import Book
 from market_pipeline.domain.errors import FencedOff
+from market_pipeline.domain.freshness import oldest_kept
+from market_pipeline.domain.headlines import without_old
 from market_pipeline.domain.news import NewsCollector, NewsQuery
 from market_pipeline.domain.ports import Clock, Coordination, Lease, WriteCounts
 from market_pipeline.domain.sessions import TradingCalendar
@@ -38,13 +40,17 @@ _LONGEST_LOOK_BACK = timedelta(days=30)
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What collecting for one portfolio came to: `busy`, `fenced_off`, `failed` or `delivered`."""
+    """What collecting for one portfolio came to: `busy`, `fenced_off`, `failed` or `delivered`.
+
+    `too_old` counts items left out, for they are older than news is kept.
+    """
 
     portfolio_id: str
     state: str
     counts: WriteCounts = field(default_factory=WriteCounts)
     items: int = 0
     rejected: int = 0
+    too_old: int = 0
     error: str | None = None
 
 
@@ -137,6 +143,8 @@ def _collect_one(
         since = _since(desk, delivered_at)
         collection = desk.collector.collect(NewsQuery(symbols, since, name), slow.names)
         slow.note(collection.attempts)
+        retention = timedelta(days=desk.settings.headline_retention_days)
+        collection, too_old = without_old(collection, oldest_kept(desk.clock(), retention))
         collected = CollectedFor(desk.asset, name, work.run_id, lease)
         try:
             counts = desk.warehouse.news.commit_collection(collected, collection, desk.clock())
@@ -150,8 +158,8 @@ def _collect_one(
             "collection_failed", portfolio=name, vendor=error.vendor, kind=error.kind,
             detail=error.detail,
         )  # fmt: skip
-        return Outcome(name, "failed", counts, items, rejected, str(error))
-    return Outcome(name, "delivered", counts, items, rejected)
+        return Outcome(name, "failed", counts, items, rejected, too_old, str(error))
+    return Outcome(name, "delivered", counts, items, rejected, too_old)
 
 
 def _since(desk: Desk, delivered_at: datetime | None) -> datetime:

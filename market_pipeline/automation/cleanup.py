@@ -8,8 +8,8 @@ from datetime import timedelta
 import dagster as dg
 import structlog
 
+from market_pipeline.domain.freshness import oldest_kept
 from market_pipeline.domain.ports import Clock, Coordination
-from market_pipeline.domain.sessions import NEW_YORK
 from market_pipeline.settings import Settings
 from market_pipeline.warehouse import Warehouse
 from market_pipeline.warehouse.retention import INTRADAY, LOG
@@ -57,13 +57,9 @@ def forget(
     left out.
     """
     now = clock()
-    today = now.astimezone(NEW_YORK).date()
     events_before = now - timedelta(days=settings.collection_event_retention_days)
-    deleted = warehouse.news.forget(
-        today - timedelta(days=settings.headline_retention_days),
-        events_before,
-        is_dry_run=is_dry_run,
-    )
+    oldest = oldest_kept(now, timedelta(days=settings.headline_retention_days))
+    deleted = warehouse.news.forget(oldest, events_before, is_dry_run=is_dry_run)
     deleted["outbox"] = warehouse.notices.forget_finished(events_before, is_dry_run=is_dry_run)
     kept_days = {
         INTRADAY: settings.intraday_retention_days,

@@ -7,8 +7,8 @@ import pandas as pd
 
 from market_pipeline.checks.framework import Scope, Verdict, check, shown
 from market_pipeline.checks.generic import keys_are_unique, not_empty
-from market_pipeline.domain.freshness import freshness
-from market_pipeline.domain.headlines import count_tellers
+from market_pipeline.domain.counting import counted
+from market_pipeline.domain.publishers import count_tellers
 from market_pipeline.domain.sessions import NEW_YORK
 
 FINVIZ, WIRE, TABLE = "finviz_headlines", "wire_headlines", "headlines"
@@ -21,8 +21,9 @@ def _days_agree(scope: Scope) -> Verdict:
     rows = scope.rows(TABLE, "published_date", "published_at", "headline_hash")
     new_york = rows["published_at"].dt.tz_convert(NEW_YORK).dt.tz_localize(None).dt.normalize()
     wrong = rows[new_york != pd.DatetimeIndex(rows["published_date"])]
+    told = counted(len(rows), "headline")
     return Verdict(
-        wrong.empty, f"{len(rows)} headlines, {len(wrong)} on another day than their partition",
+        wrong.empty, f"{told}, {len(wrong)} on another day than their partition",
         {"wrong": shown(wrong["headline_hash"])},
     )  # fmt: skip
 
@@ -46,9 +47,9 @@ def _items_tell_one_story(scope: Scope) -> Verdict:
 
 
 def _is_fresh(scope: Scope) -> Verdict:
-    """Compare the age of the last delivery with what the hour allows."""
+    """Compare the age of what was delivered and made stories with what the hour allows."""
     limit = timedelta(minutes=scope.settings.headline_freshness_minutes)
-    stand = freshness(scope.warehouse.news.last_success(), scope.now, scope.calendar, limit)
+    stand = scope.warehouse.news.freshness(scope.now, scope.calendar, limit)
     return Verdict(not stand.is_stale, f"news was {stand}")
 
 

@@ -59,7 +59,7 @@ def _report(error: Exception, *, is_debug: bool) -> int:
     if is_debug:
         told = "".join(traceback.format_exception(error)).rstrip()
     elif isinstance(error, MarketPipelineError):
-        told = f"error: {error}"
+        told = f"error: {str(error).strip() or type(error).__name__}"
     else:
         told = f"error: {_unexpected(error)}"
     for line in _without_secrets(told).splitlines():
@@ -73,7 +73,8 @@ def _unexpected(error: Exception) -> str:
         return first_line or type(error).__name__
     if type(error).__module__.startswith("sqlalchemy.") and hasattr(error, "orig"):
         return f"the database refused or did not answer: {first_line}"
-    return f"unexpected {type(error).__name__}: {first_line} (--debug shows where)"
+    said = f": {first_line}" if first_line else ""
+    return f"unexpected {type(error).__name__}{said} (--debug shows where)"
 
 
 def _without_secrets(text: str) -> str:

@@ -14,6 +14,7 @@ from market_pipeline.domain.notices import iso
 EMPTY = "empty"
 HEARTBEAT_KEY = "scheduler:headline:last_heartbeat"
 SCHEDULER_ALERT = "scheduler:headline"
+WAITING_ALERT = "headlines:waiting"
 WAREHOUSE_ALERT = "warehouse:unreachable"
 
 COLLECTION = AlertRule(
@@ -24,6 +25,15 @@ COLLECTION = AlertRule(
     ),
     command="market-pipeline doctor",
     section="collection-failing",
+)
+WAITING = AlertRule(
+    severity="error",
+    meaning=(
+        "no new headlines are shown although sources deliver them: those already stored stay, "
+        "and are shown as stale; what waits is not lost"
+    ),
+    command="market-pipeline show headlines",
+    section="headlines-waiting",
 )
 SCHEDULER = AlertRule(
     severity="critical",
@@ -173,6 +183,40 @@ def _collection_alert(key: str, streak: Sequence[Tick]) -> Alert:
         ),
         since=streak[0].started_at,
         subject=f"asset {asset}; sources {', '.join(sorted(last))}",
+    )
+
+
+# -- items that wait to be made stories ----------------------------------------------------
+
+
+def waiting_alert(
+    waiting_since: datetime | None,
+    now: datetime,
+    limit: timedelta,
+    events: Sequence[CollectionOutcome],
+) -> Raise | Clear | None:
+    """Judge the step `headlines`, which makes stories of what was collected, by what it left.
+
+    Raise when items wait longer than `limit`, the age at which news is stale, although a source
+    has answered again since: each collection is followed by the step. `events` are those begun
+    since `waiting_since`. Clear when nothing waits.
+    """
+    if waiting_since is None:
+        return Clear(WAITING_ALERT, "what was collected has been made part of stories")
+    runs = {event.run_id for event in events if event.is_answered}
+    if now - waiting_since <= limit or not runs:
+        return None
+    return Raise(
+        WAITING.alert(
+            WAITING_ALERT,
+            title="headlines: what was collected is not made into stories",
+            happened=(
+                f"items collected wait since {iso(waiting_since.replace(microsecond=0))}; "
+                f"collections that delivered since then, and left them waiting: {len(runs)}"
+            ),
+            since=waiting_since,
+            subject="asset headlines",
+        )
     )
 
 

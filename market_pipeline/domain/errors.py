@@ -72,7 +72,7 @@ class DeliveryFailed(MarketPipelineError):
 
     def __init__(self, channel: str, detail: str, retry_after_s: float | None = None) -> None:
         self.channel, self.detail, self.retry_after_s = channel, detail, retry_after_s
-        super().__init__(f"{channel}: {detail}")
+        super().__init__(f"{channel}: {detail.strip() or 'failed without a word'}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,8 @@ class VendorError(MarketPipelineError):
 
     def __init__(self, vendor: str, endpoint: str, detail: str) -> None:
         self.vendor, self.endpoint, self.detail = vendor, endpoint, detail
-        super().__init__(f"{vendor} {endpoint}: {detail}")
+        # Some errors below have no text of their own: the kind says more than nothing.
+        super().__init__(f"{vendor} {endpoint}: {detail.strip() or self.kind}")
 
 
 class NotEntitled(VendorError):

@@ -1,13 +1,14 @@
 """Headlines: vendor text made safe, and the same item recognised again.
 
-Belongs here: cleaning, naming, and the rows of what was collected. Does not: which items tell one
-story (`stories`), or what an item becomes (`tellings`).
+Belongs here: cleaning, naming, and the rows of what was collected. Does not: who publishes it
+(`publishers`), which items tell one story (`stories`), or what an item becomes (`tellings`).
 """
 
 import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,7 +16,7 @@ from urllib.parse import urlsplit
 import pandas as pd
 
 from market_pipeline.domain.frames import typed_frame
-from market_pipeline.domain.news import NewsItem
+from market_pipeline.domain.news import NewsCollection, NewsItem
 from market_pipeline.domain.sessions import NEW_YORK
 from market_pipeline.domain.symbols import parse_symbol
 
@@ -27,6 +28,13 @@ RAW_COLUMNS = (
 
 SANDBOX_SUFFIX = ":sandbox"
 
+BAD_TIME = "bad_time"
+"""The rule under which an item is refused whose time is none, or meets no session."""
+
+BLANKS = str.maketrans(dict.fromkeys("\u115f\u1160\u3164\uffa0\u2800", " "))
+"""Makes blanks of what shows nothing and is a letter or a symbol by its category: Hangul fillers,
+the empty Braille cell."""
+
 _MAX_HEADLINE, _MAX_DESCRIPTION, _MAX_PUBLISHER = 500, 5000, 200
 _MAX_URL, _MAX_CATEGORY, _MAX_RAW_SYMBOLS = 2000, 40, 400
 _ENCODED_IN_URL = str.maketrans({mark: f"%{ord(mark):02X}" for mark in '"<>`\\'})
@@ -35,11 +43,15 @@ _ENCODED_IN_URL = str.maketrans({mark: f"%{ord(mark):02X}" for mark in '"<>`\\'}
 _SPACED, _DROPPED = {"Cc"}, {"Cf", "Cs"}
 # A sign before a number stays: "shares -5%" is not "shares +5%".
 _WORD = re.compile(r"(?:(?<!\w)[+-])?\d+(?:[.,]\d+)*%?|\w+")
-_COMPANY_WORDS = {"the", "com", "inc", "llc", "ltd", "co"}
 
 
 def clean_text(text: str, limit: int = _MAX_HEADLINE) -> str:
-    """Make vendor text safe to keep and show: no control or format characters, one line, cut."""
+    """Make vendor text safe to keep and show: no control or format characters, one line, cut.
+
+    What shows nothing is a blank; a text of blanks alone is empty.
+    """
+    if not text.isascii():
+        text = text.translate(BLANKS)
     if text.isprintable():  # as most text is; no character to replace or drop is printable
         return " ".join(text.split())[:limit].rstrip()
     kept = []
@@ -55,7 +67,8 @@ def clean_text(text: str, limit: int = _MAX_HEADLINE) -> str:
 def clean_url(url: str) -> str:
     """Keep an http or https address that fits its column; anything else becomes empty.
 
-    What no address may hold and what could end an attribute or a tag is percent-encoded.
+    What no address may hold and what could end an attribute or a tag is percent-encoded. A user
+    and a password go: they are nobody's to keep, and can make one host look like another.
     """
     text = "".join(clean_text(url, _MAX_URL + 1).split()).translate(_ENCODED_IN_URL)
     try:
@@ -63,6 +76,9 @@ def clean_url(url: str) -> str:
         is_web = parts.scheme in ("http", "https") and bool(parts.hostname)
     except ValueError:
         return ""
+    _, at, host = parts.netloc.rpartition("@")
+    if at:
+        text = text.replace(parts.netloc, host, 1)
     return text if is_web and len(text) <= _MAX_URL else ""
 
 
@@ -70,22 +86,6 @@ def normalise(text: str) -> str:
     """Reduce a headline to its words and signed numbers, in lower case, for comparison."""
     plain = unicodedata.normalize("NFKC", clean_text(text)).casefold().replace("\u2212", "-")
     return " ".join(_WORD.findall(plain))[:_MAX_HEADLINE]
-
-
-def publisher_family(publisher: str) -> str:
-    """Give one name for the ways a publisher is written: `The Motley Fool`, `(Motley Fool)`."""
-    words = normalise(publisher).split()
-    return "".join(word for word in words if word not in _COMPANY_WORDS) or "".join(words)
-
-
-def count_tellers(publishers: Iterable[str]) -> int:
-    """Count who tells a story: each publisher family once, whatever paths its article came by.
-
-    Those that name no publisher are one teller, and only where no other is named: an article that
-    one vendor signs another may leave unsigned.
-    """
-    families = {publisher_family(publisher) for publisher in publishers}
-    return len(families - {""}) or len(families)
 
 
 def headline_hash(headline: str, publisher: str, published_date: date) -> str:
@@ -109,6 +109,17 @@ def published_date(published_at: datetime) -> date:
     if published_at.tzinfo is None:
         raise ValueError(f"a headline needs an aware instant, not {published_at.isoformat()}")
     return published_at.astimezone(NEW_YORK).date()
+
+
+def without_old(collection: NewsCollection, oldest: date) -> tuple[NewsCollection, int]:
+    """Leave out the items of New York days before `oldest`; give how many those are.
+
+    A source may serve its latest however old that is; stored, it would be forgotten within the
+    hour and be news again with the next collection.
+    """
+    items = collection.news.items
+    kept = tuple(item for item in items if published_date(item.published_at) >= oldest)
+    return replace(collection, news=replace(collection.news, items=kept)), len(items) - len(kept)
 
 
 def raw_frame(items: Sequence[NewsItem], fetched_at: datetime) -> pd.DataFrame:

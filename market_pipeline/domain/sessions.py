@@ -8,7 +8,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from zoneinfo import ZoneInfo
 
 from market_pipeline.domain.errors import InputError, NotASession
@@ -22,6 +22,9 @@ EARLY_CLOSE_TIME = time(13, 0)
 PRE_MARKET_TIME = time(4, 0)
 AFTER_HOURS_END = time(20, 0)
 EARLY_AFTER_HOURS_END = time(17, 0)
+
+REACH = f"{FIRST_YEAR} to {LAST_YEAR}"
+"""The years the calendar knows, in words."""
 
 _SATURDAY = 5
 
@@ -161,12 +164,23 @@ class TradingCalendar:
             return day
         return self.next(day)
 
+    def holds(self, instant: datetime) -> bool:
+        """Say whether `session_meeting` knows an answer for an aware `instant`."""
+        first, end = self._ends
+        return first <= instant < end
+
+    def why_outside(self, instant: datetime) -> str:
+        """Say in words why the calendar does not hold `instant`."""
+        return f"{instant.isoformat()} meets no session of the calendar ({REACH})"
+
+    @cached_property
+    def _ends(self) -> tuple[datetime, datetime]:
+        return _instant(date(FIRST_YEAR, 1, 1), time()), self.close_at(self.all_sessions[-1])
+
     def _check(self, *days: date) -> None:
         for day in days:
             if not FIRST_YEAR <= day.year <= LAST_YEAR:
-                raise InputError(
-                    f"{day.isoformat()} is outside the calendar ({FIRST_YEAR} to {LAST_YEAR})"
-                )
+                raise InputError(f"{day.isoformat()} is outside the calendar ({REACH})")
 
 
 def _instant(day: date, at: time) -> datetime:

@@ -6,13 +6,16 @@ what is stored (`warehouse.news_joining`), or the model that judges its tone (`s
 
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Protocol
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from market_pipeline.domain.headlines import headline_hash, normalise, publisher_family
+from market_pipeline.domain.headlines import BAD_TIME, headline_hash, normalise
 from market_pipeline.domain.news import Company
+from market_pipeline.domain.publishers import publisher_family
 from market_pipeline.domain.relevance import MAX_SYMBOLS, clean_symbols, relevance
 from market_pipeline.domain.sentiment import Sentiment, label_of
 from market_pipeline.domain.sessions import TradingCalendar
@@ -74,30 +77,48 @@ class Telling:
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """What collected rows came to, all of them in one of the three.
+
+    `refused` has columns more, `rule`, `value` and `detail`: why no story can be made of the row.
+    `too_old` would be forgotten as soon as it were stored.
+    """
+
+    tellings: list[Telling]
+    refused: pd.DataFrame
+    too_old: pd.DataFrame
+
+
+@dataclass(frozen=True, slots=True)
 class Reader:
-    """Reads collected rows as tellings. `known` are the symbols held, watched or looked at."""
+    """Reads collected rows as tellings. `known` are the symbols held, watched or looked at.
+
+    Rows of a New York day before `kept_since` are too old to be told.
+    """
 
     calendar: TradingCalendar
     tone: ToneModel
     known: Collection[str] = ()
     companies: Mapping[str, Company] = field(default_factory=dict)
+    kept_since: date = date.min
 
     @property
     def version(self) -> str:
         """Name of all that decides what a row becomes, kept with each row that was taken."""
         return f"{RULES}/{self.tone.version}"
 
-    def read(self, rows: pd.DataFrame) -> tuple[list[Telling], pd.DataFrame]:
-        """Read `RAW_COLUMNS` rows, first seen first; their column `table` says whence they are.
-
-        Returns the tellings, and the rows that name no symbol, which can be tied to nothing.
-        """
+    def read(self, rows: pd.DataFrame) -> Reading:
+        """Read `RAW_COLUMNS` rows, first seen first; their column `table` says whence they are."""
         ordered = rows.sort_values(["fetched_at", "published_at", "item_hash"], kind="stable")
+        meets = _mask(self.calendar.holds(at) for at in ordered["published_at"])
+        is_kept = _mask(day.date() >= self.kept_since for day in ordered["published_date"])
+        timely = ordered[meets & is_kept]
         chosen = [
             clean_symbols(str(cell).split(",") if cell else (), self.known)
-            for cell in ordered["symbols"]
+            for cell in timely["symbols"]
         ]
-        named = ordered[[bool(symbols) for symbols in chosen]]
+        is_named = _mask(map(bool, chosen))
+        named = timely[is_named]
         tones = self._tones(named)
         tellings = [
             self._telling(row, symbols, tone)
@@ -105,7 +126,18 @@ class Reader:
                 named.to_dict("records"), filter(None, chosen), tones, strict=True
             )
         ]
-        return tellings, ordered[[not symbols for symbols in chosen]]
+        refused = [self._untimely(ordered[~meets]), _nameless(timely[~is_named])]
+        return Reading(tellings, pd.concat(refused, ignore_index=True), ordered[meets & ~is_kept])
+
+    def _untimely(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Refuse rows that an older version let in."""
+        instants = [at.to_pydatetime().astimezone(UTC) for at in rows["published_at"]]
+        said = zip(instants, rows["headline"], strict=True)
+        return rows.assign(
+            rule=BAD_TIME,
+            value=[f"{at.isoformat()} {headline}" for at, headline in said],
+            detail=[self.calendar.why_outside(at) for at in instants],
+        )
 
     def _tones(self, rows: pd.DataFrame) -> list[Sentiment]:
         """Take the vendor's own judgement where there is one, ours elsewhere."""
@@ -167,6 +199,16 @@ class Reader:
             )
             for symbol in symbols
         }  # fmt: skip
+
+
+def _mask(answers: Iterable[bool]) -> npt.NDArray[np.bool_]:
+    return np.fromiter(answers, dtype=bool)
+
+
+def _nameless(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows.assign(
+        rule=NO_SYMBOL, value=rows["headline"], detail="names no symbol to tie it to"
+    )
 
 
 def _vendors(source: str, score: float, confidence: float) -> Sentiment:

@@ -240,13 +240,16 @@ class _Record:
 
     def _take_failure(self, event: dg.DagsterEvent) -> None:
         error = event.step_failure_data.error
-        said = brief_cause(error.message, error.cls_name or "") if error is not None else ""
+        said = "failed, and nothing is known of why"
+        if error is not None:
+            said = brief_cause(error.message, error.cls_name or "")
         while error is not None:
-            # No error of the log: in a terminal the line is shown, and this is what lies behind it.
-            log.info("step_failed", step=event.step_key, error=error.to_string())
+            # What lies behind the line that is shown; a terminal, which shows errors, has that.
+            log.info("step_traceback", step=event.step_key, error=error.to_string())
             error = error.cause
             # The deepest cause says what happened, the rest who noticed.
             said = brief_cause(error.message, error.cls_name or "") if error is not None else said
+        log.error("step_failed", step=event.step_key, error=said)
         self.failures.append(f"{event.step_key}: {said}")
 
     def _take_check(self, event: dg.DagsterEvent) -> None:

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 import pandas as pd
 
 from market_pipeline.coordination import open_coordination
+from market_pipeline.domain.counting import counted
 from market_pipeline.domain.errors import InputError
 from market_pipeline.domain.ports import Clock
 from market_pipeline.domain.sessions import TradingCalendar
@@ -132,8 +133,8 @@ def _summed_up(summary: NewsSummary) -> tuple[str, ...]:
         f"{summary.subject}: {_stories(tone.count)} in {SUMMARY_DAYS} days "
         f"({tone.positive} positive, {tone.neutral} neutral, {tone.negative} negative), "
         f"{_mean(tone)}, {tone.low_share or 0:.0%} of low confidence; "
-        f"told by {_counted(summary.publishers, 'publisher')} via "
-        f"{_counted(summary.sources, 'source')}"
+        f"told by {counted(summary.publishers, 'publisher')} via "
+        f"{counted(summary.sources, 'source')}"
     )
     return told, _trend(summary)
 
@@ -167,7 +168,3 @@ def _mean(tone: Tone) -> str:
 
 def _stories(count: int) -> str:
     return "1 story" if count == 1 else f"{count} stories"
-
-
-def _counted(count: int, thing: str) -> str:
-    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"

@@ -12,7 +12,7 @@ import pandas as pd
 
 from market_pipeline.domain.books import CASH
 from market_pipeline.domain.errors import InputError, NothingStored
-from market_pipeline.domain.freshness import FRESH_FOR, freshness
+from market_pipeline.domain.freshness import FRESH_FOR
 from market_pipeline.domain.ports import Clock
 from market_pipeline.domain.sentiment import is_low
 from market_pipeline.domain.sessions import NEW_YORK, TradingCalendar
@@ -90,7 +90,7 @@ def show(
     warning = ""
     if view is HEADLINES:
         kept = _toned(kept)
-        stand = freshness(warehouse.news.last_success(), clock(), calendar, fresh_for)
+        stand = warehouse.news.freshness(clock(), calendar, fresh_for)
         warning = f"STALE: news was {stand}" if stand.is_stale else ""
     kind = warehouse.meta_get("data_kind")
     return Shown(view.name, day, kept, view.for_people, len(frame) - len(kept), kind, warning)

@@ -20,7 +20,7 @@ from market_pipeline.domain.alert_rules import (
     WAREHOUSE_ALERT,
     scheduler_alert,
 )
-from market_pipeline.domain.alerts import Clear, Raise
+from market_pipeline.domain.alerts import Alert, Clear, Raise, opened_message
 from market_pipeline.domain.errors import ConfigurationError
 from market_pipeline.domain.ports import Clock, Coordination
 from market_pipeline.domain.sessions import NEW_YORK, TradingCalendar
@@ -86,9 +86,11 @@ def watch(
     notifications = Notifications(settings, clock)
     direct = DirectNotices(notifications, coordination, settings.data_kind, now)
     try:
-        with _opened(settings) as warehouse:
+        with _warehouse_of(settings) as warehouse:
             said = _through_the_outbox(warehouse, verdict, now, direct)
             said.append(f"outbox: {notifications.relay(warehouse.notices)}")
+            if isinstance(verdict, Raise):
+                _note_told(warehouse, verdict.alert, direct)
     except (sa.exc.SQLAlchemyError, ConfigurationError, OSError) as error:
         trouble = _trouble(settings, error)
         said = [f"no outbox: {trouble}"]
@@ -125,7 +127,7 @@ def _seen(beat: datetime | None, now: datetime, verdict: Raise | Clear | None) -
 
 
 @contextmanager
-def _opened(settings: Settings) -> Iterator[Warehouse]:
+def _warehouse_of(settings: Settings) -> Iterator[Warehouse]:
     warehouse = open_if_there(settings)
     if warehouse is None:
         raise ConfigurationError("the warehouse holds no tables yet")
@@ -140,14 +142,40 @@ def _through_the_outbox(
 ) -> list[str]:
     store, said = warehouse.notices, list[str]()
     if isinstance(verdict, Raise):
-        if store.raise_alert(verdict.alert, now):
-            said.append(f"alert {verdict.alert.key} opened")
-        direct.hand_over(verdict.alert.key)
+        said += _opened(warehouse, verdict.alert, now, direct)
     elif isinstance(verdict, Clear):
-        if store.clear_alert(verdict.key, now, verdict.reason):
+        known = direct.known(verdict.key)
+        if store.clear_alert(verdict.key, now, verdict.reason, told=known.closed if known else {}):
             said.append(f"alert {verdict.key} closed")
-        said += direct.take_back(verdict.key, verdict.reason)
-    return said + direct.take_back(WAREHOUSE_ALERT, "the warehouse answers again")
+            direct.forget(verdict.key)
+        said += direct.end(verdict.key, verdict.reason)
+    return said + direct.end(WAREHOUSE_ALERT, "the warehouse answers again")
+
+
+def _opened(warehouse: Warehouse, alert: Alert, now: datetime, direct: DirectNotices) -> list[str]:
+    """Open an alert in the warehouse; one that was told directly goes on there under its id."""
+    store, said, known = warehouse.notices, list[str](), direct.known(alert.key)
+    if known is not None:
+        was_opened_at = store.opened_at(alert.key)
+        if known.is_over or was_opened_at not in (None, known.began_at):
+            ended = "it was over while the warehouse was away"
+            store.clear_alert(alert.key, now, ended, told=known.closed or known.opened)
+        if known.is_over:
+            direct.forget(alert.key)
+            known = None
+    began_at, told = (known.began_at, known.opened) if known is not None else (now, {})
+    if store.raise_alert(alert, now, opened_at=began_at, told=told):
+        said.append(f"alert {alert.key} opened")
+    _note_told(warehouse, alert, direct)
+    return said
+
+
+def _note_told(warehouse: Warehouse, alert: Alert, direct: DirectNotices) -> None:
+    """Remember outside the warehouse what its outbox has told: it may be away the next time."""
+    opened_at = warehouse.notices.opened_at(alert.key)
+    if opened_at is not None:
+        told = opened_message(alert, opened_at, None)
+        direct.note(alert, opened_at, warehouse.notices.takers(told.message_id))
 
 
 def _past_the_outbox(verdict: Raise | Clear, now: datetime, direct: DirectNotices) -> list[str]:

@@ -6,12 +6,13 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from market_pipeline.domain.errors import InputError
+from market_pipeline.domain.freshness import reaches_to
 from market_pipeline.domain.ports import Clock
 from market_pipeline.domain.sentiment import LOW_CONFIDENCE
 from market_pipeline.domain.sessions import NEW_YORK
 from market_pipeline.reads import building
 from market_pipeline.reads.answers import LatestNews, NewsSummary, SymbolReturns
-from market_pipeline.warehouse import Warehouse, news_queries
+from market_pipeline.warehouse import Warehouse, news_queries, news_taking
 
 _RECORD_DAYS = 30
 """Days in which a successful collection is looked for."""
@@ -95,5 +96,9 @@ class NewsQuestions:
         return None if row is None else building.returns(row)
 
     def _collected_at(self, connection: sa.Connection, subject: Subject) -> datetime | None:
-        since = self._clock() - timedelta(days=_RECORD_DAYS)
-        return news_queries.collected_at(connection, subject.portfolios, since)
+        """Give when what the stories tell was collected: what came since may wait to be one."""
+        now = self._clock()
+        since = now - timedelta(days=_RECORD_DAYS)
+        collected_at = news_queries.collected_at(connection, subject.portfolios, since)
+        waiting_since = news_taking.waiting_since(connection, now.astimezone(NEW_YORK).date())
+        return reaches_to(collected_at, waiting_since)

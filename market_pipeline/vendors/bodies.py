@@ -10,6 +10,7 @@ import zlib
 from typing import Any, NoReturn
 
 from market_pipeline.domain.errors import BadPayload
+from market_pipeline.domain.headlines import BLANKS
 
 MAX_NESTING = 64
 _MAX_INT_DIGITS = 20
@@ -169,11 +170,12 @@ def clean_text(text: str, limit: int = 500) -> str:
     """Make vendor text safe to keep: one line, no control or invisible characters, NFC.
 
     Lone surrogates and NUL (which break inserts) and bidi overrides (which deceive readers) go;
-    runs of white space become one space; at most `limit` characters remain.
+    runs of white space, and of what shows nothing, become one space; at most `limit` characters
+    remain.
     """
     kept = "".join(
         " " if unicodedata.category(char) in ("Cc", "Zl", "Zp") else char
-        for char in text[: 20 * limit]
+        for char in text[: 20 * limit].translate(BLANKS)
         if unicodedata.category(char) not in _DROPPED_CATEGORIES
     )
     return " ".join(unicodedata.normalize("NFC", kept).split())[:limit].rstrip()

@@ -8,6 +8,7 @@ from time import perf_counter
 import structlog
 from pydantic import SecretStr
 
+from market_pipeline.domain.counting import counted
 from market_pipeline.domain.errors import BadPayload, NotEntitled, VendorError
 from market_pipeline.domain.news import FetchedNews, NewsQuery
 from market_pipeline.domain.ports import Clock
@@ -97,7 +98,9 @@ class FinnhubClient:
         day = self._clock().astimezone(UTC).date().isoformat()
         reply = self._http.probe(_NEWS_PATH, {"symbol": "SPY", "from": day, "to": day})
         count = len(parse_company_news(reply.body, "SPY", self._name).items)
-        return f"answers in {(perf_counter() - started) * 1000:.0f} ms ({count} headlines)"
+        return (
+            f"answers in {(perf_counter() - started) * 1000:.0f} ms ({counted(count, 'headline')})"
+        )
 
     def close(self) -> None:
         """Close the connections of this process."""

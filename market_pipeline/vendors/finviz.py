@@ -10,6 +10,7 @@ from time import perf_counter
 import structlog
 from pydantic import SecretStr
 
+from market_pipeline.domain.counting import counted
 from market_pipeline.domain.errors import BadPayload, UnknownSymbol, VendorError
 from market_pipeline.domain.news import Company, FetchedNews, NewsItem, NewsQuery
 from market_pipeline.domain.ports import Clock
@@ -111,7 +112,7 @@ class FinvizExportClient:
         reply = self._http.probe("/news_export.ashx", {"v": _STOCK_VIEW, "t": "SPY"})
         news = parse_news_export(reply.body, self._name)
         took_ms = (perf_counter() - started) * 1000
-        return f"answers in {took_ms:.0f} ms ({len(news.items)} headlines)"
+        return f"answers in {took_ms:.0f} ms ({counted(len(news.items), 'headline')})"
 
     def close(self) -> None:
         """Close the connections of this process."""
@@ -194,7 +195,9 @@ class FinvizPageClient:
             count = len(self._parse(reply.body, reply.status, "SPY").items)
         except UnknownSymbol:
             count = 0  # answering that it does not know the symbol is an answer
-        return f"answers in {(perf_counter() - started) * 1000:.0f} ms ({count} headlines)"
+        return (
+            f"answers in {(perf_counter() - started) * 1000:.0f} ms ({counted(count, 'headline')})"
+        )
 
     def close(self) -> None:
         """Close the connections of this process."""

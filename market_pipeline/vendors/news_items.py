@@ -7,21 +7,24 @@ import html
 import json
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
 from market_pipeline.domain.errors import LayoutChanged
-from market_pipeline.domain.headlines import clean_url
+from market_pipeline.domain.headlines import BAD_TIME, clean_url
 from market_pipeline.domain.news import FetchedNews, NewsItem
 from market_pipeline.domain.ports import Rejected
+from market_pipeline.domain.sessions import TradingCalendar
 from market_pipeline.domain.symbols import parse_symbol
 from market_pipeline.vendors.bodies import clean_text
 
 MAX_SYMBOLS = 30  # a longer list says nothing of any one of them
 MAX_DESCRIPTION = 5000
 _MAX_HEADLINE, _MAX_PUBLISHER, _MAX_CATEGORY, _MAX_URL = 500, 200, 40, 2000
-_EARLIEST, _LATEST = datetime(1990, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+# A closure foreseen by nobody does not change which years there are.
+_CALENDAR = TradingCalendar.xnys()
 # A letter must follow the bracket: "EPS < 3 and > 2" holds no tag.
 _TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]*)[^<>]*>|<!(?:--)?[^<>]*>")
 _UNSEEN = frozenset({"script", "style"})
@@ -66,8 +69,8 @@ def read_item(raw: RawItem, source: str, wanted: Collection[str] = ()) -> NewsIt
     url = clean_url(clean_text(raw.url, _MAX_URL + 1).replace(" ", "%20"))
     if not url:
         raise Refused("bad_url", "the link is no http(s) address of at most 2000 characters")
-    if not _EARLIEST <= raw.published_at < _LATEST:
-        raise Refused("bad_time", f"{raw.published_at.isoformat()} is no time of a headline")
+    if not _CALENDAR.holds(raw.published_at):
+        raise Refused(BAD_TIME, _CALENDAR.why_outside(raw.published_at))
     symbols = {symbol for text in raw.symbols if (symbol := _ticker(text)) is not None}
     ordered = sorted(symbols, key=lambda symbol: (symbol not in wanted, symbol))
     return NewsItem(
@@ -123,15 +126,16 @@ def iso_instant(text: str) -> datetime:
         if stamp.tzinfo is not None:
             return stamp.astimezone(UTC)
     except (ValueError, OverflowError):
-        raise Refused("bad_time", f"{text[:40]!r} is no ISO time") from None
-    raise Refused("bad_time", f"{text[:40]!r} names no time zone")
+        raise Refused(BAD_TIME, f"{text[:40]!r} is no ISO time") from None
+    raise Refused(BAD_TIME, f"{text[:40]!r} names no time zone")
 
 
 def unix_instant(value: Any) -> datetime:
     """Read whole seconds since 1970, UTC. Raises `Refused`."""
-    if type(value) is int and 0 < value < _LATEST.timestamp():
-        return datetime.fromtimestamp(value, UTC)
-    raise Refused("bad_time", f"{str(value)[:40]!r} is no unix time of a headline")
+    if type(value) is int and value > 0:
+        with suppress(ValueError, OverflowError, OSError):  # beyond the last year a date can have
+            return datetime.fromtimestamp(value, UTC)
+    raise Refused(BAD_TIME, f"{str(value)[:40]!r} is no unix time of a headline")
 
 
 def text_field(row: dict[str, Any], name: str) -> str:

@@ -7,6 +7,7 @@ from time import perf_counter
 import structlog
 from pydantic import SecretStr
 
+from market_pipeline.domain.counting import counted
 from market_pipeline.domain.errors import BadPayload
 from market_pipeline.domain.news import FetchedNews, NewsItem, NewsQuery
 from market_pipeline.domain.ports import Rejected
@@ -78,7 +79,9 @@ class TiingoClient:
         started = perf_counter()
         reply = self._http.probe(_PATH, {"tickers": "spy", "limit": "1"})
         _, count = parse_news(reply.body, self._name)
-        return f"answers in {(perf_counter() - started) * 1000:.0f} ms ({count} headlines)"
+        return (
+            f"answers in {(perf_counter() - started) * 1000:.0f} ms ({counted(count, 'headline')})"
+        )
 
     def close(self) -> None:
         """Close the connections of this process."""

@@ -10,7 +10,7 @@ from datetime import date, timedelta
 
 import sqlalchemy as sa
 
-from market_pipeline.domain.headlines import publisher_family
+from market_pipeline.domain.publishers import publisher_family
 from market_pipeline.domain.stories import StoryItem, may_join
 from market_pipeline.domain.story_titles import match_keys, read_title
 from market_pipeline.domain.tellings import Telling, joined_symbols

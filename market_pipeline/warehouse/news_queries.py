@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from market_pipeline.domain.headlines import count_tellers
+from market_pipeline.domain.publishers import count_tellers
 from market_pipeline.warehouse.news_tables import (
     collection_events,
     headline_aggregates,

@@ -5,7 +5,7 @@ story a telling tells (`news_joining`) or the rows that change with it (`news_wr
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -15,16 +15,18 @@ import sqlalchemy as sa
 from market_pipeline.domain.companies import CompanyProfile
 from market_pipeline.domain.errors import FencedOff
 from market_pipeline.domain.frames import typed_frame
+from market_pipeline.domain.freshness import Freshness, freshness
 from market_pipeline.domain.headlines import RAW_COLUMNS, merge_raw, raw_frame
 from market_pipeline.domain.news import Attempt, Company, NewsCollection
 from market_pipeline.domain.notices import Message
-from market_pipeline.domain.ports import CollectedBatch, FetchLog, Lease, Rejected, WriteCounts
+from market_pipeline.domain.ports import CollectedBatch, FetchLog, Lease, WriteCounts
+from market_pipeline.domain.sessions import NEW_YORK, TradingCalendar
 from market_pipeline.domain.tellings import Telling
-from market_pipeline.warehouse import company_store, notices, queries
+from market_pipeline.warehouse import company_store, news_taking, notices, queries
 from market_pipeline.warehouse.collection import quarantine_rejected
 from market_pipeline.warehouse.engine import Database, lock
 from market_pipeline.warehouse.frames import to_rows
-from market_pipeline.warehouse.membership import among, grouped_by_day
+from market_pipeline.warehouse.membership import among
 from market_pipeline.warehouse.merge import merge_rows
 from market_pipeline.warehouse.news_joining import join_stories
 from market_pipeline.warehouse.news_tables import (
@@ -34,6 +36,7 @@ from market_pipeline.warehouse.news_tables import (
     headlines,
     source_status,
 )
+from market_pipeline.warehouse.news_taking import mark_taken, quarantine_refused, rows_read
 from market_pipeline.warehouse.news_writing import write_stories
 from market_pipeline.warehouse.retention import gone
 from market_pipeline.warehouse.tables import metadata
@@ -64,6 +67,7 @@ class Stored:
     again: int = 0
     symbols: frozenset[str] = frozenset()
     latest_published_at: datetime | None = None
+    quarantined: int = 0
 
     def __add__(self, other: "Stored") -> "Stored":
         latest = [at for at in (self.latest_published_at, other.latest_published_at) if at]
@@ -73,8 +77,11 @@ class Stored:
             self.again + other.again,
             self.symbols | other.symbols,
             max(latest, default=None),
+            self.quarantined + other.quarantined,
         )
 
+
+_NO_ROWS = typed_frame([], (*RAW_COLUMNS, "table", "rule", "value", "detail"))
 
 Announce = Callable[[Stored], Message]
 """Makes the message that tells of a stored batch."""
@@ -140,17 +147,24 @@ class NewsStore:
         version: str,
         window_days: int,
         ingested_at: datetime,
+        refused: pd.DataFrame = _NO_ROWS,
+        passed_over: pd.DataFrame = _NO_ROWS,
         announce: Announce | None = None,
     ) -> Stored:
         """Make each telling part of a story: stories, sources, symbols, counts, and the notice
-        that tells of them, together or not at all. First seen first."""
-        if not tellings:
+        that tells of them, together or not at all. First seen first.
+
+        With them `refused` rows (see `Reading`) go to quarantine, and they and those `passed_over`
+        wait no longer.
+        """
+        if not len(tellings) + len(refused) + len(passed_over):
             return Stored()
         with self._database.writing() as connection:
             lock(connection, headlines.name)
             stories = join_stories(connection, tellings, window_days)
-            touched = write_stories(connection, stories, ingested_at)
-            _mark_taken(connection, tellings, version)
+            touched = write_stories(connection, stories, ingested_at) if stories else set()
+            quarantined = quarantine_refused(connection, refused, ingested_at)
+            mark_taken(connection, rows_read(tellings, refused, passed_over), version)
             new = sum(story.is_new for story in stories.values())
             told = sum(len(story.tellings) for story in stories.values())
             stored = Stored(
@@ -158,37 +172,12 @@ class NewsStore:
                 joined=told - new,
                 again=len(tellings) - told,
                 symbols=frozenset(symbol for _, symbol in touched),
-                latest_published_at=max(t.published_at for t in tellings),
+                latest_published_at=max((t.published_at for t in tellings), default=None),
+                quarantined=quarantined,
             )
             if announce is not None and told:
                 notices.append(connection, announce(stored))
         return stored
-
-    def set_aside(
-        self,
-        table_name: str,
-        rows: pd.DataFrame,
-        version: str,
-        rule: str,
-        detail: str,
-        at: datetime,
-    ) -> int:
-        """Keep rows no story can be made of in quarantine, under `rule`; give how many."""
-        if rows.empty:
-            return 0
-        rejected = tuple(
-            Rejected(None, pd.Timestamp(day).date(), rule, str(headline)[:400], detail)
-            for day, headline in zip(rows["published_date"], rows["headline"], strict=True)
-        )
-        log = FetchLog(table_name, "", str(rows["source"].iloc[0]), at, 0.0, True)
-        batch = CollectedBatch(rows.head(0), rejected, log=(log,))
-        table = queries.table_named(table_name)
-        with self._database.writing() as connection:
-            quarantine_rejected(connection, table_name, batch)
-            days = (pd.Timestamp(day).date() for day in rows["published_date"])
-            for day, hashes in grouped_by_day(zip(days, rows["item_hash"], strict=True)):
-                _mark(connection, table, day, hashes, version)
-        return len(rows)
 
     def companies(self) -> dict[str, Company]:
         """Give what is known of companies, by symbol."""
@@ -222,6 +211,18 @@ class NewsStore:
         with self._database.reading() as connection:
             found: datetime | None = connection.scalar(sa.select(latest))
         return found
+
+    def waiting_since(self, today: date) -> datetime | None:
+        """Give since when collected items of days until `today` wait to be made part of stories."""
+        with self._database.reading() as connection:
+            return news_taking.waiting_since(connection, today)
+
+    def freshness(
+        self, now: datetime, calendar: TradingCalendar, market_hours: timedelta
+    ) -> Freshness:
+        """Say how fresh the stories are, by what was delivered and what of it waits."""
+        waiting_since = self.waiting_since(now.astimezone(NEW_YORK).date())
+        return freshness(self.last_success(), now, calendar, market_hours, waiting_since)
 
     def events_of_run(self, run_id: str) -> pd.DataFrame:
         """Give the attempts of one run, in their order."""
@@ -349,29 +350,3 @@ def _note_status(connection: sa.Connection, attempt: Attempt) -> None:
         connection.execute(sa.insert(source_status).values(source=attempt.source, **values))
     else:
         connection.execute(sa.update(source_status).where(this).values(**values))
-
-
-def _mark_taken(connection: sa.Connection, tellings: Iterable[Telling], version: str) -> None:
-    """Note which rows were taken, save one that has come to say more since it was read."""
-    by_table: dict[str, dict[tuple[date, str], Telling]] = {}
-    for telling in tellings:
-        place = (telling.published_date, telling.item_hash)
-        by_table.setdefault(telling.table, {})[place] = telling
-    for name in sorted(by_table):
-        table, told = queries.table_named(name), by_table[name]
-        for day, hashes in grouped_by_day(told):
-            this = (table.c.published_date == day, among(connection, table.c.item_hash, hashes))
-            said = sa.select(table.c.item_hash, table.c.symbols, table.c.description).where(*this)
-            as_read = [
-                row.item_hash
-                for row in connection.execute(said)
-                if (row.symbols, row.description) == told[day, row.item_hash].said
-            ]
-            _mark(connection, table, day, as_read, version)
-
-
-def _mark(
-    connection: sa.Connection, table: sa.Table, day: date, hashes: Sequence[str], version: str
-) -> None:
-    this = (table.c.published_date == day, among(connection, table.c.item_hash, hashes))
-    connection.execute(sa.update(table).where(*this).values(taken_as=version))

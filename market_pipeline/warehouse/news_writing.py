@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from market_pipeline.domain.frames import typed_frame
-from market_pipeline.domain.headlines import count_tellers
+from market_pipeline.domain.publishers import count_tellers
 from market_pipeline.domain.sentiment import LOW_CONFIDENCE, NEGATIVE, NEUTRAL, POSITIVE
 from market_pipeline.domain.sessions import NEW_YORK
 from market_pipeline.domain.tellings import Telling

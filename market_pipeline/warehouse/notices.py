@@ -5,8 +5,9 @@ and a process that dies leaves it to the next. Delivery is at least once; nothin
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -32,6 +33,7 @@ WAITS_FOR_A_CHANNEL = timedelta(hours=1)
 """Where no channel is configured a message waits this long for one, then is told to nobody."""
 
 _LONGEST_ERROR = 500
+_NOBODY: Mapping[str, datetime] = MappingProxyType({})
 _o, _d, _a = outbox.c, outbox_deliveries.c, alerts.c
 
 
@@ -168,21 +170,30 @@ class Notices:
 
     # -- alerts ----------------------------------------------------------------------------
 
-    def raise_alert(self, alert: Alert, at: datetime) -> bool:
+    def raise_alert(
+        self,
+        alert: Alert,
+        at: datetime,
+        *,
+        opened_at: datetime | None = None,
+        told: Mapping[str, datetime] = _NOBODY,
+    ) -> bool:
         """Open an alert, or count that it is still so; True where it was opened now.
 
         The row and the message that announces it are one transaction, and of several processes
-        that raise the same alert one opens it.
+        that raise the same alert one opens it. One that was told past the outbox keeps its
+        beginning, `opened_at`, and with it its id; channels in `told` took it then.
         """
+        opened_at = opened_at or at
         values = {
-            "alert_key": alert.key, "opened_at": at, "severity": alert.severity,
+            "alert_key": alert.key, "opened_at": opened_at, "severity": alert.severity,
             "title": neutral(alert.title, 200), "last_seen_at": at, "occurrences": 1,
         }  # fmt: skip
         with self._database.writing() as connection:
-            told = opened_message(alert, at, _data_kind(connection))
-            body = clean_text("\n".join(alert_lines(told.payload)), None)
+            opened = opened_message(alert, opened_at, _data_kind(connection))
+            body = clean_text("\n".join(alert_lines(opened.payload)), None)
             if _insert_new(connection, alerts, **values, body=body):
-                append(connection, told)
+                _append_told(connection, opened, told)
                 return True
             connection.execute(
                 sa.update(alerts)
@@ -191,8 +202,13 @@ class Notices:
             )
             return False
 
-    def clear_alert(self, key: str, at: datetime, reason: str) -> bool:
-        """Close the open alert `key` and announce it, in one transaction; False where none is."""
+    def clear_alert(
+        self, key: str, at: datetime, reason: str, *, told: Mapping[str, datetime] = _NOBODY
+    ) -> bool:
+        """Close the open alert `key` and announce it, in one transaction; False where none is.
+
+        Channels in `told` took the announcement past the outbox.
+        """
         this = sa.and_(_a.alert_key == key, _a.closed_at.is_(None))
         with self._database.reading() as connection:  # most of the time there is none
             if connection.execute(sa.select(_a.alert_key).where(this)).first() is None:
@@ -205,8 +221,22 @@ class Notices:
             closed = ClosedAlert(
                 key, row["severity"], row["title"], row["opened_at"], at, row["occurrences"]
             )
-            append(connection, closed_message(closed, reason, _data_kind(connection)))
+            _append_told(connection, closed_message(closed, reason, _data_kind(connection)), told)
             return True
+
+    def opened_at(self, key: str) -> datetime | None:
+        """Give when the open alert `key` was opened, None where none is."""
+        this = (_a.alert_key == key, _a.closed_at.is_(None))
+        with self._database.reading() as connection:
+            found: datetime | None = connection.scalar(sa.select(_a.opened_at).where(*this))
+        return found
+
+    def takers(self, message_id: str) -> dict[str, datetime]:
+        """Give the channels that have taken a message, and when."""
+        taken = (_d.message_id == message_id, _d.delivered_at.is_not(None))
+        with self._database.reading() as connection:
+            rows = connection.execute(sa.select(_d.channel, _d.delivered_at).where(*taken))
+            return dict(rows.tuples().all())
 
     def open_alerts(self) -> pd.DataFrame:
         """Give the open alerts, newest first: the columns of the table."""
@@ -248,6 +278,16 @@ class Notices:
             found = connection.execute(query)
             names = list(found.keys())
             return pd.DataFrame([tuple(row) for row in found], columns=names, dtype=object)
+
+
+def _append_told(connection: sa.Connection, message: Message, told: Mapping[str, datetime]) -> None:
+    """Put a message into the outbox that some channels have taken already."""
+    if append(connection, message):
+        for channel, at in told.items():
+            _insert_new(
+                connection, outbox_deliveries, message_id=message.message_id, channel=channel,
+                attempts=1, last_attempt_at=at, delivered_at=at,
+            )  # fmt: skip
 
 
 _NEWEST_ALERT = (_a.opened_at.desc(), _a.alert_key)

@@ -1,31 +1,40 @@
 """Headlines through the graph: where items land, what a second collection changes, who is asked."""
 
+import json
 import time
 from collections.abc import Collection, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import dagster as dg
 import pandas as pd
 import pytest
 
 from market_pipeline.assets import headlines
+from market_pipeline.assets.collection_alerts import judge_waiting
 from market_pipeline.assets.news_collecting import lock_name, portfolio_symbols
+from market_pipeline.automation.cleanup import forget
 from market_pipeline.coordination import LocalCoordination
 from market_pipeline.domain.errors import NotEntitled, Unavailable
+from market_pipeline.domain.freshness import FRESH_FOR
 from market_pipeline.domain.news import FetchedNews, NewsCollection, NewsItem, NewsQuery
 from market_pipeline.domain.notices import Outbox, RelayResult
 from market_pipeline.domain.ports import Lease, Rejected
+from market_pipeline.domain.sentiment import Sentiment
 from market_pipeline.reads import NewsReads
 from market_pipeline.resources import utc_now
-from market_pipeline.settings import forget_settings
+from market_pipeline.settings import current_settings, forget_settings
 from market_pipeline.vendors.news_chain import NewsChain
 from market_pipeline.warehouse import Warehouse
+from market_pipeline.warehouse.news_store import CollectedFor
+from market_pipeline.warehouse.news_taking import TAKEN_AT
 from market_pipeline_tests.assets.conftest import bars_of, book_of, stock
 from market_pipeline_tests.assets.graph import Graph, failed_steps
 from market_pipeline_tests.assets.test_options import option
 from market_pipeline_tests.fakes import CALENDAR
-from market_pipeline_tests.news_making import FakeCollector, FixedTone
+from market_pipeline_tests.news_making import FakeCollector, FixedTone, answered
 
 THURSDAY, FRIDAY, SATURDAY = date(2026, 11, 19), date(2026, 11, 20), date(2026, 11, 21)
 MONDAY_AFTER = date(2026, 11, 23)
@@ -444,3 +453,150 @@ def test_another_model_judges_the_days_of_the_run_again(graph: Graph) -> None:
         PAST_IT.headline: "fixed-1",
     }
     assert set(graph.tone.asked) == {MORNING.headline, MIDNIGHT.headline}
+
+
+# -- times that cannot be, items past their time ---------------------------------------------
+
+LONG_AGO = item("AAPL shows a portable player", datetime(2001, 10, 23, 17, 0, tzinfo=UTC))
+
+
+def collected_by_an_older_version(graph: Graph, *items: NewsItem) -> None:
+    """Store items as they were stored before there were bounds."""
+    collected = CollectedFor("finviz_headlines", "small", "run-0")
+    graph.warehouse.news.commit_collection(collected, answered(*items), NOW)
+
+
+def test_a_stored_item_of_no_session_stops_nothing(graph: Graph) -> None:
+    """An older version let it in: it goes to quarantine with its time and source, once, and
+    what was collected with it becomes stories."""
+    collected_by_an_older_version(graph, replace(LONG_AGO, source="finviz_page"))
+    for _ in range(2):
+        collect(graph, FRIDAY, SATURDAY)
+    assert LONG_AGO.headline not in days(graph.warehouse.read("headlines"))
+    assert graph.warehouse.count("headlines") == 4
+    (found,) = graph.warehouse.read("quarantine").to_dict("records")
+    assert (found["asset"], found["rule"]) == ("finviz_headlines", "bad_time")
+    assert found["source"] == "finviz_page"
+    assert found["value"] == f"2001-10-23T17:00:00+00:00 {LONG_AGO.headline}"
+    assert "2005 to 2031" in found["detail"]
+    assert graph.warehouse.news.waiting_since(SATURDAY) is None
+
+
+def figures(result: dg.ExecuteInProcessResult, asset: str) -> dict[str, object]:
+    """Give the figures a run reported of an asset."""
+    (event, *_) = result.asset_materializations_for_node(asset)
+    return {name: entry.value for name, entry in event.metadata.items()}
+
+
+def test_items_older_than_news_is_kept_are_not_taken(graph: Graph) -> None:
+    """A source shows them again with every answer: neither stored nor told, and counted."""
+    edge = replace(MORNING, headline="KO opens a plant", published_at=NOW - timedelta(days=90))
+    old = replace(MORNING, headline="KO shuts a plant", published_at=NOW - timedelta(days=91))
+    graph.news.items = (MORNING, edge, old)
+    result = graph.run(FRIDAY, SATURDAY, job="news_job")
+    assert failed_steps(result) == []
+    assert figures(result, "finviz_headlines")["items_too_old"] == 1
+    kept = {MORNING.headline, edge.headline}
+    for table in ("finviz_headlines", "headlines"):
+        assert set(graph.warehouse.read(table)["headline"]) == kept, table
+    (message,) = graph.warehouse.read("outbox").to_dict("records")
+    assert json.loads(message["payload"])["counts"]["stories"] == 2
+
+
+def test_a_cleanup_brings_no_news(graph: Graph) -> None:
+    """What was forgotten is not announced with the next collection, which brings it again."""
+    collect(graph, FRIDAY, SATURDAY)
+    graph.clock.now += timedelta(days=91)
+    settings = current_settings()
+    with closing(LocalCoordination(state_of(graph), graph.clock)) as coordination:
+        assert forget(graph.warehouse, coordination, settings, graph.clock)["headlines"] == 4
+    today = graph.clock.now.date()
+    collect(graph, today, today)
+    for table in ("finviz_headlines", "headlines", "outbox"):
+        assert graph.warehouse.count(table) == 0, table
+
+
+def test_a_stored_item_past_its_time_is_passed_over(graph: Graph) -> None:
+    """It waits no longer, is counted, and is neither told nor quarantined."""
+    graph.news.items = ()
+    old = replace(MORNING, published_at=NOW - timedelta(days=91))
+    collected_by_an_older_version(graph, old)
+    result = graph.run(FRIDAY, SATURDAY, job="news_job")
+    assert failed_steps(result) == []
+    assert figures(result, "headlines")["items_too_old"] == 1
+    for table in ("headlines", "outbox", "quarantine"):
+        assert graph.warehouse.count(table) == 0, table
+    assert graph.warehouse.news.waiting_since(SATURDAY) is None
+
+
+def test_a_notice_counts_what_was_quarantined(
+    graph: Graph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of its own batch: items that name no symbol, or meet no session."""
+    nameless = [replace(MORNING, headline=f"Rates {n}", symbols=()) for n in range(2)]
+    collected_by_an_older_version(graph, LONG_AGO, *nameless, EVENING)
+    graph.news.items = ()
+    collect(graph, FRIDAY, SATURDAY)
+    (message,) = graph.warehouse.read("outbox").to_dict("records")
+    counts = json.loads(message["payload"])["counts"]
+    assert counts == {"stories": 1, "joined_sources": 0, "quarantined": 3}
+    assert graph.warehouse.count("quarantine") == 3
+
+
+# -- a step that fails -----------------------------------------------------------------------
+
+
+class Broken(FixedTone):
+    """A tone model that judges nothing while it is broken."""
+
+    is_broken = True
+
+    def score(self, texts: Sequence[str]) -> list[Sentiment]:
+        if self.is_broken:
+            raise RuntimeError("the weights are gone")
+        return super().score(texts)
+
+
+def test_items_that_wait_make_news_stale_and_open_an_alert(graph: Graph) -> None:
+    """Sources deliver and the step fails, run after run: stale by what is in stories, one alert
+    once that is so, and its end is told by the run that made the stories."""
+    graph.tone = broken = Broken()
+    graph.clock.now = opened = datetime(2026, 11, 20, 15, 30, tzinfo=UTC)  # 10:30 in New York
+    graph.notifier = receiver = Receiver(graph.warehouse)
+    warehouse, calendar, seen = graph.warehouse, CALENDAR, []
+    reads = NewsReads(warehouse, LocalCoordination(state_of(graph), graph.clock), graph.clock)
+    for minutes in (0, 5, 10, 15, 20):
+        graph.clock.now = graph.news.at = opened + timedelta(minutes=minutes)
+        broken.is_broken = minutes < 20
+        failed = failed_steps(graph.run(FRIDAY, FRIDAY, job="news_job"))
+        graph.clock.now += timedelta(minutes=1)
+        judged = judge_waiting(warehouse, calendar, FRESH_FOR, graph.clock.now)
+        stale = warehouse.news.freshness(graph.clock.now, calendar, FRESH_FOR).is_stale
+        seen.append((failed, stale, reads.latest("KO").is_stale, judged))
+    fails, key = ["headlines"], "alert headlines:waiting"
+    assert seen == [
+        (fails, False, False, []),
+        (fails, False, False, []),
+        (fails, False, False, []),
+        (fails, True, True, [f"{key} opened"]),
+        ([], False, False, []),
+    ]
+    assert [topic for topic in receiver.topics if topic.startswith("alert.")] == [
+        "alert.opened", "alert.closed",
+    ]  # fmt: skip
+
+
+def test_an_item_that_says_more_does_not_make_news_old(graph: Graph) -> None:
+    """It waits anew, whenever it was first seen."""
+    collect(graph, FRIDAY, SATURDAY)
+    graph.clock.now += timedelta(hours=2)
+    collect(graph, FRIDAY, SATURDAY)
+    collected_by_an_older_version(graph, replace(MORNING, symbols=("AAPL", "KO")))
+    assert graph.warehouse.news.waiting_since(SATURDAY) == graph.clock.now
+
+
+def test_a_replay_of_a_past_day_does_not_speak_for_today(graph: Graph) -> None:
+    """Items of later days still wait after it."""
+    collect(graph, THURSDAY, THURSDAY)
+    assert graph.warehouse.news.waiting_since(SATURDAY) == NOW
+    assert graph.warehouse.meta_get(TAKEN_AT) is None

@@ -14,8 +14,10 @@ from market_pipeline.automation import alerting
 from market_pipeline.domain.notices import Outbox, RelayResult
 from market_pipeline.notifications import relay
 from market_pipeline.notifications.webhook import Webhook
+from market_pipeline.settings import current_settings
 from market_pipeline.warehouse import Warehouse, news_tables
 from market_pipeline.warehouse.engine import Database
+from market_pipeline_tests.fakes import CALENDAR
 from market_pipeline_tests.receiver import Receiver, receiving
 
 START = datetime(2026, 11, 24, 15, 0, tzinfo=UTC)
@@ -39,7 +41,10 @@ class Alerting:
 
     def tick(self) -> str:
         """Evaluate the sensor once more."""
-        resources = {"warehouse": self.warehouse, "notifier": self, "clock": lambda: self.now}
+        resources = {
+            "warehouse": self.warehouse, "notifier": self, "clock": lambda: self.now,
+            "calendar": CALENDAR, "settings": current_settings(),
+        }  # fmt: skip
         sensor = alerting.notices(dg.DefaultSensorStatus.STOPPED)
         skipped = sensor(dg.build_sensor_context(resources=resources))
         assert isinstance(skipped, dg.SkipReason)

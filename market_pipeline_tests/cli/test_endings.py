@@ -7,7 +7,12 @@ from pathlib import Path
 import pytest
 import structlog
 
-from market_pipeline.domain.errors import ConfigurationError
+from market_pipeline.domain.errors import (
+    ConfigurationError,
+    DeliveryFailed,
+    NothingStored,
+    Unavailable,
+)
 from market_pipeline.logs import configure_logs
 from market_pipeline.operations import backfill, database, demo, opening
 from market_pipeline.operations.backfill import BackfillResult, RunOutcome
@@ -48,6 +53,28 @@ def test_the_unexpected_is_one_line_without_secrets(run: Run, failing: None) -> 
     assert "unexpected RuntimeError" in shown.stderr
     assert "Traceback" not in shown.output
     assert CANARY not in shown.output
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (KeyError(), "error: unexpected KeyError (--debug shows where)\n"),
+        (NothingStored(""), "error: NothingStored\n"),
+        (Unavailable("yahoo", "chart", " "), "error: yahoo chart: unavailable\n"),
+        (DeliveryFailed("webhook-1", ""), "error: webhook-1: failed without a word\n"),
+    ],
+)
+def test_an_error_without_words_ends_in_no_colon(
+    run: Run, monkeypatch: pytest.MonkeyPatch, error: Exception, said: str
+) -> None:
+    """Its class or its kind is said instead."""
+
+    def fail(_settings: object) -> None:
+        raise error
+
+    monkeypatch.setattr(opening, "open_to_look", fail)
+    shown = run("show", "prices")
+    assert (shown.exit_code, shown.stderr) == (1, said)
 
 
 def test_debug_shows_the_traceback_without_secrets(run: Run, failing: None) -> None:

@@ -159,6 +159,94 @@ def test_without_the_warehouse_the_channels_are_told_directly(post: Post, broken
     assert post.told()[5:] == [("alert.closed", WAREHOUSE)]
 
 
+AWAY = "postgresql+psycopg://u@127.0.0.1:1/none"
+
+
+def ids_of(post: Post, key: str) -> list[tuple[str, str]]:
+    """Give topic and id of every message on an alert that arrived."""
+    return [
+        (p.json["topic"], p.json["id"]) for p in post.receiver.posted if p.json["alert_key"] == key
+    ]
+
+
+def test_a_silence_that_the_outbox_told_keeps_its_id_when_the_database_goes(post: Post) -> None:
+    """Not told again within the hour, then under the same id, and its end once."""
+    post.store()
+    post.beat(minutes_ago=20)
+    assert post.watch()[0] == 1
+    ((_, first),) = ids_of(post, SILENT)
+    post.set(DATABASE_URL=AWAY)
+    for minutes in (5, 50):
+        post.now += timedelta(minutes=minutes)
+        assert post.watch()[0] == 1
+        assert ids_of(post, SILENT) == [("alert.opened", first)]
+    post.now += timedelta(minutes=10)
+    assert post.watch()[0] == 1
+    assert ids_of(post, SILENT) == [("alert.opened", first)] * 2
+    post.set(DATABASE_URL="")
+    post.now += timedelta(minutes=5)
+    assert post.watch()[0] == 1
+    post.beat(minutes_ago=0)
+    assert [post.watch()[0] for _ in range(2)] == [0, 0]
+    assert [topic for topic, _ in ids_of(post, SILENT)] == ["alert.opened"] * 2 + ["alert.closed"]
+
+
+def test_a_silence_told_directly_goes_on_in_the_outbox_under_its_id(post: Post) -> None:
+    """The warehouse records it from its beginning and tells nobody again who was told."""
+    post.set(DATABASE_URL=AWAY)
+    post.beat(minutes_ago=20)
+    began = post.now - timedelta(minutes=20)
+    assert post.watch()[0] == 1
+    ((_, first),) = ids_of(post, SILENT)
+    post.set(DATABASE_URL="")
+    notices = post.store().notices
+    post.now += timedelta(minutes=5)
+    assert post.watch()[0] == 1
+    assert ids_of(post, SILENT) == [("alert.opened", first)]
+    assert notices.opened_at(SILENT) == began
+    assert list(notices.takers(first).values()) == [post.now - timedelta(minutes=5)]
+    post.beat(minutes_ago=0)
+    assert [post.watch()[0] for _ in range(2)] == [0, 0]
+    assert [topic for topic, _ in ids_of(post, SILENT)] == ["alert.opened", "alert.closed"]
+
+
+def test_an_end_told_directly_is_not_told_again_by_the_outbox(post: Post) -> None:
+    """The alert that stayed open in the warehouse is closed there under the id that was told, and
+    a silence after that is another one."""
+    notices = post.store().notices
+    post.beat(minutes_ago=20)
+    assert post.watch()[0] == 1
+    post.set(DATABASE_URL=AWAY)
+    post.now += timedelta(minutes=1)
+    post.beat(minutes_ago=0)
+    assert [post.watch()[0] for _ in range(2)] == [2, 2]
+    told = ["alert.opened", "alert.closed"]
+    assert [topic for topic, _ in ids_of(post, SILENT)] == told
+    post.now += timedelta(minutes=20)
+    assert post.watch()[0] == 1
+    post.set(DATABASE_URL="")
+    assert post.watch()[0] == 1
+    assert [topic for topic, _ in ids_of(post, SILENT)] == [*told, "alert.opened"]
+    assert notices.alert_history()["closed_at"].isna().tolist() == [True, False]
+    post.beat(minutes_ago=0)
+    assert post.watch()[0] == 0
+    every = ids_of(post, SILENT)
+    assert [topic for topic, _ in every] == told * 2
+    assert len({told_id for _, told_id in every}) == 4
+
+
+def test_a_channel_that_the_outbox_could_not_reach_is_told_directly(post: Post) -> None:
+    """Under the id of the outbox: what nobody took is not yet told."""
+    post.store()
+    post.receiver.status = lambda number: 500 if number == 1 else 200
+    post.beat(minutes_ago=20)
+    assert post.watch()[0] == 1
+    post.set(DATABASE_URL=AWAY)
+    assert post.watch()[0] == 1
+    first, second = ids_of(post, SILENT)
+    assert first == second
+
+
 @pytest.mark.parametrize("expected", [(), ("--expected",)])
 def test_an_unreachable_database_is_named_with_the_drivers_reason(
     post: Post, expected: tuple[str, ...]

@@ -13,6 +13,7 @@ from market_pipeline.domain.alert_rules import (
     collection_alert,
     scheduler_alert,
     ticks,
+    waiting_alert,
 )
 from market_pipeline.domain.alerts import Clear, Raise
 
@@ -183,3 +184,28 @@ def test_a_run_that_is_over_need_not_settle() -> None:
     assert collection_alert(THREE, now, {"run-5"}) is None
     under_way = [*THREE, attempt(10.15, "blocked", run="other")]
     assert isinstance(collection_alert(under_way, now, {"run-10"}), Raise)
+
+
+WAITING_CASES = [
+    ("nothing waits", None, attempt(5), "Clear"),
+    ("within the limit", 15, attempt(5), "-"),
+    ("beyond it, and collected again since", 15.1, attempt(5), "Raise"),
+    ("an empty answer is an answer", 15.1, attempt(5, "empty"), "Raise"),
+    ("beyond it, and nothing delivered since", 60, attempt(5, "blocked"), "-"),
+    ("beyond it, and nobody asked since", 60, None, "-"),
+]
+
+
+@pytest.mark.parametrize(
+    ("waits_for", "event", "wanted"),
+    [c[1:] for c in WAITING_CASES],
+    ids=[c[0] for c in WAITING_CASES],
+)
+def test_the_rule_on_items_that_wait(
+    waits_for: float | None, event: CollectionOutcome | None, wanted: str
+) -> None:
+    """Longer than news may be old, although collecting went on."""
+    now = START + 20 * MINUTE
+    since = None if waits_for is None else now - waits_for * MINUTE
+    found = waiting_alert(since, now, 15 * MINUTE, [event] if event else [])
+    assert type(found).__name__.replace("NoneType", "-") == wanted

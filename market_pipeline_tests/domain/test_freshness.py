@@ -1,10 +1,10 @@
 """When news is stale: by the quarter of an hour in a session, by the hour outside."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from market_pipeline.domain.freshness import freshness
+from market_pipeline.domain.freshness import freshness, oldest_kept
 from market_pipeline.domain.sessions import NEW_YORK, TradingCalendar
 
 CALENDAR = TradingCalendar.xnys()
@@ -51,3 +51,28 @@ def test_it_says_when_and_how_old() -> None:
     late = str(freshness(now - timedelta(minutes=40), now, CALENDAR))
     assert late == "last delivered 2026-11-20 17:20 UTC, 40 minutes ago (stale beyond 15)"
     assert "stale" not in str(freshness(now, now, CALENDAR))
+
+
+@pytest.mark.parametrize(
+    ("waits_for", "stale", "said"),
+    [
+        (None, False, "last delivered 2026-11-20 17:58 UTC, 2 minutes ago"),
+        (14, False, "last delivered and made stories 2026-11-20 17:46 UTC, 14 minutes ago"),
+        (16, True, "last delivered and made stories 2026-11-20 17:44 UTC, 16 minutes ago"
+                   " (stale beyond 15)"),
+    ],
+)  # fmt: skip
+def test_what_waits_to_be_made_stories_ages_the_news(
+    waits_for: int | None, stale: bool, said: str
+) -> None:
+    """However recent the last delivery: what nobody can read yet is not there."""
+    now = new_york(20, 13)
+    waiting_since = None if waits_for is None else now - timedelta(minutes=waits_for)
+    stand = freshness(now - timedelta(minutes=2), now, CALENDAR, waiting_since=waiting_since)
+    assert (stand.is_stale, str(stand)) == (stale, said)
+
+
+def test_the_oldest_day_kept_is_new_yorks() -> None:
+    """Ninety days before the day that New York still has in the evening."""
+    late = datetime(2026, 11, 21, 4, 59, tzinfo=UTC)
+    assert oldest_kept(late, timedelta(days=90)) == date(2026, 8, 22)

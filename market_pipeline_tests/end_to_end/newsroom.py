@@ -122,7 +122,7 @@ class Newsroom:
         resources = self.definitions.resources or {}
         needed = {
             name: resources[name].resource_fn(None)  # all are plain
-            for name in ("warehouse", "notifier", "clock")
+            for name in ("warehouse", "notifier", "calendar", "settings", "clock")
         }
         skipped = sensor(dg.build_sensor_context(resources=needed))
         assert isinstance(skipped, dg.SkipReason)

@@ -24,7 +24,7 @@ import pytest
 from pydantic import SecretStr
 
 from market_pipeline.assets import news_collecting
-from market_pipeline.domain.headlines import count_tellers
+from market_pipeline.domain.publishers import count_tellers
 from market_pipeline.sandbox import SandboxServer, create_app, generated
 from market_pipeline.settings import Settings
 from market_pipeline.warehouse import Warehouse

@@ -28,6 +28,11 @@ def unforeseen() -> None:
     raise KeyError("AAPL")
 
 
+def speechless() -> None:
+    """Fail as an asset does for an error below that has no text."""
+    raise Unavailable("polygon", "quotes", "")
+
+
 def wordless() -> None:
     """Fail without a word."""
     raise AssertionError
@@ -40,6 +45,7 @@ def wordless() -> None:
         (wrapped, "polygon quotes: HTTP 503"),
         (unforeseen, "unexpected KeyError: 'AAPL'"),
         (wordless, "unexpected AssertionError"),
+        (speechless, "polygon quotes: unavailable"),
     ],
 )
 def test_a_failed_step_is_one_clean_line_and_a_log_entry(
@@ -63,6 +69,8 @@ def test_a_failed_step_is_one_clean_line_and_a_log_entry(
                 record._take_failure(event)
     assert record.failures == [f"equity_bars: {said}"]
     assert f"in {fail.__name__}" in "".join(str(entry["error"]) for entry in logged)
+    (error,) = [entry for entry in logged if entry["log_level"] == "error"]
+    assert (error["event"], error["step"], error["error"]) == ("step_failed", "equity_bars", said)
 
 
 @pytest.mark.parametrize(

@@ -268,7 +268,7 @@ def test_each_symbol_pays_a_token(server: Loopback) -> None:
 
 def test_it_can_be_probed(client: FinnhubClient) -> None:
     """One small request, outside rate and breaker."""
-    assert client.probe().endswith("(1 headlines)")
+    assert client.probe().endswith("(1 headline)")
 
 
 # -- tone ----------------------------------------------------------------------------------

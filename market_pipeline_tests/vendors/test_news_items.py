@@ -83,7 +83,12 @@ def test_a_long_description_is_cut() -> None:
         ({"url": "https://n.example/" + "x" * 2000}, "bad_url"),
         ({"url": ""}, "bad_url"),
         ({"published_at": datetime(1970, 1, 1, tzinfo=UTC)}, "bad_time"),
+        ({"published_at": datetime(1990, 6, 1, tzinfo=UTC)}, "bad_time"),
+        ({"published_at": datetime(2005, 1, 1, 4, 59, tzinfo=UTC)}, "bad_time"),
+        ({"published_at": datetime(2031, 12, 31, 21, tzinfo=UTC)}, "bad_time"),
+        ({"published_at": datetime(2032, 1, 1, 12, tzinfo=UTC)}, "bad_time"),
         ({"published_at": datetime(2100, 1, 1, tzinfo=UTC)}, "bad_time"),
+        ({"title": "\u3164\u115f\u1160 \uffa0\u2800"}, "empty_headline"),
     ],
 )
 def test_what_cannot_be_a_headline_is_refused(changes: dict[str, Any], rule: str) -> None:
@@ -91,6 +96,12 @@ def test_what_cannot_be_a_headline_is_refused(changes: dict[str, Any], rule: str
     with pytest.raises(Refused) as caught:
         read_item(raw(**changes), "s")
     assert caught.value.rule == rule
+
+
+def test_a_refused_time_says_which_and_what_may_be() -> None:
+    """The instant as it was read, and the years the calendar knows."""
+    with pytest.raises(Refused, match=r"1995-03-01T08:00:00\+00:00 .*\(2005 to 2031\)"):
+        read_item(raw(published_at=datetime(1995, 3, 1, 8, tzinfo=UTC)), "s")
 
 
 @given(st.sampled_from(["https://n.example/", "http://", "ftp://n/", ""]), st.text())

@@ -237,4 +237,4 @@ def test_it_can_be_probed(client: TiingoClient, server: Loopback) -> None:
         return rows(row())
 
     server.script = script
-    assert client.probe().endswith("(1 headlines)")
+    assert client.probe().endswith("(1 headline)")

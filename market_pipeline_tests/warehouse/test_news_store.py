@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pandas as pd
 import pytest
+import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -13,11 +14,21 @@ from market_pipeline.domain.errors import FencedOff
 from market_pipeline.domain.news import Company, NewsItem
 from market_pipeline.domain.notices import Message
 from market_pipeline.domain.ports import Lease, Rejected
-from market_pipeline.domain.tellings import Telling
+from market_pipeline.domain.tellings import Reader, Telling
 from market_pipeline.warehouse import Warehouse
+from market_pipeline.warehouse.engine import Database
 from market_pipeline.warehouse.news_store import CollectedFor, Stored
-from market_pipeline_tests.news_making import MORNING, FixedTone, answered, failed, news, tellings
+from market_pipeline_tests.news_making import (
+    CALENDAR,
+    MORNING,
+    FixedTone,
+    answered,
+    failed,
+    news,
+    tellings,
+)
 from market_pipeline_tests.warehouse.processes import run_together
+from market_pipeline_tests.warehouse.revisions import take_back
 
 FRIDAY = date(2026, 11, 20)
 FINVIZ = CollectedFor("finviz_headlines", "small", "run-1")
@@ -155,10 +166,12 @@ def test_rows_that_name_no_symbol_are_set_aside_once(warehouse: Warehouse) -> No
     """They stand in quarantine with their reason and wait no longer."""
     warehouse.news.commit_collection(FINVIZ, answered(news(symbols=())), MORNING)
     rows = warehouse.news.pending("finviz_headlines", "rules-1", FRIDAY, FRIDAY, 10)
-    aside = warehouse.news.set_aside(
-        "finviz_headlines", rows, "rules-1", "no_symbol", "names none", MORNING
-    )
-    assert aside == 1
+    reading = Reader(CALENDAR, FixedTone()).read(rows.assign(table="finviz_headlines"))
+    stored = warehouse.news.store(
+        reading.tellings, version="rules-1", window_days=3, ingested_at=MORNING,
+        refused=reading.refused,
+    )  # fmt: skip
+    assert stored == Stored(quarantined=1)
     assert pending(warehouse) == []
     (found,) = warehouse.read("quarantine").to_dict("records")
     assert (found["rule"], found["value"]) == ("no_symbol", "Apple beats estimates")
@@ -244,6 +257,31 @@ def test_a_story_counts_its_publishers_and_keeps_every_item(
         store(warehouse, tellings(*items))
     assert stories(warehouse) == {FIRST.headline: 2}
     assert warehouse.count("headline_sources") == 7
+
+
+@pytest.mark.parametrize(
+    ("revision", "written", "counted"),
+    [("0002", "Reuters", 3), ("0003", "uk.reuters.com", 3), ("0003", "Reuters", 1)],
+)
+def test_an_older_warehouse_counts_publishers_once_upgraded(
+    warehouse: Warehouse, url: str, revision: str, written: str, counted: int
+) -> None:
+    """It counted items, or a publisher and its domain; the upgrade counts tellers, and leaves all
+    else as it was."""
+    twin = news(
+        FIRST.headline, source="finviz_page", publisher=written, url="https://example.com/other"
+    )
+    store(warehouse, tellings(FIRST, twin, AGAIN, OPPOSITE))
+    made = warehouse.read("headlines")
+    take_back(url, revision)
+    database = Database(url)
+    with database.writing() as connection:
+        counts = f"UPDATE headlines SET source_count = {counted} WHERE headline = :of"
+        connection.execute(sa.text(counts), {"of": FIRST.headline})
+    database.dispose()
+    assert stories(warehouse) == {FIRST.headline: counted, OPPOSITE.headline: 1}
+    warehouse.upgrade()
+    pd.testing.assert_frame_equal(warehouse.read("headlines"), made)
 
 
 def test_beyond_the_window_it_is_news_again(warehouse: Warehouse) -> None:

@@ -5,8 +5,8 @@ from alembic import op
 
 from market_pipeline.warehouse.columns import Instant
 
-revision = "0004"
-down_revision = "0003"
+revision = "0006"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 
@@ -26,3 +26,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("asset", "subject", name="pk_collection_jobs"),
     )
     op.add_column("enrichment_fetch_log", sa.Column("quota_left", sa.Integer(), nullable=True))
+
+
+def downgrade() -> None:
+    op.drop_column("enrichment_fetch_log", "quota_left")
+    op.drop_table("collection_jobs")

@@ -8,8 +8,8 @@ from alembic import op
 
 from market_pipeline.warehouse.columns import Instant
 
-revision = "0003"
-down_revision = "0002"
+revision = "0005"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 
@@ -77,3 +77,9 @@ def upgrade() -> None:
     op.add_column("enrichment_compute_log", sa.Column("noted_at", Instant(), nullable=True))
     op.execute(_FILL.format(kind="dividend", column="dividend_usd", nothing=0))
     op.execute(_FILL.format(kind="split", column="split_ratio", nothing=1))
+
+
+def downgrade() -> None:
+    op.drop_column("enrichment_compute_log", "noted_at")
+    for table in ("second_opinions", "price_quality", "bar_restatements", "corporate_actions"):
+        op.drop_table(table)
