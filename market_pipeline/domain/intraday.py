@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Protocol
 
-import numpy as np
 import pandas as pd
 
 from market_pipeline.domain.collection import Gap, plan_gaps
@@ -59,7 +58,7 @@ class Hour:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HourGap(Gap):
-    """A gap of sessions, and the instants in it from the first missing bar to the last one's end."""
+    """A gap of sessions, and in it the span from the first missing bar to the last one's end."""
 
     begins_at: datetime
     ends_at: datetime
@@ -173,11 +172,8 @@ def judge(bars: pd.DataFrame, calendar: TradingCalendar, asked_at: datetime) -> 
     not over when it was asked for (`not_over_yet`), or breaks a rule that daily bars are held
     to. A last row off the hours is the price of the moment, which Yahoo appends: it is no bar.
     """
-    frame = bars.reset_index(drop=True)
-    if frame.empty:
-        return Judged(frame.assign(flags=pd.Series(dtype=object)), ())
+    frame = _without_live_row(bars.reset_index(drop=True), calendar)
     ends = _ends(frame, calendar)
-    frame, ends = _without_live_row(frame, ends)
     is_session = frame["session_date"].map(
         {day: calendar.is_session(day.date()) for day in frame["session_date"].unique()}
     )
@@ -216,13 +212,13 @@ def _ends(frame: pd.DataFrame, calendar: TradingCalendar) -> "pd.Series[pd.Times
     return pd.to_datetime(frame["starts_at"].map(ends), utc=True)
 
 
-def _without_live_row(
-    frame: pd.DataFrame, ends: "pd.Series[pd.Timestamp]"
-) -> tuple[pd.DataFrame, "pd.Series[pd.Timestamp]"]:
-    newest = frame["starts_at"].idxmax()
-    is_live = pd.isna(ends[newest]) and len(frame) > 1
-    keep = frame.index != newest if is_live else np.full(len(frame), True)
-    return frame[keep], ends[keep]
+def _without_live_row(frame: pd.DataFrame, calendar: TradingCalendar) -> pd.DataFrame:
+    if frame.empty:
+        return frame
+    newest = frame.nlargest(1, "starts_at")
+    is_session = calendar.is_session(newest["session_date"].iloc[0].date())
+    is_live = is_session and bool(_ends(newest, calendar).isna().all())
+    return frame.drop(newest.index) if is_live else frame
 
 
 def _hour_rule(name: str, detail: str, is_broken: "pd.Series[bool]") -> Rule:

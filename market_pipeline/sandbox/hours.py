@@ -16,7 +16,7 @@ from market_pipeline.sandbox.randomness import stream
 
 _HOUR_S = 3600
 _DECIMALS = 4
-"""Of every price the sandbox makes up, so that rounding leaves the daily extremes where they are."""
+"""Of every price the sandbox makes up: rounding leaves the daily extremes where they are."""
 
 _BUSIEST, _LAST_IS_HALF = 2.0, 0.5
 _COLUMNS = ("open", "high", "low", "close", "volume")
@@ -33,8 +33,9 @@ def hours_of_days(seed: int, symbol: str, days: Bars, calendar: TradingCalendar)
         hours = hours_of(calendar, day)
         starts += [int(hour.starts_at.timestamp()) for hour in hours]
         parts.append(_parted(stream(seed, symbol, "hours", day.toordinal()), row, len(hours)))
-    columns = [np.concatenate(column) for column in zip(*parts, strict=True)] or [np.empty(0)] * 5
-    return HourBars(np.array(starts, dtype=np.int64), *columns)
+    columns = zip(*parts, strict=True) if parts else ([np.empty(0)] for _ in _COLUMNS)
+    opened, high, low, close, volume = (np.concatenate(list(column)) for column in columns)
+    return HourBars(np.array(starts, dtype=np.int64), opened, high, low, close, volume)
 
 
 def begun(hours: HourBars, now: datetime) -> HourBars:
@@ -44,24 +45,18 @@ def begun(hours: HourBars, now: datetime) -> HourBars:
     """
     second = int(now.timestamp())
     count = int(np.searchsorted(hours.started_at, second, side="right"))
-    kept = [getattr(hours, name)[:count].copy() for name in _COLUMNS]
-    starts = hours.started_at[:count]
+    kept = {name: getattr(hours, name)[:count].copy() for name in ("started_at", *_COLUMNS)}
     if not count:
-        return HourBars(starts, *kept)
+        return HourBars(**kept)
     lasts = _HOUR_S if _is_followed(hours, count - 1) else _HOUR_S // 2
-    share = (second - int(starts[-1])) / lasts
+    share = (second - int(kept["started_at"][-1])) / lasts
     if share >= 1:
-        return HourBars(starts, *kept)
-    opened, high, low, close, volume = (column[-1] for column in kept)
-    price = round(opened + share * (close - opened), _DECIMALS)
-    so_far = (
-        opened, max(opened, price, round(opened + share * (high - opened), _DECIMALS)),
-        min(opened, price, round(opened - share * (opened - low), _DECIMALS)), price,
-        np.floor(share * volume),
-    )  # fmt: skip
-    for column, value in zip(kept, so_far, strict=True):
-        column[-1] = value
-    return HourBars(starts, *kept, live_at=second)
+        return HourBars(**kept)
+    opened = kept["open"][-1]
+    for name in ("high", "low", "close"):
+        kept[name][-1] = round(opened + share * (kept[name][-1] - opened), _DECIMALS)
+    kept["volume"][-1] = np.floor(share * kept["volume"][-1])
+    return HourBars(**kept, live_at=second)
 
 
 def _is_followed(hours: HourBars, at: int) -> bool:
@@ -71,7 +66,7 @@ def _is_followed(hours: HourBars, at: int) -> bool:
 
 
 def _parted(draw: np.random.Generator, row: list[float], count: int) -> tuple[Floats, ...]:
-    """Walk from the open to the close within the day's range; one hour has its high, one its low."""
+    """Walk from open to close within the day's range; one hour has its high, one its low."""
     opened, high, low, close, volume = row
     high, low = max(row[:4]), min(row[:4])
     steps = draw.standard_normal(count)

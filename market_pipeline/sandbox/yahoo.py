@@ -93,7 +93,7 @@ class YahooSite:
         return Response(body, media_type=_JSON)
 
     def _hour_chart(self, symbol: str, first: str | None, last: str | None) -> Response:
-        """Answer for hours: a chart without adjusted closes, today's row of the moment at its end."""
+        """Answer for hours, the one that is forming and a row of the moment included."""
         try:
             start, stop = _periods(first or "", last or "")
             days = (_new_york_day(start), _new_york_day(stop))

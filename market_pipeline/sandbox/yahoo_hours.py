@@ -35,8 +35,8 @@ def hour_body(
     if hours.live_at is not None:
         stamps.append(hours.live_at)
         price = _values(hours.close[-1:])
-        for name, values in columns.items():
-            values += [0] if name == "volume" else price
+        for name in QUOTE_FIELDS:
+            columns[name] += [0] if name == "volume" else price
     meta = listing_meta(listing) | {
         "tradingPeriods": [[period] for period in _trading_periods(stamps, close_at)],
         "dataGranularity": "1h",

@@ -126,7 +126,6 @@ class YahooClient:
         try:
             history = self._history(symbol, start, end, interval, timeout_s)
             outcome = "ok"
-            return history
         except VendorError as error:
             outcome = error.kind
             raise
@@ -140,6 +139,7 @@ class YahooClient:
                 outcome=outcome,
                 response_ms=round((perf_counter() - started) * 1000, 1),
             )
+        return history
 
     def _history(
         self, symbol: str, start: date, end: date, interval: str, timeout_s: float
