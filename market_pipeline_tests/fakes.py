@@ -83,7 +83,8 @@ class FakePrices:
 class FakeHours:
     """A source of hourly bars that knows `symbols` (None: all), each hour once it has begun.
 
-    `silent` names (symbol, start) pairs it has no bar of; `fails` makes the next call raise.
+    `silent` names (symbol, start) pairs it has no bar of; `fails` makes the next call raise. The
+    hours of a symbol in `days` make up its daily bars.
     """
 
     clock: FakeClock
@@ -93,6 +94,7 @@ class FakeHours:
     silent: set[tuple[str, datetime]] = field(default_factory=set)
     fails: dict[str, list[VendorError]] = field(default_factory=dict)
     before: Callable[[str], None] | None = None
+    days: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
     def hourly_bars(self, symbol: str, begins_at: datetime, ends_at: datetime) -> FetchedFrame:
         if self.before is not None:
@@ -110,7 +112,23 @@ class FakeHours:
             if begins_at <= hour.starts_at < min(ends_at, self.clock())
             and (symbol, hour.starts_at) not in self.silent
         ]
-        return FetchedFrame(hour_frame(symbol, starts))
+        frame = hour_frame(symbol, starts)
+        if symbol in self.days:
+            frame = _of_days(frame, self.days[symbol])
+        return FetchedFrame(frame)
+
+
+def _of_days(hours: pd.DataFrame, days: pd.DataFrame) -> pd.DataFrame:
+    """Give hours the prices of their day: it opens with the first and closes with every one."""
+    key = "session_date"
+    of_day = days.set_index(key).loc[hours[key]].reset_index()
+    is_first = ~hours[key].duplicated()
+    count = hours.groupby(key)[key].transform("size")
+    return hours.assign(
+        open=of_day["open"].where(is_first, of_day["close"]),
+        high=of_day["high"], low=of_day["low"], close=of_day["close"],
+        volume=of_day["volume"] / count,
+    )  # fmt: skip
 
 
 def hour_frame(symbol: str, starts: Sequence[datetime]) -> pd.DataFrame:

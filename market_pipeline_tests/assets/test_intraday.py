@@ -151,7 +151,7 @@ def test_one_failing_symbol_does_not_stop_the_rest(hourly: Graph) -> None:
     assert (len(stored(hourly, "AAPL")), stored(hourly, "KO")) == (3, [])
     jobs = hourly.warehouse.read("collection_jobs", where={"asset": TABLE}).set_index("subject")
     assert jobs.loc["AAPL", "status"] == "completed"
-    assert "HTTP 503" in jobs.loc["KO", "last_error"]
+    assert "HTTP 503" in str(jobs.loc["KO", "last_error"])
     log = hourly.warehouse.read("enrichment_fetch_log", where={"asset": TABLE})
     assert set(log.loc[~log["is_success"], "subject"]) == {"KO"}
     assert collect(hourly) == ["KO"]

@@ -1,17 +1,15 @@
 """The checks of hourly bars, on hours that are right and on hours that are not."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
 import pandas as pd
 import pytest
 
-from market_pipeline.domain.intraday import hours_of
 from market_pipeline.domain.sessions import NEW_YORK
 from market_pipeline.settings import forget_settings
-from market_pipeline_tests.checks.conftest import FRIDAY, MONDAY, THURSDAY, WEEK, Court, said
-from market_pipeline_tests.fakes import CALENDAR
+from market_pipeline_tests.checks.conftest import FRIDAY, THURSDAY, WEEK, Court, said
 
 COMPLETE = "intraday_bars.hours_are_complete"
 AGREE = "intraday_bars.hours_make_up_the_day"
@@ -21,28 +19,10 @@ TABLE = "intraday_bars"
 
 @pytest.fixture
 def hours(court: Court, state_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Court:
-    """Give the filled warehouse with hours of KO that make up its daily bars of a week."""
+    """Give the filled warehouse, which has a week's hours of KO, with KO chosen."""
     assert state_dir
     monkeypatch.setenv("MARKET_PIPELINE_INTRADAY_SYMBOLS", "KO")
     forget_settings()
-    daily = court.warehouse.read("equity_bars", first=MONDAY, last=FRIDAY, symbols=["KO"])
-    rows = []
-    for day in daily.to_dict("records"):
-        parts = hours_of(CALENDAR, day["session_date"].date())
-        for at, hour in enumerate(parts):
-            row = {name: day[name] for name in ("session_date", "symbol", "high", "low")}
-            row |= {
-                "starts_at": hour.starts_at,
-                "open": day["open"] if at == 0 else day["close"],
-                "close": day["close"],
-                "volume": day["volume"] / len(parts),
-                "flags": None,
-                "source": "yahoo",
-                "fetched_at": day["fetched_at"],
-            }
-            rows.append(row)
-    court.warehouse.merge(TABLE, pd.DataFrame(rows))
-    court.graph.clock.now = datetime(2026, 11, 21, 1, tzinfo=UTC)
     return court
 
 

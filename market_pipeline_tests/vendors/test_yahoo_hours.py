@@ -170,19 +170,19 @@ def test_hours_count_against_the_quota_of_the_vendor(server: Loopback) -> None:
 @pytest.mark.parametrize(
     ("at", "over", "told"),
     [
-        ((2026, 11, 20, 11, 50, 7), 2, 3),
-        ((2026, 11, 20, 15, 45, 0), 6, 7),
-        ((2026, 11, 20, 16, 5, 0), 7, 7),
-        ((2026, 11, 27, 12, 59, 59), 3, 4),
-        ((2026, 11, 27, 13, 5, 0), 4, 4),
-        ((2026, 11, 2, 10, 31, 0), 1, 2),  # the first session of winter time
+        ("2026-11-20 11:50:07", 2, 3),
+        ("2026-11-20 15:45:00", 6, 7),
+        ("2026-11-20 16:05:00", 7, 7),
+        ("2026-11-27 12:59:59", 3, 4),
+        ("2026-11-27 13:05:00", 4, 4),
+        ("2026-11-02 10:31:00", 1, 2),  # the first session of winter time
     ],
 )
 def test_of_a_session_that_trades_the_hours_that_are_over_are_kept(
-    at: tuple[int, ...], over: int, told: int
+    at: str, over: int, told: int
 ) -> None:
     """The sandbox tells the forming bar and a row of the moment; neither is kept."""
-    now = datetime(*at, tzinfo=NEW_YORK)  # type: ignore[misc]  # six numbers
+    now = datetime.fromisoformat(at).replace(tzinfo=NEW_YORK)
     with SandboxServer(create_app(generated(7, clock=lambda: now), lambda: now)) as server:
         client = YahooClient(f"{server.url}/yahoo")
         fetched = client.hourly_bars("AAPL", CALENDAR.open_at(now.date()), now + timedelta(hours=9))
