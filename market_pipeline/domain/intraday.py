@@ -184,6 +184,10 @@ def judge(bars: pd.DataFrame, calendar: TradingCalendar, asked_at: datetime) -> 
             "not_over_yet", "asked for before the hour was over: a bar still forming",
             ends > pd.Timestamp(asked_at),
         ),
+        _hour_rule(
+            "duplicate_row", "the vendor sent a second bar of the hour; the first is kept",
+            frame.duplicated(["symbol", "starts_at"]),
+        ),
         *BAR_REJECTIONS,
     )  # fmt: skip
     # What is kept as evidence begins with the bar's start, for a session has several.

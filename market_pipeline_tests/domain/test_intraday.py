@@ -260,6 +260,14 @@ def test_hours_are_held_to_the_rules_of_daily_bars(column: str, value: float, ru
     assert len(judged.frame) == 6
 
 
+def test_a_second_bar_of_an_hour_is_refused() -> None:
+    """The first is kept."""
+    frame = bars((ny(FRIDAY, 9, 30), 50.0), (ny(FRIDAY, 9, 30), 50.5), (ny(FRIDAY, 10, 30), 51.0))
+    judged = judge(frame, CALENDAR, ny(FRIDAY, 17))
+    assert judged.frame["close"].tolist() == [50.0, 51.0]
+    assert [row.rule for row in judged.rejected] == ["duplicate_row"]
+
+
 def test_doubts_are_flagged_and_kept() -> None:
     """An hour without a trade that carries a close, and one without an open."""
     frame = whole(FRIDAY)
