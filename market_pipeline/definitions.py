@@ -12,6 +12,7 @@ from market_pipeline.assets import (
     factors,
     headlines,
     impact,
+    intraday,
     metrics,
     option_values,
     options,
@@ -20,7 +21,7 @@ from market_pipeline.assets import (
     universe,
 )
 from market_pipeline.assets.books import portfolio_books
-from market_pipeline.automation import alerting, cleanup, jobs, schedules, sensors
+from market_pipeline.automation import alerting, cleanup, intraday_clock, jobs, schedules, sensors
 from market_pipeline.checks import all_checks
 from market_pipeline.domain.sessions import TradingCalendar
 from market_pipeline.partitions import calendar_days, trading_sessions
@@ -40,7 +41,7 @@ def build_defs(
     sessions = trading_sessions(settings.first_session, settings.extra_closures)
     days = calendar_days(settings.first_session)
     session_job, news_job = jobs.session_job(sessions), jobs.news_job(days)
-    price_job = jobs.price_job(sessions)
+    price_job, intraday_job = jobs.price_job(sessions), jobs.intraday_job(days)
     cleanup_job = cleanup.news_cleanup_job()
     is_on = settings.automation == "on"
     clock_status = dg.DefaultScheduleStatus.RUNNING if is_on else dg.DefaultScheduleStatus.STOPPED
@@ -53,6 +54,7 @@ def build_defs(
             companies.define_fundamentals(sessions),
             prices.define_bars(sessions),
             options.define(sessions),
+            intraday.define(days),
             option_values.define(sessions),
             prices.define_market_data(sessions),
             factors.define(sessions),
@@ -64,12 +66,15 @@ def build_defs(
             impact.define(sessions),
         ],
         asset_checks=all_checks(),
-        jobs=[session_job, price_job, news_job, cleanup_job],
+        jobs=[session_job, price_job, news_job, intraday_job, cleanup_job],
         schedules=[
             schedules.price_refresh(
                 price_job, calendar, clock_status, settings.price_refresh_at_utc
             ),
             schedules.daily_graph(session_job, calendar, clock_status, settings.daily_run_at_utc),
+            intraday_clock.hourly_bars(
+                intraday_job, calendar, clock_status, settings.intraday_delay_minutes
+            ),
             schedules.headline_collection(news_job, calendar, clock_status),
             schedules.news_cleanup(cleanup_job, clock_status),
         ],

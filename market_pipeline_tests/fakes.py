@@ -12,12 +12,13 @@ import pandas as pd
 
 from market_pipeline.domain.companies import CompanyProfile, Fundamentals
 from market_pipeline.domain.errors import UnknownSymbol, VendorError
+from market_pipeline.domain.intraday import INTRADAY_COLUMNS, hours_of
 from market_pipeline.domain.ports import (
     BAR_COLUMNS,
     OPTION_COLUMNS,
     FetchedFrame,
 )
-from market_pipeline.domain.sessions import TradingCalendar
+from market_pipeline.domain.sessions import NEW_YORK, TradingCalendar
 from market_pipeline.domain.symbols import parse_occ
 
 CALENDAR = TradingCalendar.xnys()
@@ -76,6 +77,69 @@ class FakePrices:
         dates = frame["session_date"]
         kept = frame[(dates >= pd.Timestamp(first)) & (dates <= pd.Timestamp(last))]
         return FetchedFrame(kept.reset_index(drop=True))
+
+
+@dataclass
+class FakeHours:
+    """A source of hourly bars that knows `symbols` (None: all), each hour once it has begun.
+
+    `silent` names (symbol, start) pairs it has no bar of; `fails` makes the next call raise. The
+    hours of a symbol in `days` make up its daily bars.
+    """
+
+    clock: FakeClock
+    name: str = "fake"
+    symbols: frozenset[str] | None = None
+    asked: list[tuple[str, datetime, datetime]] = field(default_factory=list)
+    silent: set[tuple[str, datetime]] = field(default_factory=set)
+    fails: dict[str, list[VendorError]] = field(default_factory=dict)
+    before: Callable[[str], None] | None = None
+    days: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+
+    def hourly_bars(self, symbol: str, begins_at: datetime, ends_at: datetime) -> FetchedFrame:
+        if self.before is not None:
+            self.before(symbol)
+        self.asked.append((symbol, begins_at, ends_at))
+        if self.fails.get(symbol):
+            raise self.fails[symbol].pop(0)
+        if self.symbols is not None and symbol not in self.symbols:
+            raise UnknownSymbol(self.name, "chart", f"no data found for {symbol}")
+        first, last = (at.astimezone(NEW_YORK).date() for at in (begins_at, ends_at))
+        starts = [
+            hour.starts_at
+            for day in CALENDAR.sessions(first, last)
+            for hour in hours_of(CALENDAR, day)
+            if begins_at <= hour.starts_at < min(ends_at, self.clock())
+            and (symbol, hour.starts_at) not in self.silent
+        ]
+        frame = hour_frame(symbol, starts)
+        if symbol in self.days:
+            frame = _of_days(frame, self.days[symbol])
+        return FetchedFrame(frame)
+
+
+def _of_days(hours: pd.DataFrame, days: pd.DataFrame) -> pd.DataFrame:
+    """Give hours the prices of their day: it opens with the first and closes with every one."""
+    key = "session_date"
+    of_day = days.set_index(key).loc[hours[key]].reset_index()
+    is_first = ~hours[key].duplicated()
+    count = hours.groupby(key)[key].transform("size")
+    return hours.assign(
+        open=of_day["open"].where(is_first, of_day["close"]),
+        high=of_day["high"], low=of_day["low"], close=of_day["close"],
+        volume=of_day["volume"] / count,
+    )  # fmt: skip
+
+
+def hour_frame(symbol: str, starts: Sequence[datetime]) -> pd.DataFrame:
+    """Make an hourly bar for each start, the same for the same start."""
+    rows = [
+        (at.astimezone(NEW_YORK).date(), symbol, at, 10.0, 11.0, 9.0, 10.0 + at.hour / 100, 100.0)
+        for at in starts
+    ]
+    frame = pd.DataFrame(rows, columns=list(INTRADAY_COLUMNS))
+    frame["starts_at"] = pd.to_datetime(frame["starts_at"], utc=True)
+    return frame.astype({"session_date": "datetime64[s]", "symbol": "str"})
 
 
 @dataclass

@@ -27,6 +27,7 @@ EMPTY_IS_FINE = {
     "fundamentals": "a vendor tells the present only, and only when it is due",
     "option_quotes": "books without an option leave no quote to ask for",
     "option_values": "books without an option leave no quote to complete",
+    "intraday_bars": "nobody may be chosen; hours_are_complete claims more of those that are",
     "headline_impact": "a session that no news met has none; stories_have_their_impact says more",
     "wire_headlines": "without a key for Tiingo or Finnhub there is no wire",
     "portfolio_snapshots": "every_portfolio_has_a_snapshot claims more, and allows for no book",
@@ -189,7 +190,7 @@ def test_collected_assets_are_kept_in_bounds(defs: dg.Definitions) -> None:
     graph = defs.resolve_asset_graph()
     collected = [key for key in graph.executable_asset_keys if "api" in graph.get(key).kinds]
     pools = [pool for key in collected for pool in graph.get(key).pools or ()]
-    assert len(collected) == 6
+    assert len(collected) == 7
     assert len(set(pools)) == len(pools) == len(collected)
     for key in collected:
         retries = graph.get(key).assets_def.op.retry_policy

@@ -37,7 +37,7 @@ from market_pipeline.domain.prices import derive_market_data
 from market_pipeline.domain.quarantine import REJECTED
 from market_pipeline.domain.restatements import SPLIT_BASIS, explains
 from market_pipeline.domain.sessions import TradingCalendar
-from market_pipeline.domain.universe import listed
+from market_pipeline.domain.universe import listed, ranks
 from market_pipeline.io_managers import Derived
 from market_pipeline.settings import Settings
 from market_pipeline.warehouse import Warehouse
@@ -82,7 +82,7 @@ def define_bars(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefin
             report = collect(
                 work, warehouse, BARS, gaps, fetch,
                 source=source.name, concurrency=settings.vendor_concurrency, clock=clock,
-                ranks=_ranks(symbol_universe),
+                ranks=ranks(symbol_universe),
             )  # fmt: skip
             if second_prices is not None:
                 answers = ask_second(
@@ -175,14 +175,6 @@ def _wanted(universe: pd.DataFrame, calendar: TradingCalendar) -> dict[str, tupl
             row["last"].date(),
         )
         for row in spans.sort_values(["priority", "symbol"]).to_dict("records")
-    }
-
-
-def _ranks(universe: pd.DataFrame) -> dict[str, int]:
-    """Give each symbol's best priority: 1, the held and the factor proxies, is collected first."""
-    return {
-        str(symbol): int(rank)
-        for symbol, rank in universe.groupby("symbol")["priority"].min().items()
     }
 
 

@@ -1,6 +1,10 @@
 """The symbols that matter in each session, and why."""
 
+from collections.abc import Sequence
+from datetime import date
+
 import dagster as dg
+import pandas as pd
 
 from market_pipeline.assets.books import BOOKS_KEY
 from market_pipeline.assets.framework import stored_asset, working
@@ -40,17 +44,19 @@ def define(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition
         made by the daily schedule, and again when a book or the watchlist changes.
         """
         with working(context) as work:
-            frame = build_universe(
-                warehouse.books(),
-                warehouse.watched(),
-                PROXIES,
-                calendar.sessions(work.first, work.last),
-                profiles=warehouse.profiles(),
-                intraday=IntradayChoice(
-                    frozenset(settings.intraday_symbols), frozenset(settings.intraday_reasons)
-                ),
-            )
+            frame = universe_of(warehouse, settings, calendar.sessions(work.first, work.last))
             work.report_rows(frame)
             return Derived(frame)
 
     return symbol_universe
+
+
+def universe_of(warehouse: Warehouse, settings: Settings, sessions: Sequence[date]) -> pd.DataFrame:
+    """Make the universe of some sessions as books, watchlist and settings stand."""
+    chosen = IntradayChoice(
+        frozenset(settings.intraday_symbols), frozenset(settings.intraday_reasons)
+    )
+    return build_universe(
+        warehouse.books(), warehouse.watched(), PROXIES, sessions,
+        profiles=warehouse.profiles(), intraday=chosen,
+    )  # fmt: skip

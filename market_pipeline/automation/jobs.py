@@ -1,4 +1,4 @@
-"""The jobs: all of a trading session or its prices alone, and the news of a calendar day."""
+"""The jobs: all of a trading session or its prices alone, news and hours of a calendar day."""
 
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
@@ -6,6 +6,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 SESSION_GROUPS = ("universe", "prices", "factors", "portfolios", "news_impact")
 PRICE_GROUPS = ("universe", "prices")
 NEWS_GROUPS = ("news",)
+INTRADAY_GROUPS = ("intraday",)
 
 RUN_TAGS = {"dagster/max_runtime": str(6 * 60 * 60)}
 """A run that hangs is ended. How often a run whose worker died starts again stands in dagster.yaml,
@@ -48,6 +49,18 @@ def news_job(days: dg.PartitionsDefinition[str]) -> UnresolvedAssetJobDefinition
         tags=RUN_TAGS,
         executor_def=dg.in_process_executor,
         description="Headlines of a New York day, each of them once.",
+    )
+
+
+def intraday_job(days: dg.PartitionsDefinition[str]) -> UnresolvedAssetJobDefinition:
+    """Define the job that collects the hourly bars of a day so far."""
+    return dg.define_asset_job(
+        "intraday_job",
+        selection=dg.AssetSelection.groups(*INTRADAY_GROUPS),
+        partitions_def=days,
+        tags=RUN_TAGS,
+        executor_def=dg.in_process_executor,
+        description="Hourly bars of chosen symbols, of the hours that are over.",
     )
 
 

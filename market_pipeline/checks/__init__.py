@@ -11,6 +11,7 @@ from market_pipeline.checks import (
     factors,
     headlines,
     impact,
+    intraday,
     prices,
     snapshots,
     universe,
@@ -19,5 +20,5 @@ from market_pipeline.checks import (
 
 def all_checks() -> list[dg.AssetChecksDefinition]:
     """Give every check of the graph."""
-    modules = (universe, companies, prices, headlines, factors, impact, snapshots)
+    modules = (universe, companies, prices, intraday, headlines, factors, impact, snapshots)
     return [check for module in modules for check in module.define()]

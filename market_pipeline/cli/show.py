@@ -49,6 +49,13 @@ UnderlyingOption = Annotated[
     Optional[str],  # noqa: UP045  # one form for all options
     typer.Option("--underlying", "-u", help="Only options on this stock."),
 ]
+OnOption = Annotated[
+    Optional[date],  # noqa: UP045  # one form for all options
+    typer.Option(
+        "--on", "--date", parser=parse_day, metavar="DATE",
+        help="The session; default: the latest with bars of the symbol.",
+    ),
+]  # fmt: skip
 FailedOption = Annotated[bool, typer.Option("--failed", help="Only those that failed.")]
 
 
@@ -129,6 +136,27 @@ def adjusted(
     from market_pipeline.operations.price_history import adjusted_history
 
     _print_history(adjusted_history(open_to_look(settings), tuple(symbol or ()), day), form, limit)
+
+
+@app.command("intraday")
+def intraday(
+    ctx: typer.Context,
+    symbol: Annotated[str, typer.Argument(metavar="SYMBOL")],
+    day: OnOption = None,
+    form: FormatOption = Format.table,
+) -> None:
+    """Show the hourly bars of a symbol in a session, and which hours are not there."""
+    settings = begin(ctx)
+    from market_pipeline.operations.intraday import hourly_history
+    from market_pipeline.operations.opening import open_to_look
+
+    calendar = TradingCalendar.xnys(settings.extra_closures)
+    found = hourly_history(open_to_look(settings), calendar, utc_now, symbol, day)
+    print_rows(
+        found.frame, form, title=found.title, columns=found.for_people, data_kind=found.data_kind
+    )
+    if found.missing:
+        remark(f"not stored (New York): {', '.join(found.missing)}")
 
 
 def _print_history(found: "History", form: Format, limit: int | None) -> None:

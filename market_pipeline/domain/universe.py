@@ -101,6 +101,14 @@ def listed(universe: pd.DataFrame) -> pd.DataFrame:
     return universe[universe["asset_class"].isin(LISTED_CLASSES)]
 
 
+def ranks(universe: pd.DataFrame) -> dict[str, int]:
+    """Give each symbol's best priority: 1, the held and the factor proxies, is collected first."""
+    return {
+        str(symbol): int(rank)
+        for symbol, rank in universe.groupby("symbol")["priority"].min().items()
+    }
+
+
 def collectable(universe: pd.DataFrame) -> pd.DataFrame:
     """Keep the rows a vendor may be asked about: private holdings never leave the house."""
     return universe[universe["asset_class"] != PRIVATE].reset_index(drop=True)

@@ -1,7 +1,7 @@
 """Run the real graph over a range of dates, in this process, recorded in Dagster's storage.
 
-Two runs at most: the sessions of the range, and the calendar days of its news. What the runs did
-shows in the Dagster UI like any other.
+Three runs at most: the calendar days of its news, the sessions of the range, and the calendar days
+of its hourly bars. What the runs did shows in the Dagster UI like any other.
 """
 
 import os
@@ -16,7 +16,12 @@ from pathlib import Path
 import dagster as dg
 import structlog
 
-from market_pipeline.automation.jobs import NEWS_GROUPS, SESSION_GROUPS, range_tags
+from market_pipeline.automation.jobs import (
+    INTRADAY_GROUPS,
+    NEWS_GROUPS,
+    SESSION_GROUPS,
+    range_tags,
+)
 from market_pipeline.definitions import build_defs
 from market_pipeline.domain.errors import InputError
 from market_pipeline.domain.sessions import NEW_YORK, TradingCalendar
@@ -84,6 +89,10 @@ def run_backfill(
     wanted = _selected(defs, select)
     session_assets = [key for key, group in wanted.items() if group in SESSION_GROUPS]
     news_assets = [key for key, group in wanted.items() if group in NEWS_GROUPS]
+    hour_assets = [
+        key for key, group in wanted.items()
+        if group in INTRADAY_GROUPS and (select or settings.has_intraday)
+    ]  # fmt: skip
     if session_assets:
         _check_sessions(calendar, settings, first, last)
     else:
@@ -92,12 +101,17 @@ def run_backfill(
     with dagster_instance() as instance:
         bury_dead_runs(instance, progress)
         # News first: the impact of news on prices is made with the sessions.
+        until = _days_until(calendar, last)
         if news_assets:
-            until = _news_until(calendar, last)
             outcomes.append(_run(defs, instance, "news_job", news_assets, first, until, progress))
         if session_assets:
             outcomes.append(
                 _run(defs, instance, "session_job", session_assets, first, last, progress)
+            )
+        # Hours last: they are compared with the daily bars of their sessions.
+        if hour_assets:
+            outcomes.append(
+                _run(defs, instance, "intraday_job", hour_assets, first, until, progress)
             )
     return BackfillResult(tuple(outcomes))
 
@@ -125,8 +139,8 @@ def _selected(defs: dg.Definitions, select: Sequence[str]) -> dict[dg.AssetKey, 
     return {by_name[name]: known[by_name[name]] for name in select}
 
 
-def _news_until(calendar: TradingCalendar, last: date) -> date:
-    """News goes on after a session: up to the latest one, it is collected until today."""
+def _days_until(calendar: TradingCalendar, last: date) -> date:
+    """News and hours go on after a session: up to the latest one, they reach until today."""
     now = utc_now()
     today = now.astimezone(NEW_YORK).date()
     return today if last >= latest_session(calendar, now) else last

@@ -14,6 +14,7 @@ import dagster as dg
 from market_pipeline.coordination import open_coordination
 from market_pipeline.domain.companies import CompanySource
 from market_pipeline.domain.errors import ConfigurationError
+from market_pipeline.domain.intraday import IntradaySource
 from market_pipeline.domain.news import NewsCollector
 from market_pipeline.domain.notices import Notifier
 from market_pipeline.domain.ports import Coordination, OptionSource, PriceSource
@@ -82,6 +83,16 @@ class PricesResource(dg.ConfigurableResource[PriceSource]):
     def create_resource(self, context: dg.InitResourceContext) -> PriceSource:
         """Build the chain, each client under a rate, a quota and a breaker of its own."""
         return clients.prices(current_settings(), self.coordination, utc_now)
+
+
+class HoursResource(dg.ConfigurableResource[IntradaySource]):
+    """Hourly bars from Yahoo, or from the sandbox."""
+
+    coordination: dg.ResourceDependency[Coordination]
+
+    def create_resource(self, context: dg.InitResourceContext) -> IntradaySource:
+        """Build the client under the rate, quota and breaker that daily bars are under."""
+        return clients.yahoo(current_settings(), self.coordination)
 
 
 class SecondPricesResource(dg.ConfigurableResource[PriceSource | None]):
@@ -180,6 +191,7 @@ def resources_of(settings: Settings) -> dict[str, object]:
         "warehouse_io": warehouse_io,
         "coordination": coordination,
         "prices": PricesResource(coordination=coordination),
+        "hours": HoursResource(coordination=coordination),
         "second_prices": SecondPricesResource(coordination=coordination),
         "polygon": PolygonResource(coordination=coordination),
         "companies": CompanyResource(coordination=coordination),

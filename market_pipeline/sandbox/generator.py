@@ -17,8 +17,9 @@ from market_pipeline.domain.symbols import OptionContract
 from market_pipeline.sandbox import generated_news, generated_options, option_calendar
 from market_pipeline.sandbox.generated_options import Underlying
 from market_pipeline.sandbox.generated_prices import FIRST_DATE, SESSIONS_PER_YEAR, PricePaths
+from market_pipeline.sandbox.hours import begun, hours_of_days
 from market_pipeline.sandbox.instruments import BUILT_IN, find_instrument
-from market_pipeline.sandbox.market import Bars, Headline, Listing, OptionQuote
+from market_pipeline.sandbox.market import Bars, Headline, HourBars, Listing, OptionQuote
 
 _EXPIRED_SINCE = timedelta(days=400)
 _QUOTE_SESSIONS = 2
@@ -59,6 +60,15 @@ class GeneratedMarket:
         """Give the bars from 2012 to the last completed session; None for an unknown symbol."""
         with self._lock:
             return self._visible(symbol, self.as_of())
+
+    def hours(self, symbol: str, first: date, last: date) -> HourBars | None:
+        """Part daily bars into hours; of today's session those that have begun by the clock."""
+        with self._lock:
+            whole = self._whole(symbol)
+        if whole is None:
+            return None
+        days = whole.bars.between(first, last)
+        return begun(hours_of_days(self._seed, symbol, days, self._calendar), self._clock())
 
     def option_chain(self, underlying: str) -> Sequence[OptionQuote]:
         """Quote every listed contract at the last completed session."""

@@ -91,6 +91,25 @@ class Bars:
         )
 
 
+@dataclass(frozen=True)
+class HourBars:
+    """Hourly bars of one instrument, oldest first: `started_at` in unix seconds, UTC.
+
+    `live_at` is the second of the last trade where the newest bar is still forming, else None.
+    """
+
+    started_at: Seconds
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+    volume: Floats
+    live_at: int | None = None
+
+    def __len__(self) -> int:
+        return len(self.started_at)
+
+
 @dataclass(frozen=True, slots=True)
 class OptionQuote:
     """One contract at the close of one session; None where nothing is known.
@@ -182,6 +201,10 @@ class Market(Protocol):
 
     def bars(self, symbol: str) -> Bars | None:
         """Give every daily bar of a symbol in dot form; None where it is unknown."""
+        ...
+
+    def hours(self, symbol: str, first: date, last: date) -> HourBars | None:
+        """Give the hourly bars of some sessions, today's so far included; None where unknown."""
         ...
 
     def option_chain(self, underlying: str) -> Sequence[OptionQuote]:

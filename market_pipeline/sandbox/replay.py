@@ -12,10 +12,13 @@ from pathlib import Path
 from market_pipeline.domain.errors import ConfigurationError
 from market_pipeline.domain.sessions import TradingCalendar
 from market_pipeline.domain.symbols import OptionContract
+from market_pipeline.sandbox.hours import hours_of_days
 from market_pipeline.sandbox.instruments import BUILT_IN
-from market_pipeline.sandbox.market import Bars, Headline, Listing, OptionQuote
+from market_pipeline.sandbox.market import Bars, Headline, HourBars, Listing, OptionQuote
 from market_pipeline.sandbox.replay_options import CHAINS, RecordedChains
 from market_pipeline.sandbox.replay_prices import DAILY, RAW, WIDE, RecordedPrices
+
+_HOURS_SEED = 0
 
 
 class ReplayedMarket:
@@ -57,6 +60,13 @@ class ReplayedMarket:
     def bars(self, symbol: str) -> Bars | None:
         """Give every recorded bar of a symbol; None where it is not recorded."""
         return self._bars(symbol) if symbol in self._symbols else None
+
+    def hours(self, symbol: str, first: date, last: date) -> HourBars | None:
+        """Part the recorded daily bars into made-up hours: nobody recorded any."""
+        bars = self.bars(symbol)
+        if bars is None:
+            return None
+        return hours_of_days(_HOURS_SEED, symbol, bars.between(first, last), self._calendar)
 
     def option_chain(self, underlying: str) -> Sequence[OptionQuote]:
         """Give the recorded chain of the present session."""

@@ -1,4 +1,4 @@
-"""Yahoo's wire as yfinance asks it: cookie, crumb, chart, summary.
+"""Yahoo's wire as yfinance asks it: cookie, crumb, charts of days and hours, summary.
 
 A body depends on the market and the request only: what Yahoo states about "now" is stated about
 the last bar answered. Belongs here: the format. Does not: any number of its own.
@@ -6,17 +6,19 @@ the last bar answered. Belongs here: the format. Does not: any number of its own
 
 import calendar
 import json
-from datetime import date
+from datetime import date, datetime
 
 import numpy as np
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from market_pipeline.domain.sessions import NEW_YORK
 from market_pipeline.domain.symbols import parse_symbol
 from market_pipeline.sandbox.companies import standing
 from market_pipeline.sandbox.market import Bars, Listing, Market
 from market_pipeline.sandbox.yahoo_chart import ChartRequest, ChartWriter
+from market_pipeline.sandbox.yahoo_hours import HOURLY_NAMES, hour_body
 from market_pipeline.sandbox.yahoo_summary import summary_modules
 
 _JSON = "application/json;charset=utf-8"
@@ -74,8 +76,13 @@ class YahooSite:
         bars = None if symbol is None else self._market.bars(symbol)
         if symbol is None or bars is None:
             return _refusal("chart", 404, "Not Found", "No data found, symbol may be delisted")
-        if query.get("interval", "1d") != "1d":
-            return _refusal("chart", 422, "Unprocessable Entity", "The sandbox has daily bars only")
+        interval = query.get("interval", "1d")
+        if interval in HOURLY_NAMES:
+            return self._hour_chart(symbol, query.get("period1"), query.get("period2"))
+        if interval != "1d":
+            return _refusal(
+                "chart", 422, "Unprocessable Entity", "The sandbox has bars of 1d and 1h only"
+            )
         try:
             rows = _rows(bars, query.get("period1"), query.get("period2"), query.get("range"))
         except ValueError as problem:
@@ -83,6 +90,19 @@ class YahooSite:
         events = frozenset((query.get("events") or "").replace("|", ",").split(","))
         asked_for = ChartRequest(query.get("range") or "", events)
         body = self._writer.body(bars, rows, self._listing(symbol), asked_for)
+        return Response(body, media_type=_JSON)
+
+    def _hour_chart(self, symbol: str, first: str | None, last: str | None) -> Response:
+        """Answer for hours, the one that is forming and a row of the moment included."""
+        try:
+            start, stop = _periods(first or "", last or "")
+            days = (_new_york_day(start), _new_york_day(stop))
+        except ValueError as problem:
+            return _refusal("chart", 400, "Bad Request", str(problem))
+        hours = self._market.hours(symbol, *days)
+        if hours is None:
+            return _refusal("chart", 404, "Not Found", "No data found, symbol may be delisted")
+        body = hour_body(hours, (start, stop), self._listing(symbol), self._market.close_at)
         return Response(body, media_type=_JSON)
 
     def _listing(self, symbol: str) -> Listing:
@@ -109,16 +129,28 @@ def _rows(bars: Bars, first: str | None, last: str | None, span: str | None) -> 
     stamps = bars.opened_at
     if first is None and last is None:
         return _rows_of_range(bars, span or "1mo")
+    start, stop = _periods(first or "0", last or str(2**40))
+    if len(stamps) == 0 or stop <= stamps[0]:
+        raise ValueError(f"Data doesn't exist for startDate = {start}, endDate = {stop}")
+    return slice(int(np.searchsorted(stamps, start)), int(np.searchsorted(stamps, stop)))
+
+
+def _periods(first: str, last: str) -> tuple[int, int]:
+    """Read the two instants in unix seconds; ValueError in Yahoo's words."""
     try:
-        start = int(first) if first is not None else 0
-        stop = int(last) if last is not None else 2**40
+        start, stop = int(first), int(last)
     except ValueError:
         raise ValueError("Invalid input - period1 and period2 are unix seconds") from None
     if start >= stop:
         raise ValueError("Invalid input - start date cannot be after end date.")
-    if len(stamps) == 0 or stop <= stamps[0]:
-        raise ValueError(f"Data doesn't exist for startDate = {start}, endDate = {stop}")
-    return slice(int(np.searchsorted(stamps, start)), int(np.searchsorted(stamps, stop)))
+    return start, stop
+
+
+def _new_york_day(second: int) -> date:
+    try:
+        return datetime.fromtimestamp(second, NEW_YORK).date()
+    except (OverflowError, OSError, ValueError):
+        raise ValueError("Invalid input - period1 and period2 are unix seconds") from None
 
 
 def _rows_of_range(bars: Bars, span: str) -> slice:

@@ -15,11 +15,11 @@ import numpy as np
 from market_pipeline.domain.symbols import to_dashed
 from market_pipeline.sandbox.market import Bars, Floats, Listing, Seconds
 
-_WINTER_OFFSET = -18000
+WINTER_OFFSET = -18000
 """Yahoo states the offset of the moment of the call, not of the bars: here always winter's."""
 
-_VALID_RANGES = ["1d", "5d", "1mo", "3mo", "6mo", "1y", "2y", "5y", "10y", "ytd", "max"]
-_QUOTE_FIELDS = ("close", "low", "volume", "open", "high")
+VALID_RANGES = ["1d", "5d", "1mo", "3mo", "6mo", "1y", "2y", "5y", "10y", "ytd", "max"]
+QUOTE_FIELDS = ("close", "low", "volume", "open", "high")
 _EXCHANGES = {
     "XNAS": ("NMS", "NasdaqGS"),
     "XNYS": ("NYQ", "NYSE"),
@@ -86,7 +86,7 @@ class _Encoded:
             actions = self._actions(rows, events)
             if actions:
                 parts.append(f'"events":{json.dumps(actions, separators=(",", ":"))}')
-            columns = (f'"{n}":[{",".join(self._cells[n][rows])}]' for n in _QUOTE_FIELDS)
+            columns = (f'"{n}":[{",".join(self._cells[n][rows])}]' for n in QUOTE_FIELDS)
             quote = "{" + ",".join(columns) + "}"
             adjusted = f'{{"adjclose":[{",".join(self._adjusted[rows])}]}}'
         parts.append(f'"indicators":{{"quote":[{quote}],"adjclose":[{adjusted}]}}')
@@ -126,25 +126,31 @@ def _whole_cells(values: Floats) -> list[str]:
 
 
 def _meta(bars: Bars, rows: slice, listing: Listing, span: str) -> dict[str, object]:
+    meta = listing_meta(listing) | {
+        "firstTradeDate": int(bars.opened_at[0]) if len(bars) else None,
+    }
+    if rows.stop > rows.start:
+        meta |= _last_bar(bars, rows)
+    return meta | {"dataGranularity": "1d", "range": span, "validRanges": VALID_RANGES}
+
+
+def listing_meta(listing: Listing) -> dict[str, object]:
+    """Write what the meta of every chart says of a symbol, whatever its bars."""
     short, full = _EXCHANGES.get(listing.exchange, _EXCHANGES["XNYS"])
-    meta: dict[str, object] = {
+    return {
         "currency": "USD",
         "symbol": to_dashed(listing.symbol),
         "exchangeName": short,
         "fullExchangeName": full,
         "instrumentType": "ETF" if listing.kind == "ETF" else "EQUITY",
-        "firstTradeDate": int(bars.opened_at[0]) if len(bars) else None,
         "hasPrePostMarketData": True,
-        "gmtoffset": _WINTER_OFFSET,
+        "gmtoffset": WINTER_OFFSET,
         "timezone": "EST",
         "exchangeTimezoneName": "America/New_York",
         "longName": listing.name,
         "shortName": listing.name,
         "priceHint": 2,
     }
-    if rows.stop > rows.start:
-        meta |= _last_bar(bars, rows)
-    return meta | {"dataGranularity": "1d", "range": span, "validRanges": _VALID_RANGES}
 
 
 def _last_bar(bars: Bars, rows: slice) -> dict[str, object]:
@@ -162,7 +168,7 @@ def _last_bar(bars: Bars, rows: slice) -> dict[str, object]:
         "regularMarketVolume": None if np.isnan(bars.volume[at]) else int(bars.volume[at]),
         "chartPreviousClose": _number(before),
         "currentTradingPeriod": {
-            name: {"timezone": "EST", "start": start, "end": end, "gmtoffset": _WINTER_OFFSET}
+            name: {"timezone": "EST", "start": start, "end": end, "gmtoffset": WINTER_OFFSET}
             for name, (start, end) in periods.items()
         },
     }

@@ -179,6 +179,13 @@ class Settings(NewsSettings, PriceSettings):
         ),
     )
 
+    intraday_delay_minutes: int = Field(
+        5,
+        ge=1,
+        le=29,
+        description="Minutes after the end of an hourly bar at which it is asked for.",
+    )
+
     # -- retention -------------------------------------------------------------------------
     intraday_retention_days: int = Field(
         60, ge=1, description="Days an intraday bar is kept; daily bars are kept for good."
@@ -297,6 +304,11 @@ class Settings(NewsSettings, PriceSettings):
     def reports_dir(self) -> Path:
         """Folder the HTML reports are written to."""
         return self.state_dir / "reports"
+
+    @property
+    def has_intraday(self) -> bool:
+        """Whether any symbol is chosen to have hourly bars."""
+        return bool(self.intraday_symbols or self.intraday_reasons)
 
     @property
     def data_kind(self) -> Literal["sandbox", "live"]:

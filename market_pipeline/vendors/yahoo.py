@@ -1,4 +1,4 @@
-"""Daily bars from Yahoo, through the real yfinance.
+"""Daily and hourly bars from Yahoo, through the real yfinance.
 
 Ours are the session, the policy and the typed errors; yfinance reads the chart. Its process-wide
 state is kept out: every client has its own data object, cookies and, once, a private cache folder.
@@ -12,7 +12,7 @@ import shutil
 import tempfile
 import threading
 import warnings
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from time import perf_counter
 from typing import Any
 
@@ -24,7 +24,15 @@ from market_pipeline.domain.ports import FetchedFrame
 from market_pipeline.domain.symbols import parse_symbol, to_dashed
 from market_pipeline.vendors.http import MAX_BODY_BYTES, PROBE_TIMEOUT_S
 from market_pipeline.vendors.policy import CallGuard, CallPolicy
-from market_pipeline.vendors.yahoo_payloads import CHART, VENDOR, bars_from_history, empty_bars
+from market_pipeline.vendors.yahoo_hours import empty_hours, hours_from_history
+from market_pipeline.vendors.yahoo_payloads import (
+    CHART,
+    DAILY,
+    HOURLY,
+    VENDOR,
+    bars_from_history,
+    empty_bars,
+)
 from market_pipeline.vendors.yahoo_session import NoBars, YahooSession
 
 # yfinance takes such a ticker for a security number and goes searching for it.
@@ -37,7 +45,7 @@ _prepare_lock = threading.Lock()
 
 
 class YahooClient:
-    """A `PriceSource` over Yahoo's chart endpoint. Thread-safe.
+    """A `PriceSource` and an `IntradaySource` over Yahoo's chart endpoint. Thread-safe.
 
     `base_url` sends every request of yfinance's there instead of to Yahoo (a sandbox).
     """
@@ -72,6 +80,23 @@ class YahooClient:
             CHART, lambda timeout_s: self._attempt(symbol, first, last, timeout_s)
         )
 
+    def hourly_bars(self, symbol: str, begins_at: datetime, ends_at: datetime) -> FetchedFrame:
+        """Fetch the bars of `symbol` that begin in [begins_at, ends_at) as `INTRADAY_COLUMNS`.
+
+        Both instants are aware; Yahoo tells of the last 730 days. Raises a `VendorError`.
+        """
+        symbol = checked_ticker(symbol)
+        if begins_at >= ends_at:
+            return FetchedFrame(empty_hours())
+
+        def attempt(timeout_s: float) -> FetchedFrame:
+            history = self._timed_history(symbol, begins_at, ends_at, HOURLY, timeout_s)
+            if history is None:
+                return FetchedFrame(empty_hours())
+            return hours_from_history(history, symbol, begins_at, ends_at)
+
+        return self._guard.run(CHART, attempt)
+
     def probe(self) -> str:
         """Say whether Yahoo answers with bars; quick, outside policy. Raises a `VendorError`."""
         started = perf_counter()
@@ -88,9 +113,18 @@ class YahooClient:
             engine[0].close()
 
     def _attempt(self, symbol: str, first: date, last: date, timeout_s: float) -> FetchedFrame:
+        history = self._timed_history(symbol, first, last + timedelta(days=1), DAILY, timeout_s)
+        if history is None:
+            return FetchedFrame(empty_bars())
+        return bars_from_history(history, symbol, first, last)
+
+    def _timed_history(
+        self, symbol: str, start: date, end: date, interval: str, timeout_s: float
+    ) -> pd.DataFrame | None:
+        """Ask for a chart from `start` to before `end` (dates or instants) and log the request."""
         started, outcome = perf_counter(), "error"
         try:
-            history = self._history(symbol, first, last, timeout_s)
+            history = self._history(symbol, start, end, interval, timeout_s)
             outcome = "ok"
         except VendorError as error:
             outcome = error.kind
@@ -101,22 +135,21 @@ class YahooClient:
                 vendor=self._name,
                 endpoint=CHART,
                 symbol=symbol,
+                interval=interval,
                 outcome=outcome,
                 response_ms=round((perf_counter() - started) * 1000, 1),
             )
-        if history is None:
-            return FetchedFrame(empty_bars())
-        return bars_from_history(history, symbol, first, last)
+        return history
 
     def _history(
-        self, symbol: str, first: date, last: date, timeout_s: float
+        self, symbol: str, start: date, end: date, interval: str, timeout_s: float
     ) -> pd.DataFrame | None:
         import yfinance
 
         session, data = self._engine()
         problem = ""
         try:
-            with session.within(timeout_s, symbol):
+            with session.within(timeout_s, symbol, interval):
                 ticker = yfinance.Ticker(to_dashed(symbol), session=session)
                 ticker._data = data
                 # Known here (US listings only), and one request a symbol less.
@@ -124,9 +157,9 @@ class YahooClient:
                 # A body judged good may still be cached, and prices are restated: ask anew.
                 data.cache_get.cache_clear()
                 history: pd.DataFrame = ticker.history(
-                    start=first.isoformat(),
-                    end=(last + timedelta(days=1)).isoformat(),
-                    interval="1d",
+                    start=start,
+                    end=end,
+                    interval=interval,
                     auto_adjust=False,
                     actions=True,
                     repair=False,

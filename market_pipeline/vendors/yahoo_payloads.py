@@ -25,6 +25,7 @@ from market_pipeline.vendors.bodies import clean_text, looks_like_html, parse_js
 
 VENDOR = "yahoo"
 CHART = "chart"
+DAILY, HOURLY = "1d", "1h"
 _QUOTE_ARRAYS = ("open", "high", "low", "close", "volume")
 _META_FIELDS = ("symbol", "exchangeTimezoneName", "instrumentType", "currency", "dataGranularity")
 _HISTORY_COLUMNS = {
@@ -58,7 +59,7 @@ class YahooProfile:
     total_revenue: float | None = None
 
 
-def chart_has_bars(body: bytes, symbol: str, interval: str = "1d") -> bool:
+def chart_has_bars(body: bytes, symbol: str, interval: str = DAILY) -> bool:
     """Judge a chart body (status 200, 400 or 404) before it is read; `symbol` in any form.
 
     True: it holds bars. False: the symbol is known and has no bar in the range asked for.
@@ -74,7 +75,7 @@ def chart_has_bars(body: bytes, symbol: str, interval: str = "1d") -> bool:
     if not isinstance(results, list) or len(results) != 1 or not isinstance(results[0], dict):
         raise LayoutChanged(VENDOR, CHART, "the field chart.result is not one object")
     _check_meta(_object(results[0], "meta"), symbol, interval)
-    return _check_arrays(results[0])
+    return _check_arrays(results[0], has_adjusted=interval == DAILY)
 
 
 def _refuse_words(body: bytes) -> None:
@@ -109,7 +110,7 @@ def _canonical(symbol: str) -> str:
     return symbol.upper().replace("-", ".")
 
 
-def _check_arrays(result: Mapping[str, Any]) -> bool:
+def _check_arrays(result: Mapping[str, Any], *, has_adjusted: bool) -> bool:
     indicators = _object(result, "indicators")
     quotes = _first(indicators, "quote")
     if "timestamp" not in result:
@@ -117,7 +118,8 @@ def _check_arrays(result: Mapping[str, Any]) -> bool:
             raise LayoutChanged(VENDOR, CHART, "the field timestamp is missing")
         return False
     columns = {name: quotes.get(name) for name in _QUOTE_ARRAYS}
-    columns["adjclose"] = _first(indicators, "adjclose").get("adjclose")
+    if has_adjusted:  # adjusted closes are told of days and more, never of hours
+        columns["adjclose"] = _first(indicators, "adjclose").get("adjclose")
     stamps = result["timestamp"]
     if not isinstance(stamps, list) or not all(type(stamp) is int for stamp in stamps):
         raise BadPayload(VENDOR, CHART, "timestamp is not an array of whole seconds")

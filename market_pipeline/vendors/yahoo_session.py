@@ -18,7 +18,7 @@ from curl_cffi.curl import CURL_WRITEFUNC_ERROR
 from market_pipeline.domain.errors import BadPayload, Unavailable, VendorError
 from market_pipeline.vendors.bodies import looks_like_html, parse_json
 from market_pipeline.vendors.replies import Redactor, Reply, error_for
-from market_pipeline.vendors.yahoo_payloads import CHART, VENDOR, chart_has_bars
+from market_pipeline.vendors.yahoo_payloads import CHART, DAILY, VENDOR, chart_has_bars
 
 _YAHOO_HOST = re.compile(r"(?:[a-z0-9-]+\.)*yahoo\.com")
 _CHART_PATH = "/v8/finance/chart/"
@@ -46,13 +46,17 @@ class YahooSession(curl_requests.Session[Any]):
         self._call = threading.local()
 
     @contextmanager
-    def within(self, timeout_s: float, symbol: str) -> Iterator[None]:
-        """Bound every request this thread makes inside to `timeout_s` in all, for `symbol`."""
+    def within(self, timeout_s: float, symbol: str, interval: str = DAILY) -> Iterator[None]:
+        """Bound every request this thread makes inside to `timeout_s` in all, for `symbol`.
+
+        A chart that comes must be of bars of `interval`.
+        """
         self._call.deadline, self._call.symbol = monotonic() + timeout_s, symbol
+        self._call.interval = interval
         try:
             yield
         finally:
-            del self._call.deadline, self._call.symbol
+            del self._call.deadline, self._call.symbol, self._call.interval
 
     # yfinance calls with these two and options; the parent spells out forty of them.
     def request(self, method: Any, url: str, **options: Any) -> Any:  # type: ignore[override]
@@ -91,7 +95,7 @@ class YahooSession(curl_requests.Session[Any]):
         error = error_for(VENDOR, CHART, reply, _NO_REDACTION) if not is_enveloped else None
         if error is not None:
             raise error
-        if not chart_has_bars(reply.body, self._call.symbol):
+        if not chart_has_bars(reply.body, self._call.symbol, self._call.interval):
             raise NoBars
 
     def _rewrite(self, url: str) -> str:

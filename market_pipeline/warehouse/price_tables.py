@@ -1,4 +1,4 @@
-"""The tables about prices: corporate actions, bars that vendors restated, and how good they are."""
+"""The tables about prices: actions, restated bars, how good prices are, and hourly bars."""
 
 import sqlalchemy as sa
 
@@ -55,3 +55,14 @@ second_opinions = by_session(
     *optional("return_1d", kind=sa.Float(53)),  # of that source's closes; NULL where it had none
     required("fetched_at", Instant),
 )
+
+intraday_bars = by_session(
+    "intraday_bars",
+    key("symbol", sa.String(32)),
+    key("starts_at", Instant),  # of an hour of the session; the last one is half an hour
+    *optional("open", "high", "low", "close", "volume", kind=sa.Float(53)),
+    *optional("flags", kind=sa.String(200)),  # sorted, comma-joined: missing_open,zero_volume
+    required("source", sa.String(40)),
+    required("fetched_at", Instant),
+)
+intraday_bars.info |= {"kept_for": "intraday", "kept_by": "starts_at"}

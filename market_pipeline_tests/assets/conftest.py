@@ -7,7 +7,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from market_pipeline.assets import companies, options, prices
+from market_pipeline.assets import companies, intraday, options, prices
 from market_pipeline.assets.framework import COLLECTION_RETRIES
 from market_pipeline.domain.books import Book, Position
 from market_pipeline.domain.portfolio_csv import positions_hash
@@ -52,7 +52,7 @@ def bars_of(*symbols: str) -> FakePrices:
 def _quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
     """Try again at once: as often as in earnest, without the seconds in between."""
     at_once = dg.RetryPolicy(max_retries=COLLECTION_RETRIES.max_retries)
-    for module in (companies, prices, options):
+    for module in (companies, intraday, prices, options):
         monkeypatch.setattr(module, "COLLECTION_RETRIES", at_once)
 
 

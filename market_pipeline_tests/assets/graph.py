@@ -14,7 +14,13 @@ from market_pipeline.partitions import date_key
 from market_pipeline.resources import plain
 from market_pipeline.settings import current_settings
 from market_pipeline.warehouse import Warehouse
-from market_pipeline_tests.fakes import FakeClock, FakeCompanies, FakeOptions, FakePrices
+from market_pipeline_tests.fakes import (
+    FakeClock,
+    FakeCompanies,
+    FakeHours,
+    FakeOptions,
+    FakePrices,
+)
 from market_pipeline_tests.news_making import FakeCollector, FixedTone
 
 
@@ -30,18 +36,21 @@ class Graph:
     wire: FakeCollector = field(default_factory=lambda: FakeCollector(is_configured=False))
     tone: FixedTone = field(default_factory=FixedTone)
     clock: FakeClock = field(default_factory=FakeClock)
+    hours: FakeHours | None = None
     notifier: Notifier | None = None
     instance: dg.DagsterInstance = field(default_factory=dg.DagsterInstance.ephemeral)
 
     def definitions(self) -> dg.Definitions:
         """Build the definitions with the fakes in place."""
         notifier = {"notifier": plain(self.notifier)} if self.notifier else {}
+        self.hours = self.hours or FakeHours(self.clock)
         return build_defs(
             current_settings(),
             resources={
                 **notifier,
                 "warehouse": plain(self.warehouse),
                 "prices": plain(self.prices),
+                "hours": plain(self.hours),
                 "polygon": plain(self.options),
                 "companies": plain(self.companies),
                 "finviz": plain(self.news),

@@ -20,7 +20,7 @@ from market_pipeline_tests.assets.conftest import HISTORY_TO, bars_of, book_of, 
 from market_pipeline_tests.assets.graph import Graph
 from market_pipeline_tests.assets.test_headlines import EVENING, MIDNIGHT, MORNING
 from market_pipeline_tests.assets.test_options import CALL, option
-from market_pipeline_tests.fakes import steady_bars
+from market_pipeline_tests.fakes import FakeHours, steady_bars
 from market_pipeline_tests.news_making import FakeCollector
 
 MONDAY, TUESDAY, WEDNESDAY, THURSDAY, FRIDAY = (date(2026, 11, day) for day in range(16, 21))
@@ -82,13 +82,17 @@ def said(verdict: dg.AssetCheckEvaluation) -> dict[str, object]:
 
 @pytest.fixture(scope="package")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Run the graph over a week of five symbols, an option, cash and news; give the file.
+    """Run the graph over a week of five symbols, an option, cash, news and the hours of one.
 
     NOSUCH is watched and known to no vendor, YOUNG is watched and listed on Thursday.
     """
     folder = tmp_path_factory.mktemp("filled")
     settings = Settings(
-        state_dir=folder, automation="off", first_session=date(2026, 1, 2), sandbox_url=None
+        state_dir=folder,
+        automation="off",
+        first_session=date(2026, 1, 2),
+        sandbox_url=None,
+        intraday_symbols=("KO",),
     )
     file = folder / "warehouse.db"
     warehouse = Warehouse.open(f"sqlite:///{file}")
@@ -103,6 +107,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     prices = bars_of("AAPL", "KO", "SPY", "TLT")
     prices.frames = {**prices.frames, "YOUNG": steady_bars("YOUNG", THURSDAY, HISTORY_TO)}
     graph = Graph(warehouse, prices)
+    graph.hours = FakeHours(graph.clock, days=prices.frames)
     now = graph.clock()
     graph.news = FakeCollector((EVENING, MORNING, MIDNIGHT), at=now)
     graph.wire = FakeCollector((replace(MORNING, source="tiingo"),), name="tiingo", at=now)
@@ -110,6 +115,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
         # News first: the impact of the week's news is made with the week's sessions.
         assert graph.run(*WEEK, job="news_job").success
         assert graph.run(*WEEK).success
+        assert graph.run(*WEEK, job="intraday_job").success
     warehouse.dispose()
     return file
 

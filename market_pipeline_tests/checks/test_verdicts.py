@@ -36,6 +36,7 @@ from market_pipeline_tests.checks.conftest import (
     Span,
     said,
 )
+from market_pipeline_tests.checks.test_intraday import AGREE, COMPLETE
 from market_pipeline_tests.fakes import CALENDAR
 from market_pipeline_tests.news_making import FakeCollector
 
@@ -278,6 +279,7 @@ def test_every_check_has_a_case_that_fails(court: Court) -> None:
     shown |= {check for check, _ in UNIQUE} | {FRESH, DELIVERED, OLD_IMPACT}
     # assets/test_restatements_asset.py: it speaks of what its own run found
     shown |= {RESTATED, ONE_PROFILE, DESCRIBED}
+    shown |= {COMPLETE, AGREE}  # test_intraday.py
     assert known == shown
 
 
@@ -289,7 +291,7 @@ def test_every_check_has_a_case_that_fails(court: Court) -> None:
 def test_every_claim_holds_of_what_the_graph_made(court: Court, over: Span, first: str) -> None:
     """On sound data all checks pass, over a range, a partition, or the last day, asked alone."""
     verdicts = court.judge(over=over)
-    assert len(verdicts) == 42
+    assert len(verdicts) == 45
     assert {name for name, verdict in verdicts.items() if not verdict.passed} == set()
     spans = {(said(v)["first"], said(v)["last"]) for v in verdicts.values()}
     assert spans == {(first, "2026-11-20")}
@@ -305,6 +307,7 @@ UNIQUE = [
     ("fundamentals.fundamentals_keys_are_unique", "fundamentals"),
     ("market_data_cache.market_data_cache_keys_are_unique", "market_data_cache"),
     ("factor_exposures.factor_exposures_keys_are_unique", "symbol_factor_exposures"),
+    ("intraday_bars.intraday_bars_keys_are_unique", "intraday_bars"),
     ("symbol_daily_metrics.symbol_daily_metrics_keys_are_unique", "symbol_daily_metrics"),
     ("finviz_headlines.finviz_headlines_keys_are_unique", "finviz_headlines"),
     ("wire_headlines.wire_headlines_keys_are_unique", "wire_headlines"),
@@ -504,7 +507,7 @@ def test_a_restated_price_makes_the_day_before_outdated_not_wrong(court: Court) 
 def test_an_empty_warehouse_fails_in_words(state_dir: Path, warehouse: Warehouse) -> None:
     """Asked alone, every claim about nothing fails, says so, and raises nothing."""
     verdicts = Court(Graph(warehouse, bars_of()), state_dir).judge(over=None)
-    assert len(verdicts) == 42
+    assert len(verdicts) == 45
     for name, verdict in verdicts.items():
         assert not verdict.passed, name
         assert (verdict.description or "").endswith("holds no row at all"), name

@@ -1,13 +1,18 @@
 """What a backfill tells of a step that failed: one line for a person, all of it in the log."""
 
 from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
 from structlog.testing import capture_logs
 
 from market_pipeline.domain.errors import Unavailable
-from market_pipeline.operations.backfill import _Record, brief_cause
+from market_pipeline.operations import backfill
+from market_pipeline.operations.backfill import _Record, brief_cause, run_backfill
+from market_pipeline.settings import current_settings
 
 
 def of_vendor() -> None:
@@ -88,3 +93,35 @@ def test_a_failed_step_is_one_clean_line_and_a_log_entry(
 def test_a_cause_is_told_by_its_text(message: str, class_name: str, said: str) -> None:
     """The first line that says something, blanks made one."""
     assert brief_cause(message, class_name) == said
+
+
+@pytest.mark.parametrize(
+    ("chosen", "select", "jobs"),
+    [
+        ((), (), ["news_job", "session_job"]),
+        (("KO",), (), ["news_job", "session_job", "intraday_job"]),
+        (("KO",), ("equity_bars",), ["session_job"]),
+        ((), ("intraday_bars",), ["intraday_job"]),
+    ],
+)
+def test_hours_are_backfilled_after_the_days_where_somebody_has_them(
+    state_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    chosen: tuple[str, ...],
+    select: tuple[str, ...],
+    jobs: list[str],
+) -> None:
+    """Without a chosen symbol no run is spent on them, unless they are asked for by name."""
+    assert state_dir
+    ran: list[str] = []
+
+    def note(_defs: Any, _instance: Any, job: str, *_rest: Any) -> backfill.RunOutcome:
+        ran.append(job)
+        return backfill.RunOutcome(job, "", date.min, date.min, True, (), 0, (), ())
+
+    monkeypatch.setattr(backfill, "_run", note)
+    monkeypatch.setattr(backfill, "bury_dead_runs", lambda *_: None)
+    monkeypatch.setattr(backfill, "dagster_instance", dg.DagsterInstance.ephemeral)
+    settings = current_settings().model_copy(update={"intraday_symbols": chosen})
+    run_backfill(date(2026, 11, 19), date(2026, 11, 20), select=select, settings=settings)
+    assert ran == jobs

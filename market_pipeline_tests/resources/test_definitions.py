@@ -23,7 +23,7 @@ from market_pipeline_tests.assets.conftest import bars_of
 
 NAMES = {
     "warehouse", "warehouse_io", "coordination", "prices", "second_prices", "polygon", "companies",
-    "finviz", "wire", "tone", "notifier", "calendar", "clock", "settings",
+    "finviz", "wire", "hours", "tone", "notifier", "calendar", "clock", "settings",
 }  # fmt: skip
 
 

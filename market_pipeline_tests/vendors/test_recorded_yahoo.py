@@ -1,6 +1,7 @@
 """Every recorded Yahoo body: charts through the real yfinance, the rest through our parsers."""
 
-from datetime import date
+from collections.abc import Callable
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pandas as pd
@@ -12,7 +13,9 @@ from market_pipeline.domain.errors import (
     Throttled,
     UnknownSymbol,
 )
+from market_pipeline.domain.intraday import INTRADAY_COLUMNS, judge
 from market_pipeline.domain.ports import BAR_COLUMNS, FetchedFrame
+from market_pipeline.domain.sessions import NEW_YORK, TradingCalendar
 from market_pipeline.vendors.policy import CallPolicy
 from market_pipeline.vendors.yahoo import YahooClient
 from market_pipeline.vendors.yahoo_payloads import (
@@ -38,7 +41,7 @@ CHARTS = [
 REFUSED = [
     ("chart_404_delisted.json", "YIX22.NYB", UnknownSymbol, "may be delisted"),
     ("chart_no_timestamp.fake.json", "AAPL", LayoutChanged, "timestamp"),
-    ("chart_GME_1h.json", "GME", BadPayload, "these are '1h'"),
+    ("chart_GME_1h.json", "GME", BadPayload, "these are '1h'"),  # asked for days
 ]
 OTHERS = {
     "getcrumb.txt",
@@ -53,7 +56,12 @@ OTHERS = {
 
 
 def fetch(folder: Path, name: str, symbol: str, first: date, last: date) -> FetchedFrame:
-    """Let the client fetch a recorded chart from a loopback server."""
+    """Let the client fetch a recorded chart of days from a loopback server."""
+    return fetched_by(folder, name, lambda client: client.daily_bars(symbol, first, last))
+
+
+def fetched_by(folder: Path, name: str, ask: Callable[[YahooClient], FetchedFrame]) -> FetchedFrame:
+    """Let the client ask a loopback server that answers with a recorded chart."""
     recorded = reply_of(folder, "yahoo", name)
 
     def script(asked: Asked) -> Answer:
@@ -64,7 +72,7 @@ def fetch(folder: Path, name: str, symbol: str, first: date, last: date) -> Fetc
     with serving(script) as server:
         client = YahooClient(f"{server.url}/yahoo", policy=CallPolicy(attempts=1))
         try:
-            return client.daily_bars(symbol, first, last)
+            return ask(client)
         finally:
             client.close()
 
@@ -121,6 +129,45 @@ def test_the_live_row_replaces_the_mornings(vendor_payloads: Path) -> None:
         date(2022, 3, 17), date(2022, 3, 18),
     )  # fmt: skip
     assert fetched.frame["volume"].tolist() == [6728800.0, 9667846.0]
+
+
+def hours(folder: Path, begins_at: datetime, ends_at: datetime) -> FetchedFrame:
+    """Let the client fetch the recorded hours of GME."""
+    return fetched_by(
+        folder, "chart_GME_1h.json", lambda client: client.hourly_bars("GME", begins_at, ends_at)
+    )
+
+
+def test_recorded_hours_are_those_of_their_sessions(vendor_payloads: Path) -> None:
+    """85 sessions of seven hours over the change to summer time; none is refused."""
+    begins_at = datetime(2021, 12, 1, 9, 30, tzinfo=NEW_YORK)
+    fetched = hours(vendor_payloads, begins_at, datetime(2022, 4, 2, tzinfo=NEW_YORK))
+    assert tuple(fetched.frame.columns) == INTRADAY_COLUMNS
+    assert (len(fetched.frame), fetched.rejected) == (85 * 7, ())
+    judged = judge(fetched.frame, TradingCalendar.xnys(), datetime(2022, 4, 2, 21, 7, tzinfo=UTC))
+    assert (len(judged.frame), judged.rejected) == (85 * 7, ())
+    times = judged.frame["starts_at"].dt.tz_convert(NEW_YORK).dt.strftime("%H:%M")
+    assert set(times) == {f"{hour:02d}:30" for hour in range(9, 16)}
+
+
+def test_the_live_row_behind_the_recorded_hours_is_no_bar(vendor_payloads: Path) -> None:
+    """Two seconds after the close, without volume: the last bar is 15:30's, as it was told."""
+    fetched = hours(
+        vendor_payloads, datetime(2022, 4, 1, 9, 30, tzinfo=NEW_YORK),
+        datetime(2022, 4, 2, tzinfo=NEW_YORK),
+    )  # fmt: skip
+    last = fetched.frame.iloc[-1]
+    assert last["starts_at"] == pd.Timestamp("2022-04-01 19:30", tz="UTC")
+    assert (last["close"], last["volume"]) == (164.8300018310547, 874653.0)
+
+
+def test_recorded_hours_outside_the_span_are_not_used(vendor_payloads: Path) -> None:
+    """The end is left out, the beginning is not."""
+    begins_at = datetime(2022, 3, 31, 14, 30, tzinfo=NEW_YORK)
+    fetched = hours(vendor_payloads, begins_at, datetime(2022, 4, 1, 10, 30, tzinfo=NEW_YORK))
+    assert [f"{at:%d %H:%M}" for at in fetched.frame["starts_at"]] == [
+        "31 18:30", "31 19:30", "01 13:30",
+    ]  # fmt: skip
 
 
 def test_session_dates_do_not_follow_the_offset_of_the_moment(vendor_payloads: Path) -> None:

@@ -1,7 +1,8 @@
 """What is past its time goes, by kind and instant; a dry run says the same and deletes nothing."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
+import pandas as pd
 import sqlalchemy as sa
 
 from market_pipeline.domain.ports import CollectedBatch, ComputeNote
@@ -30,12 +31,22 @@ def fill(warehouse: Warehouse) -> None:
         warehouse.commit_batch("equity_bars", batch)
         warehouse.replace_notes("made", day(number), day(number), [note(number)], at)
     warehouse.replace_notes("undated", day(0), day(0), [])
+    for age in (61, 59):
+        at = AT - timedelta(days=age)
+        warehouse.merge("intraday_bars", hour_at(at))
+
+
+def hour_at(at: datetime, close: float = 10.0) -> pd.DataFrame:
+    """Make the hourly bar that begins at an instant."""
+    row = {"session_date": at.date(), "symbol": "AAPL", "starts_at": at, "open": 10.0}
+    row |= {"high": 10.5, "low": 9.5, "close": close, "volume": 100.0, "flags": None}
+    return pd.DataFrame([row | {"source": "yahoo", "fetched_at": AT}])
 
 
 def test_logs_past_their_time_go_and_daily_bars_stay(warehouse: Warehouse) -> None:
     """The dry run counts what the run then deletes; a second run finds nothing."""
     fill(warehouse)
-    expected = {"enrichment_compute_log": 1, "enrichment_fetch_log": 1}
+    expected = {"enrichment_compute_log": 1, "enrichment_fetch_log": 1, "intraday_bars": 1}
     assert warehouse.forget_expired(BEFORE, is_dry_run=True) == expected
     assert warehouse.count("enrichment_fetch_log") == 3
     assert warehouse.forget_expired(BEFORE) == expected
@@ -45,6 +56,19 @@ def test_logs_past_their_time_go_and_daily_bars_stay(warehouse: Warehouse) -> No
         day(1), day(2)
     ]  # fmt: skip
     assert warehouse.count("equity_bars") == 3
+    assert warehouse.read("intraday_bars")["starts_at"].tolist() == [AT - timedelta(days=59)]
+
+
+def test_an_hour_is_one_row_whatever_asked_for_it_again(warehouse: Warehouse) -> None:
+    """Its instant comes back exactly; equal bars stay as they came, other values replace."""
+    at = datetime(2024, 5, 31, 19, 30, tzinfo=UTC)
+    assert warehouse.merge("intraday_bars", hour_at(at)).inserted == 1
+    later = hour_at(at).assign(fetched_at=AT + timedelta(hours=1))
+    assert warehouse.merge("intraday_bars", later).changed == 0
+    (row,) = warehouse.read("intraday_bars").to_dict("records")
+    assert (row["starts_at"], row["fetched_at"]) == (pd.Timestamp(at), pd.Timestamp(AT))
+    assert warehouse.merge("intraday_bars", hour_at(at, 10.2)).updated == 1
+    assert warehouse.read("intraday_bars")["close"].tolist() == [10.2]
 
 
 def test_a_note_made_again_keeps_its_age(warehouse: Warehouse) -> None:
