@@ -148,7 +148,7 @@ def _days_until(calendar: TradingCalendar, last: date) -> date:
 
 def _check_days(calendar: TradingCalendar, settings: Settings, first: date, last: date) -> None:
     _check_order(settings, first, last)
-    if first > _news_until(calendar, last):
+    if first > _days_until(calendar, last):
         latest = latest_session(calendar, utc_now())
         raise InputError(f"{first} is yet to come; the latest session that is complete is {latest}")
 
