@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from market_pipeline.cli import news as cli_news
 from market_pipeline.cli import show as cli_show
-from market_pipeline.resources import clients, utc_now
+from market_pipeline.resources import utc_now
 from market_pipeline.sandbox import SandboxServer, create_app, generated
 from market_pipeline.settings import Settings, settings_in_force
 from market_pipeline_tests.cli.conftest import Run, run
@@ -166,7 +166,7 @@ def test_both_down_is_told_once_keeps_the_last_good_news_and_its_end_is_told_onc
 ) -> None:
     """Four ticks of an outage and two after it: the alert, STALE on the terminal, and the end."""
     # Breakers count real seconds, of which five minutes of this test have few.
-    monkeypatch.setattr(clients, "_BREAKER_RESET_S", 0.01)
+    newsroom.settings = newsroom.settings.model_copy(update={"breaker_reset_s": 0.01})
     key = "collection:wire_headlines"
     good = newsroom.run()
     assert good.success, failed_steps(good)
