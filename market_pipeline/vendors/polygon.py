@@ -54,6 +54,7 @@ class PolygonClient:
         max_pages: int = 200,
     ) -> None:
         self._name, self._max_pages = name, max_pages
+        self._has_key = key is not None and bool(key.get_secret_value().strip())
         self._http = HttpTransport(
             name,
             base_url,
@@ -67,6 +68,11 @@ class PolygonClient:
     def name(self) -> str:
         """Source name kept on every row."""
         return self._name
+
+    @property
+    def is_configured(self) -> bool:
+        """Whether there is a key to ask with."""
+        return self._has_key
 
     def daily_bars(self, contract: str, first: date, last: date) -> FetchedFrame:
         """Fetch daily bars of one OCC contract as `OPTION_COLUMNS` (`daily_bar`), prices as traded.
@@ -98,12 +104,17 @@ class PolygonClient:
         rows = self._pages(path, {"limit": _CHAIN_PAGE}, "chain")
         return parse_chain(rows, symbol, session)
 
-    def contracts(self, underlying: str) -> FetchedFrame:
-        """Fetch the listed contracts of `underlying`, columns as in `parse_contracts`."""
+    def contracts(self, underlying: str, expired_on: date | None = None) -> FetchedFrame:
+        """Fetch the contracts of `underlying` as `CONTRACT_COLUMNS`: listed, or expired that day.
+
+        Polygon has expired contracts for some years back; others are an empty frame.
+        """
         params = {
             "underlying_ticker": self._ticker(underlying, "contracts"),
             "limit": _CONTRACTS_PAGE,
         }
+        if expired_on is not None:
+            params |= {"expired": "true", "expiration_date": expired_on.isoformat()}
         return parse_contracts(self._pages("/v3/reference/options/contracts", params, "contracts"))
 
     def tickers(self, market: str = "stocks") -> FetchedFrame:

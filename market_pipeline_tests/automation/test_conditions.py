@@ -43,8 +43,8 @@ def test_late_prices_are_followed_by_everything_below(graph: Graph) -> None:  # 
     assert graph.run(FRIDAY, only=["equity_bars"]).success
     asked, _ = asked_for(graph, cursor)
     below = {
-        "option_values", "market_data_cache", "factor_exposures", "symbol_daily_metrics", "portfolio_snapshots",
-        "headline_impact",
+        "option_values", "market_data_cache", "factor_exposures", "symbol_daily_metrics",
+        "portfolio_snapshots", "headline_impact",
     }  # fmt: skip
     assert asked == {key: {FRIDAY.isoformat()} for key in below}
 
