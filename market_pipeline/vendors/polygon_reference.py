@@ -70,6 +70,7 @@ _DIVIDEND_FIELDS = (
     Field("symbol", ("ticker",), _symbol, TEXT, is_required=True),
     Field("ex_date", ("ex_dividend_date",), day, DATE, is_required=True),
     Field("dividend_usd", ("cash_amount",), not_negative, is_required=True),
+    Field("currency", ("currency",), text, TEXT),
     _day_of("declaration_date"),
     _day_of("record_date"),
     _day_of("pay_date"),
@@ -141,7 +142,7 @@ def parse_splits(rows: Sequence[Any]) -> FetchedFrame:
 
 
 def parse_dividends(rows: Sequence[Any]) -> FetchedFrame:
-    """Read cash dividends, USD a share."""
+    """Read cash dividends a share as paid, in `currency` (USD where none is told)."""
     return read_rows(rows, _DIVIDEND_FIELDS, vendor=VENDOR, endpoint="dividends")
 
 

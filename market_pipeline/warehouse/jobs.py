@@ -1,8 +1,8 @@
 """How the collection of each subject stands: written as it goes on, in the caller's transaction.
 
 A job belongs to the newest run that planned it. What a killed run left `in_progress` is planned
-anew by the next, for its subject is still missing. `owed_since` outlives runs: it is when the first
-of a row of deferrals came to be due, and goes once the subject is answered.
+anew by the next, for its subject is still missing. `deferred_since` outlives runs: it is when the
+first of a row of deferrals was, and goes once the subject is answered.
 """
 
 from collections.abc import Sequence
@@ -35,12 +35,12 @@ def plan(connection: sa.Connection, asset: str, subjects: Sequence[str], run_id:
 def store(connection: sa.Connection, job: Job) -> None:
     """Put a job in the place of the one its asset and subject had."""
     columns = collection_jobs.c
-    names = [column.name for column in columns if column.name != "owed_since"]
+    names = [column.name for column in columns if column.name != "deferred_since"]
     values: dict[str, Any] = {name: getattr(job, name) for name in names}
     if job.status == COMPLETED:
-        values["owed_since"] = None
+        values["deferred_since"] = None
     if job.status == DEFERRED:
-        values["owed_since"] = _first_due(connection, job)
+        values["deferred_since"] = _first_deferred(connection, job)
     if job.last_error is not None:
         values["last_error"] = clean_text(job.last_error, length_of(columns.last_error) or 500)
     this = sa.and_(columns.asset == job.asset, columns.subject == job.subject)
@@ -48,12 +48,12 @@ def store(connection: sa.Connection, job: Job) -> None:
         connection.execute(sa.insert(collection_jobs).values(values))
 
 
-def _first_due(connection: sa.Connection, job: Job) -> datetime | None:
-    """Give when the subject came to be due, as the first deferral said; now where nobody did."""
+def _first_deferred(connection: sa.Connection, job: Job) -> datetime | None:
+    """Give when the subject was deferred first, of all times since it was answered."""
     columns = collection_jobs.c
     this = sa.and_(columns.asset == job.asset, columns.subject == job.subject)
-    known: datetime | None = connection.scalar(sa.select(columns.owed_since).where(this))
-    return known or job.due_at or job.started_at
+    known: datetime | None = connection.scalar(sa.select(columns.deferred_since).where(this))
+    return known or job.started_at
 
 
 def begin(connection: sa.Connection, job: Job) -> int:

@@ -46,6 +46,7 @@ COVER = "market_data_cache.prices_cover_the_universe"
 IMPOSSIBLE = "market_data_cache.no_impossible_bar"
 DOUBTS = "market_data_cache.nothing_in_quarantine"
 OPTIONS = "market_data_cache.options_are_priced"
+CONTRACTS = "option_contracts.held_contracts_are_known"
 QUALITY = "symbol_daily_metrics.prices_are_good"
 RESTATED = "equity_bars.history_is_not_restated"
 BOUNDS = "factor_exposures.exposures_are_in_bounds"
@@ -114,6 +115,11 @@ class Case:
 
 
 SPOILT = {
+    "an option is held that the vendor does not list": Case(
+        CONTRACTS, "symbol_universe",
+        put("symbol", "AAPL280121C00999000", FRIDAY, asset_class="option"),
+        "1 unknown to the reference", {"missing": "AAPL280121C00999000"}, WARN,
+    ),
     "the universe of a session is gone": Case(
         "symbol_universe.symbol_universe_is_not_empty", "symbol_universe", without(THURSDAY),
         "none on 2026-11-19", {"empty_days": 1},
@@ -289,7 +295,7 @@ def test_every_check_has_a_case_that_fails(court: Court) -> None:
 def test_every_claim_holds_of_what_the_graph_made(court: Court, over: Span, first: str) -> None:
     """On sound data all checks pass, over a range, a partition, or the last day, asked alone."""
     verdicts = court.judge(over=over)
-    assert len(verdicts) == 42
+    assert len(verdicts) == 43
     assert {name for name, verdict in verdicts.items() if not verdict.passed} == set()
     spans = {(said(v)["first"], said(v)["last"]) for v in verdicts.values()}
     assert spans == {(first, "2026-11-20")}
@@ -504,7 +510,7 @@ def test_a_restated_price_makes_the_day_before_outdated_not_wrong(court: Court) 
 def test_an_empty_warehouse_fails_in_words(state_dir: Path, warehouse: Warehouse) -> None:
     """Asked alone, every claim about nothing fails, says so, and raises nothing."""
     verdicts = Court(Graph(warehouse, bars_of()), state_dir).judge(over=None)
-    assert len(verdicts) == 42
+    assert len(verdicts) == 43
     for name, verdict in verdicts.items():
         assert not verdict.passed, name
         assert (verdict.description or "").endswith("holds no row at all"), name

@@ -1,4 +1,4 @@
-"""Reference data of option contracts; when a quote was made; since when a deferred job is owed.
+"""Reference data of option contracts; when a quote was made; since when a job is deferred.
 
 Quotes stored before keep no time: whether they were stale is not known, and they are not called so.
 """
@@ -41,11 +41,11 @@ def upgrade() -> None:
     )
     op.add_column("option_values", sa.Column("quoted_at", Instant(), nullable=True))
     op.add_column("option_values", sa.Column("flags", sa.String(200), nullable=True))
-    op.add_column("collection_jobs", sa.Column("owed_since", Instant(), nullable=True))
+    op.add_column("collection_jobs", sa.Column("deferred_since", Instant(), nullable=True))
 
 
 def downgrade() -> None:
-    op.drop_column("collection_jobs", "owed_since")
+    op.drop_column("collection_jobs", "deferred_since")
     for column in ("flags", "quoted_at"):
         op.drop_column("option_values", column)
     for column in ("is_stale", "quoted_at"):
