@@ -32,7 +32,7 @@ def define(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition
         # Whether a split has renamed a contract is known from the bars.
         deps=["equity_bars"],
         retry_policy=COLLECTION_RETRIES,
-        pool="polygon",
+        pool="contracts",
     )
     def option_contracts(
         context: dg.AssetExecutionContext,

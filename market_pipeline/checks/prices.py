@@ -8,7 +8,7 @@ import pandas as pd
 
 from market_pipeline.assets.splits import present_universe
 from market_pipeline.checks.framework import Scope, Verdict, check, shown
-from market_pipeline.checks.generic import keys_are_unique, not_empty
+from market_pipeline.checks.generic import keys_are_unique, not_empty, one_row_a_symbol
 from market_pipeline.domain.books import OPTION
 from market_pipeline.domain.collection import UNKNOWN_SYMBOL, tolerated_missing
 from market_pipeline.domain.ports import DEFERRED
@@ -212,6 +212,7 @@ def define() -> list[dg.AssetChecksDefinition]:
             CACHE, "options_are_priced", _options_priced, severity=dg.AssetCheckSeverity.WARN,
             description="Every option contract in the universe has a price in its sessions.",
         ),
+        one_row_a_symbol(CONTRACTS, "No option contract is listed twice."),
         check(
             CONTRACTS, "held_contracts_are_known", _contracts_known, table="symbol_universe",
             severity=dg.AssetCheckSeverity.WARN,

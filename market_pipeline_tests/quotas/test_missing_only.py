@@ -74,7 +74,9 @@ def graph(state_dir: Path, warehouse: Warehouse) -> Graph:
 
 def graph_over(warehouse: Warehouse) -> Graph:
     """Give the graph over a warehouse, with a vendor that knows every symbol."""
-    frames = {s: steady_bars(s, HISTORY_FROM, date(2026, 11, 24)) for s in (*FIRST_IN_LINE, *WATCHED)}
+    frames = {
+        s: steady_bars(s, HISTORY_FROM, date(2026, 11, 24)) for s in (*FIRST_IN_LINE, *WATCHED)
+    }
     made = Graph(warehouse, Metered(frames))
     vendor_of(made).clock = made.clock
     return made
@@ -178,7 +180,7 @@ def test_what_the_quota_deferred_is_excused_until_a_session_later(graph: Graph) 
 
 
 def test_a_session_later_within_one_day_of_the_quota_is_no_new_window(graph: Graph) -> None:
-    """Deferred on Tuesday at 01:00 UTC, judged at 22:00 after the next close: still the same day."""
+    """Deferred on Tuesday at 01:00 UTC, judged at 22:00 after the next close: one day still."""
     vendor_of(graph).per_day = 8
     monday, tuesday = date(2026, 11, 23), date(2026, 11, 24)
     graph.clock.now = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
