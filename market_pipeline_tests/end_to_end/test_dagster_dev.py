@@ -23,8 +23,9 @@ from market_pipeline_tests.end_to_end.sandboxed import (
 
 SESSIONS = ["2026-06-12", "2026-06-15", "2026-06-16", "2026-06-17", "2026-06-18"]
 SESSION_ASSETS = {
-    "symbol_universe", "equity_bars", "option_quotes", "option_values", "market_data_cache",
-    "factor_exposures", "symbol_daily_metrics", "portfolio_snapshots", "headline_impact",
+    "symbol_universe", "equity_bars", "option_contracts", "option_quotes", "option_values",
+    "market_data_cache", "factor_exposures", "symbol_daily_metrics", "portfolio_snapshots",
+    "headline_impact",
 }  # fmt: skip
 NEWS_ASSETS = {"finviz_headlines", "wire_headlines", "headlines"}
 BACKFILL_S = 180
