@@ -20,6 +20,7 @@ from market_pipeline.domain.ports import (
 )
 from market_pipeline.domain.sessions import NEW_YORK, TradingCalendar
 from market_pipeline.domain.symbols import parse_occ
+from market_pipeline.vendors.polygon_reference import parse_contracts
 
 CALENDAR = TradingCalendar.xnys()
 
@@ -180,6 +181,9 @@ class FakeOptions:
     name: str = "fake"
     asked: list[str] = field(default_factory=list)
     fails: list[VendorError] = field(default_factory=list)
+    is_configured: bool = True
+    listings: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    listings_asked: list[tuple[str, date | None]] = field(default_factory=list)
 
     def daily_bars(self, contract: str, first: date, last: date) -> FetchedFrame:
         self.asked.append(contract)
@@ -193,6 +197,19 @@ class FakeOptions:
         if self.fails:
             raise self.fails[0]
         return FetchedFrame(option_frame([]))
+
+    def contracts(self, underlying: str, expired_on: date | None = None) -> FetchedFrame:
+        self.listings_asked.append((underlying, expired_on))
+        if self.fails:
+            raise self.fails[0]
+        rows = []
+        for symbol in self.listings.get(underlying, ()):
+            terms = parse_occ(symbol)
+            assert terms is not None
+            if expired_on is None or terms.expiration_date == expired_on:
+                rows.append({"ticker": f"O:{symbol}", "shares_per_contract": 100,
+                             "underlying_ticker": underlying})  # fmt: skip
+        return parse_contracts(rows)
 
     def _row(self, contract: str, session: date, kind: str) -> dict[str, object]:
         terms = parse_occ(contract)
@@ -216,4 +233,6 @@ def option_frame(rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
     frame = pd.DataFrame(list(rows), columns=list(OPTION_COLUMNS))
     dates = ("session_date", "expiration_date")
     numbers = OPTION_COLUMNS[7:18]
+    frame["quoted_at"] = pd.to_datetime(frame["quoted_at"], utc=True).astype("datetime64[us, UTC]")
+    frame["is_stale"] = frame["is_stale"].eq(other=True)
     return frame.astype(dict.fromkeys(dates, "datetime64[s]") | dict.fromkeys(numbers, "float64"))

@@ -25,6 +25,7 @@ RENEW = "MARKET_PIPELINE_RENEW"
 EMPTY_IS_FINE = {
     "company_profiles": "a vendor that is down stops nothing; symbols_are_described tells",
     "fundamentals": "a vendor tells the present only, and only when it is due",
+    "option_contracts": "without a key, or an option or a stock to watch, none is asked for",
     "option_quotes": "books without an option leave no quote to ask for",
     "option_values": "books without an option leave no quote to complete",
     "intraday_bars": "nobody may be chosen; hours_are_complete claims more of those that are",
@@ -190,7 +191,7 @@ def test_collected_assets_are_kept_in_bounds(defs: dg.Definitions) -> None:
     graph = defs.resolve_asset_graph()
     collected = [key for key in graph.executable_asset_keys if "api" in graph.get(key).kinds]
     pools = [pool for key in collected for pool in graph.get(key).pools or ()]
-    assert len(collected) == 7
+    assert len(collected) == 8
     assert len(set(pools)) == len(pools) == len(collected)
     for key in collected:
         retries = graph.get(key).assets_def.op.retry_policy

@@ -3,7 +3,6 @@
 Neither asset fails for a vendor's sake: prices and snapshots do without either.
 """
 
-from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import date, timedelta
 
@@ -11,18 +10,17 @@ import dagster as dg
 import pandas as pd
 
 from market_pipeline.assets.books import BOOKS_KEY
-from market_pipeline.assets.collecting import Report, collect
-from market_pipeline.assets.framework import COLLECTION_RETRIES, Work, stored_asset, working
+from market_pipeline.assets.framework import COLLECTION_RETRIES, stored_asset, working
+from market_pipeline.assets.present import collect_or_pass, todays_batch
 from market_pipeline.assets.universe import PROXIES
-from market_pipeline.domain.collection import Gap
+from market_pipeline.domain.collection import Gap, due_again
 from market_pipeline.domain.companies import (
     CompanySource,
     due_fundamentals,
-    due_profiles,
     joined,
 )
 from market_pipeline.domain.frames import typed_frame
-from market_pipeline.domain.ports import Clock, CollectedBatch, Coverage
+from market_pipeline.domain.ports import Clock, CollectedBatch
 from market_pipeline.domain.sessions import NEW_YORK, TradingCalendar
 from market_pipeline.domain.universe import build_universe, listed
 from market_pipeline.settings import Settings
@@ -65,16 +63,19 @@ def define_profiles(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsD
             )  # fmt: skip
             asked = warehouse.coverage(PROFILES)
             every = timedelta(days=settings.profile_refresh_days)
-            due = due_profiles(by_priority(universe), asked, clock(), every)
+            due = due_again(by_priority(universe), asked, clock(), every)
             stored = warehouse.profiles()
             today = clock().astimezone(NEW_YORK).date()
 
             def fetch(gap: Gap) -> CollectedBatch:
                 told = companies.profile(gap.subject)
                 frame = profile_rows([joined(stored.get(gap.subject), told)], clock())
-                return _batch(PROFILES, frame, gap, told.source, asked, clock)
+                return todays_batch(PROFILES, frame, gap, told.source, asked, clock)
 
-            _collect(work, warehouse, PROFILES, due, today, fetch, companies, settings, clock)
+            collect_or_pass(
+                work, warehouse, PROFILES, [Gap(symbol, today, today) for symbol in due], fetch,
+                source=companies.name, concurrency=settings.vendor_concurrency, clock=clock,
+            )  # fmt: skip
 
     return company_profiles
 
@@ -125,9 +126,12 @@ def define_fundamentals(partitions: dg.TimeWindowPartitionsDefinition) -> dg.Ass
                 }
                 columns = tables.metadata.tables[FUNDAMENTALS].columns.keys()
                 frame = typed_frame([row], columns)
-                return _batch(FUNDAMENTALS, frame, gap, source, asked, clock)
+                return todays_batch(FUNDAMENTALS, frame, gap, source, asked, clock)
 
-            _collect(work, warehouse, FUNDAMENTALS, due, latest, fetch, companies, settings, clock)
+            collect_or_pass(
+                work, warehouse, FUNDAMENTALS, [Gap(symbol, latest, latest) for symbol in due],
+                fetch, source=companies.name, concurrency=settings.vendor_concurrency, clock=clock,
+            )  # fmt: skip
 
     return fundamentals
 
@@ -144,45 +148,3 @@ def by_priority(universe: pd.DataFrame) -> list[str]:
 def _next_earnings(warehouse: Warehouse) -> dict[str, date]:
     known = warehouse.ask(next_earnings).dropna(subset=["next_earnings_date"])
     return dict(zip(known["symbol"], known["next_earnings_date"], strict=True))
-
-
-def _batch(
-    asset: str,
-    frame: pd.DataFrame,
-    gap: Gap,
-    source: str,
-    asked: dict[str, Coverage],
-    clock: Clock,
-) -> CollectedBatch:
-    """Put a row with the note that its symbol was asked about today."""
-    known = asked.get(gap.subject)
-    # What is told is of the present: the days since the last asking count as asked for.
-    first = gap.first if known is None else min(known.first_date, gap.first)
-    coverage = Coverage(asset, gap.subject, first, gap.last, source, clock())
-    return CollectedBatch(frame, coverage=(coverage,))
-
-
-def _collect(
-    work: Work,
-    warehouse: Warehouse,
-    table: str,
-    due: Sequence[str],
-    day: date,
-    fetch: Callable[[Gap], CollectedBatch],
-    companies: CompanySource,
-    settings: Settings,
-    clock: Clock,
-) -> Report:
-    """Ask for what is due, each committed by itself; failures are told and stop nothing."""
-    report = collect(
-        work, warehouse, table, [Gap(symbol, day, day) for symbol in due], fetch,
-        source=companies.name, concurrency=settings.vendor_concurrency, clock=clock,
-    )  # fmt: skip
-    work.report(**report.metadata())
-    if report.failed:
-        example = next(iter(report.failed.values()))
-        work.tell(
-            f"{table}: {len(report.failed)} of {len(due)} symbols could not be asked about, "
-            f"for example {example}; the next run asks for them again"
-        )
-    return report

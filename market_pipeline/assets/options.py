@@ -1,6 +1,6 @@
 """Option quotes: what Polygon says of the contracts in the universe."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 
 import dagster as dg
@@ -11,9 +11,10 @@ from market_pipeline.assets.framework import COLLECTION_RETRIES, Work, stored_as
 from market_pipeline.assets.splits import present_universe
 from market_pipeline.domain.books import OPTION
 from market_pipeline.domain.collection import Gap, answered_until, plan_gaps
-from market_pipeline.domain.errors import NotEntitled
+from market_pipeline.domain.errors import NotEntitled, Unavailable
 from market_pipeline.domain.ports import Clock, CollectedBatch, Coverage, OptionSource, Rejected
 from market_pipeline.domain.sessions import TradingCalendar
+from market_pipeline.domain.universe import optioned
 from market_pipeline.settings import Settings
 from market_pipeline.warehouse import Warehouse
 
@@ -44,26 +45,29 @@ def define(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition
         clock: dg.ResourceParam[Clock],
         settings: dg.ResourceParam[Settings],
     ) -> None:
-        """Quotes of the universe's option contracts and their chains, as Polygon tells them.
+        """Quotes of the universe's option contracts, and chains of held and watched underlyings.
 
         Grain: one row a session and contract (compact OCC symbol). Source: Polygon; the past by
         daily bars of each contract, the latest session by the chain, with quote and greeks (not
-        while the market is open). Fresh: hours after the close. Without a key nothing is fetched,
-        and positions stay unpriced.
+        while the market is open). A price of another session is marked `is_stale`. Fresh: hours
+        after the close. Without a key nothing is fetched, and positions stay unpriced.
         """
         with working(context) as work:
             present = present_universe(warehouse, symbol_universe)
             contracts = present[present["asset_class"] == OPTION]
             covered = warehouse.coverage(TABLE)
             bars = plan_gaps(_wanted(contracts), covered, clock())
-            chains = _chains(contracts, covered, calendar, clock())
+            asked = _underlyings(present, calendar, clock(), polygon, settings)
+            chains = _chains(asked, covered, calendar, clock())
             quoted = _quoted(warehouse, bars)
             ours = set(contracts["symbol"]) if settings.option_chains == "held" else None
             fetch = _QuoteFetch(polygon, calendar, clock, ours, quoted)
+            ranks = {_CHAIN + name: rank for name, rank in asked.items()}
             reports = [
                 collect(
                     work, warehouse, TABLE, gaps, fetch,
                     source=polygon.name, concurrency=settings.vendor_concurrency, clock=clock,
+                    ranks=ranks,
                 )
                 for gaps in (bars, chains)  # the chain comes last: its quotes win over bars
             ]  # fmt: skip
@@ -82,13 +86,34 @@ def _wanted(contracts: pd.DataFrame) -> dict[str, tuple[date, date]]:
     }
 
 
+def _underlyings(
+    universe: pd.DataFrame,
+    calendar: TradingCalendar,
+    now: datetime,
+    source: OptionSource,
+    settings: Settings,
+) -> dict[str, int]:
+    """Rank the underlyings whose present chain is wanted; none where a past session is made.
+
+    What is merely watched is left out where nothing of its chain would be kept, and without a key:
+    an option that is held goes unpriced then and is told of, a chain to look at is not.
+    """
+    with_watched = (
+        settings.option_chain_underlyings == "held_and_watched"
+        and settings.option_chains == "whole"
+        and source.is_configured
+    )
+    latest = pd.Timestamp(calendar.last_completed(now))
+    return optioned(universe[universe["session_date"] == latest], with_watched=with_watched)
+
+
 def _chains(
-    contracts: pd.DataFrame,
+    underlyings: Iterable[str],
     covered: Mapping[str, Coverage],
     calendar: TradingCalendar,
     now: datetime,
 ) -> list[Gap]:
-    """List the underlyings whose present chain tells of the latest completed session.
+    """List the chains that are to tell of the latest completed session and have not yet.
 
     None while the market is open: quotes of today's noon are not yesterday's close. A gap begins
     where the subject is known from, so that its coverage stays one range.
@@ -96,9 +121,8 @@ def _chains(
     if calendar.is_open(now):
         return []
     latest = calendar.last_completed(now)
-    current = contracts[contracts["session_date"] == pd.Timestamp(latest)]
     gaps = []
-    for subject in sorted(_CHAIN + name for name in set(current["underlying"])):
+    for subject in (_CHAIN + name for name in underlyings):
         known = covered.get(subject)
         if known is None:
             gaps.append(Gap(subject, latest, latest))
@@ -137,7 +161,10 @@ class _QuoteFetch:
 
     def __call__(self, gap: Gap) -> CollectedBatch:
         if gap.subject.startswith(_CHAIN):
+            self._require_present(gap)
             fetched = self._source.chain(gap.subject.removeprefix(_CHAIN), gap.last)
+            # Many pages under a slow rate take their time: the first may be yesterday's by now.
+            self._require_present(gap)
             frame = fetched.frame
             if self._contracts is not None:
                 frame = frame[frame["symbol"].isin(self._contracts)]
@@ -147,6 +174,15 @@ class _QuoteFetch:
         until = answered_until(delivered, gap, self._calendar, self._clock())
         is_quoted = pd.MultiIndex.from_frame(fetched.frame[_KEY]).isin(self._quoted)
         return self._batch(gap, fetched.frame[~is_quoted], fetched.rejected, until)
+
+    def _require_present(self, gap: Gap) -> None:
+        """Refuse a chain of another day: a snapshot tells of now, and of `gap.last` no longer."""
+        now = self._clock()
+        if self._calendar.is_open(now) or self._calendar.last_completed(now) != gap.last:
+            raise Unavailable(
+                self._source.name, "chain",
+                f"the session after {gap.last} has begun: its quotes are not those of {gap.last}",
+            )  # fmt: skip
 
     def _batch(
         self, gap: Gap, frame: pd.DataFrame, rejected: tuple[Rejected, ...], until: date | None

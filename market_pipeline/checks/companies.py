@@ -3,18 +3,11 @@
 import dagster as dg
 
 from market_pipeline.checks.framework import Scope, Verdict, check, shown
-from market_pipeline.checks.generic import keys_are_unique
+from market_pipeline.checks.generic import keys_are_unique, one_row_a_symbol
 from market_pipeline.domain.collection import UNKNOWN_SYMBOL
 from market_pipeline.domain.universe import listed
 
 PROFILES, FUNDAMENTALS = "company_profiles", "fundamentals"
-
-
-def _unique(scope: Scope) -> Verdict:
-    symbols = scope.warehouse.read(PROFILES, columns=["symbol"])["symbol"]
-    twins = sorted(set(symbols[symbols.duplicated(keep=False)]))
-    return Verdict(not twins, f"{len(symbols)} symbols, {len(twins)} more than once",
-                   {"twins": shown(twins)})  # fmt: skip
 
 
 def _described(scope: Scope) -> Verdict:
@@ -33,10 +26,7 @@ def _described(scope: Scope) -> Verdict:
 def define() -> list[dg.AssetChecksDefinition]:
     """Give the checks of profiles and fundamentals."""
     return [
-        check(
-            PROFILES, f"{PROFILES}_keys_are_unique", _unique, table="symbol_universe",
-            blocking=True, description="No symbol has two profiles.",
-        ),
+        one_row_a_symbol(PROFILES, "No symbol has two profiles."),
         check(
             "symbol_universe", "symbols_are_described", _described,
             severity=dg.AssetCheckSeverity.WARN,

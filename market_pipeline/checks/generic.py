@@ -48,3 +48,18 @@ def keys_are_unique(asset: str, table: str, *key: str) -> dg.AssetChecksDefiniti
         asset, f"{asset}_keys_are_unique", judge, table=table, blocking=True,
         description=f"No two rows of {table} share {', '.join(key)}.",
     )  # fmt: skip
+
+
+def one_row_a_symbol(asset: str, description: str) -> dg.AssetChecksDefinition:
+    """Claim that no symbol has two rows in a table of no dates."""
+
+    def judge(scope: Scope) -> Verdict:
+        symbols = scope.warehouse.read(asset, columns=["symbol"])["symbol"]
+        twins = sorted(set(symbols[symbols.duplicated(keep=False)]))
+        said = f"{len(symbols)} symbols, {len(twins)} more than once"
+        return Verdict(not twins, said, {"twins": shown(twins)})
+
+    return check(
+        asset, f"{asset}_keys_are_unique", judge, table="symbol_universe", blocking=True,
+        description=description,
+    )  # fmt: skip

@@ -1,20 +1,24 @@
 """Are the prices there, and can they be right?"""
 
+from zoneinfo import ZoneInfo
+
 import dagster as dg
 import numpy as np
 import pandas as pd
 
 from market_pipeline.assets.splits import present_universe
 from market_pipeline.checks.framework import Scope, Verdict, check, shown
-from market_pipeline.checks.generic import keys_are_unique, not_empty
+from market_pipeline.checks.generic import keys_are_unique, not_empty, one_row_a_symbol
 from market_pipeline.domain.books import OPTION
 from market_pipeline.domain.collection import UNKNOWN_SYMBOL, tolerated_missing
+from market_pipeline.domain.ports import DEFERRED
 from market_pipeline.domain.quality import TARGET_SCORE, TARGET_VALIDATION
 from market_pipeline.domain.quarantine import FLAGGED, REJECTED
 from market_pipeline.domain.restatements import SPLIT_BASIS
 from market_pipeline.domain.universe import listed
 
 BARS, QUOTES, CACHE = "equity_bars", "option_quotes", "market_data_cache"
+CONTRACTS = "option_contracts"
 METRICS, QUALITY, VALUES = "symbol_daily_metrics", "price_quality", "option_values"
 _MEASURES = ("validation_rate", "quality_score")
 
@@ -28,7 +32,11 @@ def _cover(scope: Scope) -> Verdict:
     priced = _pairs(scope.rows(CACHE, "session_date", "symbol"))
     is_listed = _is_listed(scope, stocks)
     expected = stocks[~stocks["symbol"].isin(unknown) & is_listed]
+    deferred, overdue = _deferred(scope)
     has_price = _pairs(expected).isin(priced)
+    is_excused = expected["symbol"].isin(deferred) & ~has_price
+    waiting = sorted(set(expected.loc[is_excused, "symbol"]))
+    expected, has_price = expected[~is_excused], has_price[~is_excused]
     by_session = has_price.groupby(expected["session_date"])
     share, lacking = by_session.mean(), by_session.size() - by_session.sum()
     worst = float(share.min()) if len(share) else 1.0
@@ -40,15 +48,44 @@ def _cover(scope: Scope) -> Verdict:
     if len(thin):
         said += f"; too few on {shown([day.date().isoformat() for day in thin])}"
     missing = sorted(set(expected.loc[~has_price, "symbol"]))
+    until = min((deferred[symbol] for symbol in waiting), default=None)
+    if until is not None:
+        said += f"; {len(waiting)} are deferred until {until:%Y-%m-%d %H:%M} UTC, for the day's "
+        said += "requests are used up"
+    late = sorted(overdue & set(missing))
+    if late:
+        said += f"; {len(late)} were deferred and are missing a session later: the daily quota is "
+        said += "too small for the universe"
     in_play = sorted(unknown & set(stocks["symbol"]))
     young = sorted(set(stocks.loc[~is_listed, "symbol"]))
     return Verdict(
         not len(thin), said,
         {
             "worst_share": worst, "missing": shown(missing), "unknown_symbols": shown(in_play),
-            "not_yet_listed": shown(young),
+            "not_yet_listed": shown(young), "deferred": shown(waiting),
+            "deferred_until": until.isoformat() if until is not None else "",
+            "deferred_too_long": shown(late),
         },
     )  # fmt: skip
+
+
+def _deferred(scope: Scope) -> tuple[dict[str, pd.Timestamp], set[str]]:
+    """Give the symbols that a used-up quota excuses, with when each is due, and the overdue ones.
+
+    Overdue: a session later, and in a later day of the quota than that of the first deferral.
+    """
+    jobs = scope.warehouse.read("collection_jobs", where={"asset": BARS, "status": DEFERRED})
+    zone, completed = ZoneInfo(scope.settings.quota_time_zone), scope.calendar.last_completed
+    excused: dict[str, pd.Timestamp] = {}
+    overdue: set[str] = set()
+    for job in jobs.to_dict("records"):
+        first = job["started_at" if pd.isna(job["deferred_since"]) else "deferred_since"]
+        is_new_window = scope.now.astimezone(zone).date() > first.tz_convert(zone).date()
+        if is_new_window and completed(scope.now) > completed(first.to_pydatetime()):
+            overdue.add(job["subject"])
+        else:
+            excused[job["subject"]] = first if pd.isna(job["due_at"]) else job["due_at"]
+    return excused, overdue
 
 
 def _is_listed(scope: Scope, stocks: pd.DataFrame) -> "pd.Series[bool]":
@@ -106,6 +143,18 @@ def _options_priced(scope: Scope) -> Verdict:
     )  # fmt: skip
 
 
+def _contracts_known(scope: Scope) -> Verdict:
+    """Look the held and watched options up among the contracts that are listed."""
+    universe = scope.rows("symbol_universe", "symbol", "asset_class")
+    wanted = set(universe.loc[universe["asset_class"] == OPTION, "symbol"])
+    known = scope.warehouse.read(CONTRACTS, symbols=sorted(wanted), columns=["symbol"])
+    missing = sorted(wanted - set(known["symbol"]))
+    return Verdict(
+        not missing, f"{len(wanted)} contracts, {len(missing)} unknown to the reference",
+        {"missing": shown(missing)},
+    )  # fmt: skip
+
+
 def _good_enough(scope: Scope) -> Verdict:
     """Name the symbols whose prices of the last quarter miss a target in the range."""
     rows = scope.rows(QUALITY, "session_date", "symbol", "validation_rate", "quality_score")
@@ -146,8 +195,9 @@ def define() -> list[dg.AssetChecksDefinition]:
             CACHE, "prices_cover_the_universe", _cover, blocking=True,
             description=(
                 "In every session, the set share (95 %) of the stocks in the universe have a "
-                "price; in a small universe one may lack it. Symbols no vendor knows and symbols "
-                "not yet listed are named, not counted."
+                "price; in a small universe one may lack it. Symbols no vendor knows, symbols not "
+                "yet listed, and those that a used-up daily quota deferred are named, not counted; "
+                "these last count where they are missing a session later."
             ),
         ),
         check(
@@ -161,6 +211,12 @@ def define() -> list[dg.AssetChecksDefinition]:
         check(
             CACHE, "options_are_priced", _options_priced, severity=dg.AssetCheckSeverity.WARN,
             description="Every option contract in the universe has a price in its sessions.",
+        ),
+        one_row_a_symbol(CONTRACTS, "No option contract is listed twice."),
+        check(
+            CONTRACTS, "held_contracts_are_known", _contracts_known, table="symbol_universe",
+            severity=dg.AssetCheckSeverity.WARN,
+            description="Every option of the universe is among the contracts the vendor lists.",
         ),
         check(
             METRICS, "prices_are_good", _good_enough, table=QUALITY,

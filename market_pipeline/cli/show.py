@@ -17,7 +17,7 @@ from market_pipeline.cli.edge import (
 )
 from market_pipeline.cli.output import print_rows, remark
 from market_pipeline.domain.sessions import TradingCalendar
-from market_pipeline.operations.views import FETCHES, OPTIONS, PRICES, VIEWS
+from market_pipeline.operations.views import CONTRACTS, FETCHES, OPTIONS, PRICES, VIEWS
 
 if TYPE_CHECKING:
     from market_pipeline.operations.price_history import History
@@ -56,6 +56,10 @@ OnOption = Annotated[
         help="The session; default: the latest with bars of the symbol.",
     ),
 ]  # fmt: skip
+UnderlyingArgument = Annotated[
+    Optional[str],  # noqa: UP045  # one form for all options
+    typer.Argument(metavar="[UNDERLYING]", help="Only contracts on this stock."),
+]
 FailedOption = Annotated[bool, typer.Option("--failed", help="Only those that failed.")]
 
 
@@ -74,7 +78,7 @@ def _command(view: str) -> Callable[..., None]:
 
 
 for _view in VIEWS.values():
-    if _view not in (FETCHES, OPTIONS, PRICES):
+    if _view not in (CONTRACTS, FETCHES, OPTIONS, PRICES):
         app.command(_view.name, help=_view.told)(_command(_view.name))
 
 
@@ -182,6 +186,22 @@ def options(
     """Show the chain of a session, computed values named."""
     _show(
         ctx, form, view=OPTIONS.name, day=day, symbols=symbol, portfolio=portfolio, limit=limit,
+        underlying=underlying,
+    )  # fmt: skip
+
+
+@app.command(CONTRACTS.name, help=CONTRACTS.told)
+def contracts(
+    ctx: typer.Context,
+    underlying: UnderlyingArgument = None,
+    symbol: SymbolOption = None,
+    portfolio: PortfolioOption = None,
+    limit: LimitOption = None,
+    form: FormatOption = Format.table,
+) -> None:
+    """Show the contracts of a stock, or of all."""
+    _show(
+        ctx, form, view=CONTRACTS.name, symbols=symbol, portfolio=portfolio, limit=limit,
         underlying=underlying,
     )  # fmt: skip
 

@@ -67,6 +67,20 @@ def _gap(
     return None
 
 
+def due_again(
+    subjects: Iterable[str], asked: Mapping[str, Coverage], now: datetime, every: timedelta
+) -> list[str]:
+    """List the subjects to ask about, in their order: new ones, and those asked `every` ago.
+
+    A subject that no source knew is asked about as seldom; one that failed is still new.
+    """
+    return [
+        subject
+        for subject in subjects
+        if (known := asked.get(subject)) is None or now - known.checked_at >= every
+    ]
+
+
 def answered_until(
     delivered: Iterable[date], asked: Gap, calendar: TradingCalendar, now: datetime
 ) -> date | None:

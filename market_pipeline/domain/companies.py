@@ -5,7 +5,7 @@ Belongs here: shapes and rules. Does not: any vendor's words for them (`vendors`
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Protocol
 
 from market_pipeline.domain.collection import UNKNOWN_SYMBOL
@@ -96,20 +96,6 @@ def joined(stored: CompanyProfile | None, told: CompanyProfile) -> CompanyProfil
         sector=better.sector or other.sector,
         industry=better.industry or other.industry,
     )
-
-
-def due_profiles(
-    symbols: Iterable[str], asked: Mapping[str, Coverage], now: datetime, every: timedelta
-) -> list[str]:
-    """List the symbols to ask about, in their order: new ones, and those asked `every` ago.
-
-    A symbol that no source knew is asked about as seldom; one that failed is still new.
-    """
-    return [
-        symbol
-        for symbol in symbols
-        if (known := asked.get(symbol)) is None or now - known.checked_at >= every
-    ]
 
 
 def due_fundamentals(

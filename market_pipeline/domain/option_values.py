@@ -17,16 +17,18 @@ from market_pipeline.domain.option_pricing import (
     greeks,
     implied_volatility,
 )
+from market_pipeline.domain.option_quotes import STALE_QUOTE, quoted_price
 from market_pipeline.domain.symbols import STANDARD, contract_kind
 
 GREEKS = ("delta", "gamma", "theta", "vega")
 VALUE_COLUMNS = (
     "session_date", "symbol", "underlying", "expiration_date", "option_type", "strike_usd",
     "multiplier", "bid", "ask", "last", "volume", "open_interest", "price_usd", "price_kind",
-    "implied_volatility", *GREEKS, "underlying_price", "rate", "dividend_yield", "computed",
-    "source", "fetched_at",
+    "quoted_at", "flags", "implied_volatility", *GREEKS, "underlying_price", "rate",
+    "dividend_yield", "computed", "source", "fetched_at",
 )  # fmt: skip
-"""`computed` names, comma-joined, the values that are ours and not the vendor's."""
+"""`computed` names, comma-joined, the values that are ours and not the vendor's; `flags` says
+`stale_quote` where a price is of another session, or of none that was told."""
 
 YIELD_DAYS = 365
 """Dividends of so many days before a session, over its price, are the yield."""
@@ -52,9 +54,10 @@ def complete_quotes(
     """
     frame = quotes.reset_index(drop=True).astype(dict.fromkeys(_NUMBERS, np.float64))
     sent = frame[["implied_volatility", *GREEKS, "underlying_price"]].notna()
-    two_sided = (frame["bid"] > 0) & (frame["ask"] > 0) & (frame["ask"] >= frame["bid"])
-    frame["price_usd"] = ((frame["bid"] + frame["ask"]) / 2).where(two_sided, frame["last"])
-    frame["price_kind"] = np.where(two_sided, "mid", "last")
+    frame = frame.join(quoted_price(frame))
+    frame["flags"] = pd.Series(STALE_QUOTE, frame.index, dtype=object).where(
+        frame["is_stale"].astype(bool), None
+    )
     stocks = _as_traded(bars).set_index(["session_date", "symbol"])
     keys = pd.MultiIndex.from_frame(frame[["session_date", "underlying"]])
     found = stocks.reindex(keys).reset_index(drop=True)

@@ -28,10 +28,19 @@ its ex-date else 0. NaN where the vendor said nothing."""
 OPTION_COLUMNS = (
     "session_date", "symbol", "underlying", "expiration_date", "option_type", "strike_usd",
     "multiplier", "bid", "ask", "last", "volume", "open_interest", "implied_volatility",
-    "delta", "gamma", "theta", "vega", "underlying_price", "quote_kind",
+    "delta", "gamma", "theta", "vega", "underlying_price", "quote_kind", "quoted_at", "is_stale",
 )  # fmt: skip
 """Option quotes: `symbol` compact OCC, prices in USD a share, `option_type` call or put,
-`quote_kind` snapshot or daily_bar (a daily bar has only `last` and `volume`)."""
+`quote_kind` snapshot or daily_bar (a daily bar has only `last` and `volume`). `quoted_at` is when
+bid and ask were; `is_stale`: they, or `last`, are of another session or of none that was told."""
+
+CONTRACT_COLUMNS = (
+    "symbol", "underlying", "option_type", "strike_usd", "expiration_date", "exercise_style",
+    "multiplier", "contract_kind", "recognised_by", "primary_exchange",
+)  # fmt: skip
+"""Listed option contracts: `symbol` compact OCC, `underlying` the stock (of adjusted contracts
+too), `multiplier` shares a contract, `contract_kind` and how it was recognised as in
+`symbols.recognised_kind`, `primary_exchange` a MIC."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +104,21 @@ class OptionSource(Protocol):
     @property
     def name(self) -> str: ...
 
+    @property
+    def is_configured(self) -> bool:
+        """Whether there is a key to ask with."""
+        ...
+
     def daily_bars(self, contract: str, first: date, last: date) -> FetchedFrame:
         """Fetch daily bars of one compact OCC contract as `OPTION_COLUMNS` (`daily_bar`)."""
         ...
 
     def chain(self, underlying: str, session: date) -> FetchedFrame:
         """Fetch the present chain as `OPTION_COLUMNS` (`snapshot`), dated `session`."""
+        ...
+
+    def contracts(self, underlying: str, expired_on: date | None = None) -> FetchedFrame:
+        """Fetch the contracts listed now, or those that expired on a day, as `CONTRACT_COLUMNS`."""
         ...
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from market_pipeline.domain.option_pricing import MOST_VOLATILITY
+from market_pipeline.domain.option_quotes import STALE_QUOTE
 from market_pipeline.domain.quarantine import FLAGGED, REJECTED, Rule
 
 DEFAULT_JUMP_THRESHOLD = 0.30
@@ -246,6 +247,11 @@ QUOTE_REJECTIONS = (
 )  # fmt: skip
 
 QUOTE_FLAGS = (
+    Rule(
+        STALE_QUOTE, FLAGGED, ("quoted_at", *_QUOTE),
+        "a price in it is of another session, or came without a time",
+        lambda f: f["is_stale"].astype(bool),
+    ),
     Rule(
         "crossed_quote", FLAGGED, _QUOTE, "the ask is below the bid; valued at the last trade",
         lambda f: (f["bid"] > 0) & (f["ask"] > 0) & (f["ask"] < f["bid"]),

@@ -13,6 +13,7 @@ import pandas as pd
 
 from market_pipeline.domain.books import OPTION, STOCK
 from market_pipeline.domain.frames import between, empty_frame, session_index
+from market_pipeline.domain.option_quotes import quoted_price
 from market_pipeline.domain.price_rules import (
     BAR_FLAGS,
     BAR_REJECTIONS,
@@ -125,11 +126,8 @@ def _price_options(
         return frame, []
     frame = _with_numbers(frame, _QUOTE_NUMBERS)
     position = _session_position(frame, sessions)
-    is_two_sided = (frame["bid"] > 0) & (frame["ask"] > 0) & (frame["ask"] >= frame["bid"])
-    frame = frame.assign(
+    frame = frame.join(quoted_price(frame)).assign(
         asset_class=OPTION,
-        price_usd=((frame["bid"] + frame["ask"]) / 2).where(is_two_sided, frame["last"]),
-        price_kind=np.where(is_two_sided, "mid", "last"),
         dividend_usd=0.0,
         split_ratio=0.0,
     )

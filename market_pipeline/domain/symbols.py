@@ -153,15 +153,31 @@ def contract_kind(symbol: str, multiplier: float) -> str:
     Minis had a 7 after the root (AAPL7, 2013 to 2014). Any other digit, or any other multiplier,
     is a contract that a corporate action has changed. Raises ValueError for no OCC symbol.
     """
+    return recognised_kind(symbol, multiplier)[0]
+
+
+def recognised_kind(
+    symbol: str, multiplier: float, *, delivers_more: bool = False
+) -> tuple[str, str]:
+    """Tell the kind as `contract_kind` does, and by what it was recognised, in words.
+
+    `delivers_more`: the vendor says that it delivers other things than the shares, as contracts do
+    that a merger or a spin-off has changed.
+    """
     contract = parse_occ(symbol)
     if contract is None:
         raise ValueError(f"{symbol[:40]!r} is no option symbol")
+    shares = f"{multiplier:g} shares"
+    root = f"root {contract.root}"
+    if delivers_more:
+        return ADJUSTED, "other deliverables than the shares"
     if multiplier == _MINI_SHARES and (
         not contract.is_adjusted or contract.root[-1] == _MINI_DIGIT
     ):
-        return MINI
-    is_plain = multiplier == _STANDARD_SHARES and not contract.is_adjusted
-    return STANDARD if is_plain else ADJUSTED
+        return MINI, f"{shares}, {root}"
+    if contract.is_adjusted:
+        return ADJUSTED, f"{root} ends in a digit"
+    return (STANDARD if multiplier == _STANDARD_SHARES else ADJUSTED), shares
 
 
 def is_option(symbol: str) -> bool:

@@ -31,7 +31,8 @@ TRADED_FOR = timedelta(days=30)
 """How long a listed symbol stays in after it was sold."""
 
 # Reasons are in alphabetical order: joining by rising bit gives their sorted list.
-_PRIORITIES = {"factor_proxy": 1, "held": 1, "underlying": 2, "traded": 3, "watched": 3}
+WATCHED = "watched"
+_PRIORITIES = {"factor_proxy": 1, "held": 1, "underlying": 2, "traded": 3, WATCHED: 3}
 
 Mask = npt.NDArray[np.uint8]
 Instrument = tuple[str, str, str]
@@ -112,6 +113,24 @@ def ranks(universe: pd.DataFrame) -> dict[str, int]:
 def collectable(universe: pd.DataFrame) -> pd.DataFrame:
     """Keep the rows a vendor may be asked about: private holdings never leave the house."""
     return universe[universe["asset_class"] != PRIVATE].reset_index(drop=True)
+
+
+def optioned(universe: pd.DataFrame, *, with_watched: bool) -> dict[str, int]:
+    """Name the stocks whose options are told of in a session's universe, by priority and name.
+
+    Those of the options held or watched, with the best priority of these; `with_watched` also the
+    stocks and funds that are watched themselves.
+    """
+    options = universe[universe["asset_class"] == OPTION]
+    best = options.groupby("underlying")["priority"].min().to_dict()
+    if with_watched:
+        shares = universe[universe["asset_class"].isin((STOCK, ETF))]
+        is_watched = shares["reasons"].str.split(",").map(lambda all_: WATCHED in all_)
+        for symbol in shares.loc[is_watched.astype(bool), "symbol"]:
+            best.setdefault(symbol, _PRIORITIES[WATCHED])
+    return {
+        str(name): int(rank) for name, rank in sorted(best.items(), key=lambda item: item[::-1])
+    }
 
 
 def within(frame: pd.DataFrame, universe: pd.DataFrame) -> pd.DataFrame:

@@ -30,8 +30,9 @@ SANDBOX_PORT = 8765
 EXAMPLES = Path("examples") / "portfolios"
 
 DATA_TABLES = (
-    "portfolios", "positions", "symbol_universe", "equity_bars", "option_quotes",
-    "option_values", "market_data_cache", "finviz_headlines", "wire_headlines", "headlines",
+    "portfolios", "positions", "symbol_universe", "equity_bars", "option_contracts",
+    "option_quotes", "option_values", "market_data_cache", "finviz_headlines", "wire_headlines",
+    "headlines",
     "headline_sources", "headline_symbols", "headline_aggregates", "headline_impact",
     "company_profiles", "fundamentals",
     "symbol_factor_exposures", "symbol_daily_metrics", "portfolio_snapshots",

@@ -89,12 +89,25 @@ PRICES = View(
 OPTIONS = View(
     "options",
     "option quotes",
-    "Show the option chain of a session; the column `computed` names values that are ours.",
+    "Show the option chain of a session; `computed` names values that are ours, `flags` doubts.",
     "option_values",
     _columns(
-        "symbol expiration_date option_type strike_usd bid ask last volume open_interest "
-        "implied_volatility delta gamma theta vega underlying_price computed source"
+        "symbol expiration_date option_type strike_usd bid ask last quoted_at flags volume "
+        "open_interest implied_volatility delta gamma theta vega underlying_price computed source"
     ),
+)
+CONTRACTS = View(
+    "contracts",
+    "option contracts",
+    "Show the option contracts that are known of a stock: terms, what they deliver, when seen.",
+    "option_contracts",
+    _columns(
+        "symbol underlying expiration_date option_type strike_usd exercise_style multiplier "
+        "contract_kind recognised_by primary_exchange first_seen_date last_seen_date source"
+    ),
+    date_column=None,
+    is_by_session=False,
+    default_limit=100,
 )
 FACTORS = View(
     "factors",
@@ -295,9 +308,9 @@ JOBS = View(
 VIEWS = {
     view.name: view
     for view in (
-        UNIVERSE, COMPANIES, FUNDAMENTALS, PRICES, OPTIONS, FACTORS, METRICS, QUALITY, HEADLINES,
-        TELLINGS, IMPACT, SOURCES, COLLECTIONS, SNAPSHOT, POSITIONS, NOTES, QUARANTINE, ACTIONS,
-        RESTATEMENTS, FETCHES, JOBS,
+        UNIVERSE, COMPANIES, FUNDAMENTALS, PRICES, OPTIONS, CONTRACTS, FACTORS, METRICS, QUALITY,
+        HEADLINES, TELLINGS, IMPACT, SOURCES, COLLECTIONS, SNAPSHOT, POSITIONS, NOTES, QUARANTINE,
+        ACTIONS, RESTATEMENTS, FETCHES, JOBS,
     )
 }  # fmt: skip
 

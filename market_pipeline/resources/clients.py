@@ -63,9 +63,16 @@ def yahoo(settings: Settings, coordination: Coordination) -> YahooClient:
 
 
 def prices(
-    settings: Settings, coordination: Coordination, clock: Clock, name: str = "prices"
+    settings: Settings,
+    coordination: Coordination,
+    clock: Clock,
+    name: str = "prices",
+    *,
+    with_actions: bool = True,
 ) -> PriceChain:
     """Build the sources of daily bars in the orders set; those without a key are left out.
+
+    `with_actions` False is for those who look at closes only: Polygon then costs one request.
 
     Which were left out, and which setting would bring them in, is logged and told by the error of
     a symbol that has no source at all.
@@ -76,7 +83,9 @@ def prices(
     }
     makers: dict[str, Callable[[], PriceSource]] = {
         "yahoo": lambda: yahoo(settings, coordination),
-        "polygon": lambda: PolygonStocks(polygon(settings, coordination)),
+        "polygon": lambda: PolygonStocks(
+            polygon(settings, coordination), clock if with_actions else None
+        ),
         "alpha_vantage": lambda: alpha_vantage(settings, coordination, clock),
     }
     orders = price_orders(settings)
@@ -102,7 +111,9 @@ def second_prices(
     update = {
         "price_sources": others, "price_sources_by_class": {}, "price_sources_by_symbol": {},
     }  # fmt: skip
-    chain = prices(settings.model_copy(update=update), coordination, clock, "second_prices")
+    chain = prices(
+        settings.model_copy(update=update), coordination, clock, "second_prices", with_actions=False
+    )
     return chain if chain.has_members else None
 
 

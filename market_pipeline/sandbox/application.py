@@ -38,6 +38,8 @@ _KINDS = {
         (r"/v3/snapshot/options/[^/]+/", "contract_snapshot"),
         (r"/v3/snapshot/options/", "chain"),
         (r"/v3/reference/options/contracts", "contracts"),
+        (r"/v3/reference/splits", "splits"),
+        (r"/v3/reference/dividends", "dividends"),
         (r"/v3/reference/tickers/", "ticker_details"),
         (r"/v3/reference/tickers", "tickers"),
         (r"/v2/aggs/", "aggregates"),

@@ -26,6 +26,7 @@ VENDOR_ORIGIN = "https://api.massive.com"
 _JSON = "application/json"
 _AGGREGATES_DEFAULT, _AGGREGATES_MOST = 5_000, 50_000
 _SNAPSHOT_DEFAULT, _SNAPSHOT_MOST = 10, 250
+_ACTIONS_DEFAULT = 10
 _REFERENCE_DEFAULT, _CONTRACTS_DEFAULT, _REFERENCE_MOST = 100, 10, 1_000
 
 _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
@@ -53,6 +54,8 @@ class PolygonSite:
             ("/v3/snapshot/options/{underlying}/{contract}", self._contract_snapshot),
             ("/v3/reference/options/contracts", self._contracts),
             ("/v3/reference/options/contracts/{contract}", self._contract),
+            ("/v3/reference/splits", self._splits),
+            ("/v3/reference/dividends", self._dividends),
             ("/v3/reference/tickers", self._tickers),
             ("/v3/reference/tickers/{ticker}", self._details),
             (aggregates, self._aggregates),
@@ -122,6 +125,32 @@ class PolygonSite:
             return _missing(request, "Ticker not found.")
         result = bodies.details(told, self._market.close_at(as_of))
         return _reply({"results": result, "status": "OK", "request_id": _request_id(request)})
+
+    def _splits(self, request: Request, query: Mapping[str, str]) -> Response:
+        return self._actions(request, query, "execution_date", bodies.splits)
+
+    def _dividends(self, request: Request, query: Mapping[str, str]) -> Response:
+        return self._actions(request, query, "ex_dividend_date", bodies.dividends)
+
+    def _actions(
+        self,
+        request: Request,
+        query: Mapping[str, str],
+        day: str,
+        write: Callable[[str, Bars], Sequence[bodies.Json]],
+    ) -> Response:
+        """List a symbol's actions, newest first unless asked otherwise; all symbols it has not."""
+        symbol = _symbol(query.get("ticker", ""))
+        bars = self._market.bars(symbol) if symbol else None
+        rows = list(write(symbol, bars)) if symbol and bars is not None else []
+        for suffix, compare in _COMPARISONS.items():
+            if text := query.get(f"{day}{suffix}"):
+                bound = date.fromisoformat(text).isoformat()
+                rows = [row for row in rows if compare(row[day], bound)]
+        if query.get("order") != "asc":
+            rows.reverse()
+        start, stop = _page(query, _ACTIONS_DEFAULT, _REFERENCE_MOST)
+        return _listed(request, query, rows[start:stop], stop if stop < len(rows) else None)
 
     def _aggregates(self, request: Request, query: Mapping[str, str]) -> Response:
         params = request.path_params

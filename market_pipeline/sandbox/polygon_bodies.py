@@ -6,6 +6,7 @@ Does not: filters, pages, HTTP.
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from fractions import Fraction
 
 import numpy as np
 
@@ -84,6 +85,37 @@ def details(told: Standing, updated_at: datetime) -> Json:
         "share_class_shares_outstanding": round(told.shares),
         "sic_description": told.listing.industry.upper(),
     }
+
+
+def splits(symbol: str, bars: Bars) -> list[Json]:
+    """Write the splits of a symbol, oldest first."""
+    return [
+        {
+            "execution_date": str(bars.days[at]),
+            "split_from": exact.denominator,
+            "split_to": exact.numerator,
+            "ticker": symbol,
+        }
+        for at in np.flatnonzero(bars.splits > 0)
+        if (exact := Fraction(float(bars.splits[at])).limit_denominator(_SHARES)) != 1
+    ]
+
+
+def dividends(symbol: str, bars: Bars) -> list[Json]:
+    """Write the cash dividends of a symbol as they were paid, oldest first."""
+    ratios = np.where(bars.splits > 0, bars.splits, 1.0)
+    later = np.cumprod(ratios[::-1])[::-1] / ratios
+    return [
+        {
+            "cash_amount": round(float(bars.dividends[at] * later[at]), 6),
+            "currency": "USD",
+            "dividend_type": "CD",
+            "ex_dividend_date": str(bars.days[at]),
+            "frequency": 4,
+            "ticker": symbol,
+        }
+        for at in np.flatnonzero(bars.dividends > 0)
+    ]
 
 
 def aggregates(bars: Bars) -> Iterator[str]:

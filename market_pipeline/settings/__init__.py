@@ -235,6 +235,16 @@ class Settings(NewsSettings, PriceSettings):
             "or only those of the options themselves."
         ),
     )
+    option_chain_underlyings: Literal["held", "held_and_watched"] = Field(
+        "held_and_watched",
+        description=(
+            "Whose contracts and chains are asked for: only the underlyings of held or watched "
+            "options, or also the stocks and funds on the watchlist themselves."
+        ),
+    )
+    contract_refresh_days: int = Field(
+        7, ge=1, le=365, description="Days after which a stock's option contracts are listed again."
+    )
     automation: Literal["on", "off"] = Field(
         "on", description="Whether schedules and sensors start switched on."
     )

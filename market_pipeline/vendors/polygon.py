@@ -12,11 +12,13 @@ from urllib.parse import parse_qsl, quote, urlsplit
 from pydantic import SecretStr
 
 from market_pipeline.domain.errors import BadPayload, UnknownSymbol
-from market_pipeline.domain.ports import FetchedFrame
+from market_pipeline.domain.ports import Clock, FetchedFrame
+from market_pipeline.domain.sessions import NEW_YORK
 from market_pipeline.domain.symbols import parse_occ, parse_symbol
 from market_pipeline.vendors.bars import shaped
 from market_pipeline.vendors.http import HttpTransport
 from market_pipeline.vendors.policy import CallPolicy
+from market_pipeline.vendors.polygon_actions import with_actions
 from market_pipeline.vendors.polygon_payloads import (
     VENDOR,
     option_bars,
@@ -26,7 +28,9 @@ from market_pipeline.vendors.polygon_payloads import (
 )
 from market_pipeline.vendors.polygon_reference import (
     parse_contracts,
+    parse_dividends,
     parse_open_close,
+    parse_splits,
     parse_tickers,
 )
 from market_pipeline.vendors.replies import VendorKey
@@ -34,7 +38,7 @@ from market_pipeline.vendors.replies import VendorKey
 BASE_URL = "https://api.massive.com"
 KEY_SETTING = "MARKET_PIPELINE_POLYGON_API_KEY"
 _OWN_HOSTS = frozenset({"api.massive.com", "api.polygon.io"})
-_CHAIN_PAGE, _CONTRACTS_PAGE, _BARS_PAGE = "250", "1000", "50000"
+_CHAIN_PAGE, _CONTRACTS_PAGE, _BARS_PAGE, _ACTIONS_PAGE = "250", "1000", "50000", "1000"
 
 
 class PolygonClient:
@@ -54,6 +58,7 @@ class PolygonClient:
         max_pages: int = 200,
     ) -> None:
         self._name, self._max_pages = name, max_pages
+        self._has_key = key is not None and bool(key.get_secret_value().strip())
         self._http = HttpTransport(
             name,
             base_url,
@@ -67,6 +72,11 @@ class PolygonClient:
     def name(self) -> str:
         """Source name kept on every row."""
         return self._name
+
+    @property
+    def is_configured(self) -> bool:
+        """Whether there is a key to ask with."""
+        return self._has_key
 
     def daily_bars(self, contract: str, first: date, last: date) -> FetchedFrame:
         """Fetch daily bars of one OCC contract as `OPTION_COLUMNS` (`daily_bar`), prices as traded.
@@ -83,13 +93,27 @@ class PolygonClient:
     def stock_bars(self, symbol: str, first: date, last: date) -> FetchedFrame:
         """Fetch daily bars of a stock or ETF as `BAR_COLUMNS`, prices split-adjusted by Polygon.
 
-        Polygon tells no dividends, splits or adjusted closes here. An unknown ticker gives an
-        empty frame, for Polygon does not tell the difference.
+        Polygon tells no dividends, splits (`actions`) or adjusted closes here. An unknown ticker
+        gives an empty frame, for Polygon does not tell the difference.
         """
         ticker = self._ticker(symbol, "aggs")
         path = f"/v2/aggs/ticker/{quote(ticker)}/range/1/day/{first}/{last}"
         rows = self._pages(path, {"adjusted": "true", "sort": "asc", "limit": _BARS_PAGE}, "aggs")
         return shaped(parse_aggregates(rows, ticker), ticker, first, last)
+
+    def actions(self, symbol: str, first: date) -> tuple[FetchedFrame, FetchedFrame]:
+        """Fetch splits and cash dividends from `first` on, as `parse_splits`, `parse_dividends`."""
+        ticker = self._ticker(symbol, "splits")
+        since = {"ticker": ticker, "limit": _ACTIONS_PAGE, "order": "asc"}
+        splits = self._pages(
+            "/v3/reference/splits",
+            since | {"execution_date.gte": str(first), "sort": "execution_date"}, "splits",
+        )  # fmt: skip
+        dividends = self._pages(
+            "/v3/reference/dividends",
+            since | {"ex_dividend_date.gte": str(first), "sort": "ex_dividend_date"}, "dividends",
+        )  # fmt: skip
+        return parse_splits(splits), parse_dividends(dividends)
 
     def chain(self, underlying: str, session: date) -> FetchedFrame:
         """Fetch the present chain as `OPTION_COLUMNS` (`snapshot`), dated `session`."""
@@ -98,12 +122,17 @@ class PolygonClient:
         rows = self._pages(path, {"limit": _CHAIN_PAGE}, "chain")
         return parse_chain(rows, symbol, session)
 
-    def contracts(self, underlying: str) -> FetchedFrame:
-        """Fetch the listed contracts of `underlying`, columns as in `parse_contracts`."""
+    def contracts(self, underlying: str, expired_on: date | None = None) -> FetchedFrame:
+        """Fetch the contracts of `underlying` as `CONTRACT_COLUMNS`: listed, or expired that day.
+
+        Polygon has expired contracts for some years back; others are an empty frame.
+        """
         params = {
             "underlying_ticker": self._ticker(underlying, "contracts"),
             "limit": _CONTRACTS_PAGE,
         }
+        if expired_on is not None:
+            params |= {"expired": "true", "expiration_date": expired_on.isoformat()}
         return parse_contracts(self._pages("/v3/reference/options/contracts", params, "contracts"))
 
     def tickers(self, market: str = "stocks") -> FetchedFrame:
@@ -183,10 +212,13 @@ class PolygonClient:
 
 
 class PolygonStocks:
-    """A `PriceSource` over the stock aggregates of a `PolygonClient`, whose connections it uses."""
+    """A `PriceSource` over the stock aggregates of a `PolygonClient`, whose connections it uses.
 
-    def __init__(self, client: PolygonClient) -> None:
-        self._client = client
+    With a `clock` each answer has splits and dividends beside the bars, at two more requests.
+    """
+
+    def __init__(self, client: PolygonClient, clock: Clock | None = None) -> None:
+        self._client, self._clock = client, clock
 
     @property
     def name(self) -> str:
@@ -194,8 +226,16 @@ class PolygonStocks:
         return self._client.name
 
     def daily_bars(self, symbol: str, first: date, last: date) -> FetchedFrame:
-        """Fetch bars as `PolygonClient.stock_bars` does."""
-        return self._client.stock_bars(symbol, first, last)
+        """Fetch bars of `symbol` as `BAR_COLUMNS`, split-adjusted.
+
+        Raises a `VendorError`, for the actions too: bars without them would seem to have none.
+        """
+        bars = self._client.stock_bars(symbol, first, last)
+        if self._clock is None or bars.frame.empty:
+            return bars
+        splits, dividends = self._client.actions(symbol, first)
+        today = self._clock().astimezone(NEW_YORK).date()
+        return with_actions(bars, splits, dividends, symbol, today)
 
     def close(self) -> None:
         """Close the connections of this process."""

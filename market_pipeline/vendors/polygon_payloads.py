@@ -12,8 +12,8 @@ from typing import Any
 import pandas as pd
 
 from market_pipeline.domain.errors import BadPayload, LayoutChanged, NotEntitled
+from market_pipeline.domain.option_quotes import is_of_session
 from market_pipeline.domain.ports import OPTION_COLUMNS, FetchedFrame, Rejected
-from market_pipeline.domain.sessions import NEW_YORK
 from market_pipeline.domain.symbols import OptionContract, parse_occ
 from market_pipeline.vendors.bodies import clean_text, parse_json
 from market_pipeline.vendors.rows import (
@@ -131,6 +131,7 @@ def option_bars(
         last=kept["close"],
         volume=kept["volume"],
         quote_kind="daily_bar",
+        is_stale=False,
     )
     return FetchedFrame(as_option_columns(frame), tuple(rejected))
 
@@ -149,6 +150,7 @@ def as_option_columns(frame: pd.DataFrame) -> pd.DataFrame:
     """Order and type a frame as `OPTION_COLUMNS`; columns it lacks become NaN."""
     kinds = dict.fromkeys(OPTION_COLUMNS, "float64") | dict.fromkeys(_TEXT_COLUMNS, "str")
     kinds |= {"session_date": DATE, "expiration_date": DATE, "multiplier": "int64"}
+    kinds |= {"quoted_at": INSTANT, "is_stale": "bool"}
     return frame.reindex(columns=list(OPTION_COLUMNS)).astype(kinds)
 
 
@@ -159,6 +161,7 @@ _SNAPSHOT_FIELDS = (
     Field("multiplier", ("details", "shares_per_contract"), count),
     Field("bid", ("last_quote", "bid"), not_negative),
     Field("ask", ("last_quote", "ask"), not_negative),
+    Field("quoted_at", ("last_quote", "last_updated"), from_ns, INSTANT),
     Field("trade_price", ("last_trade", "price"), not_negative),
     Field("traded_at", ("last_trade", "sip_timestamp"), from_ns, INSTANT),
     Field("day_close", ("day", "close"), not_negative),
@@ -168,6 +171,7 @@ _SNAPSHOT_FIELDS = (
     Field("implied_volatility", ("implied_volatility",), not_negative),
     *(Field(name, ("greeks", name), number) for name in _GREEKS),
     Field("underlying_price", ("underlying_asset", "price"), not_negative),
+    Field("underlying_at", ("underlying_asset", "last_updated"), from_ns, INSTANT),
 )
 
 
@@ -175,8 +179,10 @@ def parse_chain(rows: Sequence[Any], underlying: str, session: date) -> FetchedF
     """Shape snapshot rows as `OPTION_COLUMNS` (`snapshot`), dated `session`.
 
     `last` is the last trade where it happened in `session`, else the day's close where the day is
-    `session`, else NaN: an old trade is no price of the session. Plans without quotes or trades
-    leave those columns NaN. A second row of a contract is rejected.
+    `session`, else NaN: an old trade is no price of the session, nor is a share's price of another
+    day. Bid and ask are kept whatever their age, for illiquid contracts have no others: `is_stale`
+    says that they, or `last`, are of another session, or came without a time. Plans without quotes
+    or trades leave those columns NaN. A second row of a contract is rejected.
     """
     read = read_rows(rows, _SNAPSHOT_FIELDS, vendor=VENDOR, endpoint="chain", subject=underlying)
     raw = read.frame
@@ -189,30 +195,35 @@ def parse_chain(rows: Sequence[Any], underlying: str, session: date) -> FetchedF
             for symbol in symbols[doubled]
         ),
     ]
-    raw = raw[~doubled].reset_index(drop=True)
+    raw, day = raw[~doubled].reset_index(drop=True), pd.Timestamp(session)
     contracts: list[OptionContract] = list(raw["contract"])
     frame = raw.drop(columns="contract").assign(
-        session_date=pd.Timestamp(session),
+        session_date=day,
         symbol=[contract.occ for contract in contracts],
         underlying=underlying,
         expiration_date=[pd.Timestamp(contract.expiration_date) for contract in contracts],
         option_type=[contract.option_type for contract in contracts],
         strike_usd=[float(contract.strike_usd) for contract in contracts],
         multiplier=raw["multiplier"].fillna(STANDARD_MULTIPLIER),
-        last=_last_price(raw, session),
+        underlying_price=raw["underlying_price"].where(_may_be_of(raw["underlying_at"], day)),
         quote_kind="snapshot",
+        **_last_price(raw, day),
     )
     return FetchedFrame(as_option_columns(frame), tuple(rejected))
 
 
-def _last_price(raw: pd.DataFrame, session: date) -> pd.Series:
-    trade = raw["trade_price"].where(_falls_on(raw["traded_at"], session))
-    close = raw["day_close"].where(_falls_on(raw["day_at"], session))
-    return trade.fillna(close)
+def _last_price(raw: pd.DataFrame, session: pd.Timestamp) -> dict[str, pd.Series]:
+    """Give `last`, and `is_stale` of it and of bid and ask."""
+    trade = raw["trade_price"].where(_may_be_of(raw["traded_at"], session))
+    close = raw["day_close"].where(_may_be_of(raw["day_at"], session))
+    # A price that came without a time is used, for cheaper plans send such, and marked.
+    has_time = raw["traded_at"].where(trade.notna(), raw["day_at"]).notna()
+    last = trade.fillna(close)
+    is_quoted = raw["bid"].notna() | raw["ask"].notna()
+    is_old = is_quoted & ~is_of_session(raw["quoted_at"], session)
+    return {"last": last, "is_stale": is_old | (last.notna() & ~has_time)}
 
 
-def _falls_on(stamps: pd.Series, session: date) -> pd.Series:
-    # A missing stamp is taken at its word: cheaper plans send prices without one.
-    days = stamps.dt.tz_convert(NEW_YORK).dt.tz_localize(None).dt.normalize()
-    fits: pd.Series = stamps.isna() | (days == pd.Timestamp(session))
-    return fits
+def _may_be_of(stamps: pd.Series, session: pd.Timestamp) -> pd.Series:
+    may_be: pd.Series = stamps.isna() | is_of_session(stamps, session)
+    return may_be

@@ -3,14 +3,13 @@
 Pure functions, as in `polygon_payloads`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import pandas as pd
-
 from market_pipeline.domain.errors import LayoutChanged
-from market_pipeline.domain.ports import FetchedFrame
-from market_pipeline.domain.symbols import OptionContract, from_polygon
+from market_pipeline.domain.frames import typed_frame
+from market_pipeline.domain.ports import CONTRACT_COLUMNS, FetchedFrame, Rejected
+from market_pipeline.domain.symbols import OptionContract, from_polygon, recognised_kind
 from market_pipeline.vendors.bodies import parse_json
 from market_pipeline.vendors.polygon_payloads import VENDOR, contract_of, refuse_told_error
 from market_pipeline.vendors.rows import (
@@ -33,6 +32,12 @@ def _symbol(value: Any) -> str:
     return from_polygon(value)
 
 
+def _is_any(value: Any) -> bool:
+    if not isinstance(value, list):
+        raise Unreadable("is no list")
+    return bool(value)
+
+
 def _day_of(field: str) -> Field:
     return Field(field, (field,), day, DATE)
 
@@ -40,7 +45,10 @@ def _day_of(field: str) -> Field:
 _CONTRACT_FIELDS = (
     Field("contract", ("ticker",), contract_of, TEXT, is_required=True),
     Field("multiplier", ("shares_per_contract",), count, is_required=True),
+    Field("underlying", ("underlying_ticker",), _symbol, TEXT),
     Field("exercise_style", ("exercise_style",), text, TEXT),
+    Field("primary_exchange", ("primary_exchange",), text, TEXT),
+    Field("others", ("additional_underlyings",), _is_any, TEXT),
 )
 _TICKER_FIELDS = (
     Field("symbol", ("ticker",), _symbol, TEXT, is_required=True),
@@ -62,6 +70,7 @@ _DIVIDEND_FIELDS = (
     Field("symbol", ("ticker",), _symbol, TEXT, is_required=True),
     Field("ex_date", ("ex_dividend_date",), day, DATE, is_required=True),
     Field("dividend_usd", ("cash_amount",), not_negative, is_required=True),
+    Field("currency", ("currency",), text, TEXT),
     _day_of("declaration_date"),
     _day_of("record_date"),
     _day_of("pay_date"),
@@ -87,23 +96,37 @@ _OPEN_CLOSE_FIELDS = (
 
 
 def parse_contracts(rows: Sequence[Any]) -> FetchedFrame:
-    """Read listed contracts: symbol, underlying, expiration, type, strike, multiplier, style."""
+    """Read listed contracts as `CONTRACT_COLUMNS`; one told a second time is rejected."""
     read = read_rows(rows, _CONTRACT_FIELDS, vendor=VENDOR, endpoint="contracts")
-    contracts: list[OptionContract] = list(read.frame["contract"])
-    frame = pd.DataFrame(
-        {
-            "symbol": [contract.occ for contract in contracts],
-            "underlying": [contract.underlying for contract in contracts],
-            "expiration_date": pd.DatetimeIndex([c.expiration_date for c in contracts]).as_unit(
-                "s"
-            ),
-            "option_type": [contract.option_type for contract in contracts],
-            "strike_usd": [float(contract.strike_usd) for contract in contracts],
-            "multiplier": read.frame["multiplier"],
-            "exercise_style": read.frame["exercise_style"],
-        }
-    )
-    return FetchedFrame(frame, read.rejected)
+    raw = read.frame
+    symbols = raw["contract"].map(lambda contract: contract.occ)
+    doubled = symbols.duplicated()
+    rejected = [
+        Rejected(symbol, None, "duplicate_row", symbol, "the contract came before")
+        for symbol in symbols[doubled]
+    ]
+    rows_kept = [_contract_row(row) for row in raw[~doubled].to_dict("records")]
+    frame = typed_frame(rows_kept, CONTRACT_COLUMNS)
+    return FetchedFrame(frame, (*read.rejected, *rejected))
+
+
+def _contract_row(row: Mapping[Any, Any]) -> dict[str, object]:
+    contract: OptionContract = row["contract"]
+    multiplier = int(row["multiplier"])
+    kind, how = recognised_kind(contract.occ, multiplier, delivers_more=row["others"] is True)
+    return {
+        "symbol": contract.occ,
+        # The root of an adjusted contract is no ticker; the vendor names the stock beside it.
+        "underlying": row["underlying"] or contract.stock,
+        "option_type": contract.option_type,
+        "strike_usd": float(contract.strike_usd),
+        "expiration_date": contract.expiration_date,
+        "exercise_style": row["exercise_style"] or None,
+        "multiplier": multiplier,
+        "contract_kind": kind,
+        "recognised_by": how,
+        "primary_exchange": row["primary_exchange"] or None,
+    }
 
 
 def parse_tickers(rows: Sequence[Any]) -> FetchedFrame:
@@ -119,7 +142,7 @@ def parse_splits(rows: Sequence[Any]) -> FetchedFrame:
 
 
 def parse_dividends(rows: Sequence[Any]) -> FetchedFrame:
-    """Read cash dividends, USD a share."""
+    """Read cash dividends a share as paid, in `currency` (USD where none is told)."""
     return read_rows(rows, _DIVIDEND_FIELDS, vendor=VENDOR, endpoint="dividends")
 
 

@@ -16,5 +16,6 @@ collection_jobs = sa.Table(
     required("attempts", sa.Integer),
     *optional("last_error", kind=sa.String(500)),
     *optional("started_at", "completed_at", "due_at", kind=Instant),
+    *optional("deferred_since", kind=Instant),  # when first, of all times since it was answered
     *optional("run_id", kind=sa.String(64)),
 )

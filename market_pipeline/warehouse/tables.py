@@ -1,5 +1,6 @@
 """The tables of the warehouse, as SQLAlchemy Core; those of the news stand in `news_tables`,
-those of what happened to prices in `price_tables`, of the jobs in `job_tables`.
+those of what happened to prices in `price_tables`, of options in `option_tables`, of the jobs in
+`job_tables`.
 
 Columns carry their unit in the name (`_usd`, `_pct`, `_ms`); instants end in `_at` (UTC),
 session dates in `_date`. Money is exact (`Exact`), statistics are floats. Partitioned tables
@@ -9,7 +10,13 @@ because ranges of dates are what is written and read.
 
 import sqlalchemy as sa
 
-from market_pipeline.warehouse import company_tables, job_tables, news_tables, price_tables
+from market_pipeline.warehouse import (
+    company_tables,
+    job_tables,
+    news_tables,
+    option_tables,
+    price_tables,
+)
 from market_pipeline.warehouse.columns import (
     Exact,
     Instant,
@@ -27,6 +34,7 @@ __all__ = [
     "job_tables",
     "metadata",
     "news_tables",
+    "option_tables",
     "price_tables",
 ]
 
@@ -100,44 +108,6 @@ equity_bars = by_session(
     required("source", sa.String(40)),
     required("fetched_at", Instant),
 )
-
-option_quotes = by_session(
-    "option_quotes",
-    key("symbol", sa.String(32)),
-    required("underlying", sa.String(32)),
-    required("expiration_date", sa.Date),
-    required("option_type", sa.String(4)),
-    required("strike_usd", sa.Float(53)),
-    required("multiplier", sa.Integer),
-    *optional(
-        "bid", "ask", "last", "volume", "open_interest", "implied_volatility",
-        "delta", "gamma", "theta", "vega", "underlying_price", kind=sa.Float(53),
-    ),
-    required("quote_kind", sa.String(12)),
-    required("source", sa.String(40)),
-    required("fetched_at", Instant),
-)  # fmt: skip
-
-option_values = by_session(
-    "option_values",
-    key("symbol", sa.String(32)),
-    required("underlying", sa.String(32)),
-    required("expiration_date", sa.Date),
-    required("option_type", sa.String(4)),
-    required("strike_usd", sa.Float(53)),
-    required("multiplier", sa.Integer),
-    *optional("bid", "ask", "last", "volume", "open_interest", "price_usd", kind=sa.Float(53)),
-    required("price_kind", sa.String(8)),  # mid, last
-    *optional(
-        "implied_volatility", "delta", "gamma", "theta", "vega", "underlying_price",
-        kind=sa.Float(53),
-    ),
-    required("rate", sa.Float(53)),
-    required("dividend_yield", sa.Float(53)),
-    *optional("computed", kind=sa.String(100)),  # comma-joined names of the values that are ours
-    required("source", sa.String(40)),
-    required("fetched_at", Instant),
-)  # fmt: skip
 
 market_data_cache = by_session(
     "market_data_cache",

@@ -162,6 +162,87 @@ def test_a_past_range_asks_for_no_chain(graph: Graph) -> None:
     assert sorted(graph.options.asked) == [CALL, PUT]
 
 
+def test_a_past_session_is_never_given_todays_chain(graph: Graph) -> None:
+    """Made days later, alone or again after it was made, a session has what bars tell of it."""
+    for _ in range(2):
+        assert graph.run(THURSDAY, only=COLLECTED).success
+    assert not any(asked.startswith("chain:") for asked in graph.options.asked)
+    assert quotes(graph) == {(THURSDAY, CALL): "daily_bar", (THURSDAY, PUT): "daily_bar"}
+
+
+def test_a_chain_that_comes_when_the_next_session_has_begun_is_not_kept(graph: Graph) -> None:
+    """A queue of hours under a slow rate: what arrives on Monday's open is not Friday's."""
+    options = graph.options
+    assert isinstance(options, QuotedOptions)
+    slow = options.chain
+
+    def late(underlying: str, session: date) -> FetchedFrame:
+        graph.clock.now = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)
+        return slow(underlying, session)
+
+    options.chain = late  # type: ignore[method-assign]  # an hour passes while it answers
+    assert graph.run(FRIDAY, only=COLLECTED).success
+    assert set(quotes(graph).values()) == {"daily_bar"}
+    assert "chain:AAPL" not in graph.warehouse.coverage("option_quotes")
+    failed = graph.warehouse.read("enrichment_fetch_log", where={"is_success": False})
+    assert failed["error_detail"].str.contains("the session after 2026-11-20 has begun").all()
+    assert len(failed)
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({}, ["chain:AAPL", "chain:KO", "chain:MSFT"]),
+        ({"OPTION_CHAIN_UNDERLYINGS": "held"}, ["chain:AAPL", "chain:KO"]),
+        ({"OPTION_CHAINS": "held"}, ["chain:AAPL", "chain:KO"]),
+    ],
+)
+def test_chains_of_watched_stocks_are_asked_for_too(
+    graph: Graph, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], expected: list[str]
+) -> None:
+    """By default; not where the setting says held, or where nothing of them would be kept."""
+    for name, value in variables.items():
+        monkeypatch.setenv(f"MARKET_PIPELINE_{name}", value)
+    forget_settings()
+    graph.warehouse.watch(["MSFT", "^GSPC"], IMPORTED)
+    watched = "MSFT280121C00300000"
+    graph.options = QuotedOptions(quoted={CALL: 8.0, PUT: 2.0, watched: 3.0})
+    assert graph.run(FRIDAY, only=COLLECTED).success
+    chains = [asked for asked in graph.options.asked if asked.startswith("chain:")]
+    assert sorted(chains) == expected
+    assert ((FRIDAY, watched) in quotes(graph)) == ("chain:MSFT" in expected)
+
+
+def test_without_a_key_what_is_merely_watched_is_not_asked_about(graph: Graph) -> None:
+    """A held option that goes unpriced is told of each day; a chain to look at is not."""
+    graph.warehouse.watch(["MSFT"], IMPORTED)
+    graph.options.is_configured = False
+    graph.options.fails = [NotEntitled("polygon", "chain", "no key")]
+    assert graph.run(FRIDAY, only=COLLECTED).success
+    assert sorted(set(graph.options.asked)) == [CALL, PUT, "chain:AAPL", "chain:KO"]
+
+
+def test_a_stale_quote_says_so_down_to_the_price(graph: Graph) -> None:
+    """Quotes, completed values, the price and the record of doubts all carry the mark."""
+
+    @dataclass
+    class Stale(QuotedOptions):
+        def chain(self, underlying: str, session: date) -> FetchedFrame:
+            frame = super().chain(underlying, session).frame
+            at = pd.Timestamp(evening(TUESDAY)).as_unit("us")
+            return FetchedFrame(frame.assign(quoted_at=at, is_stale=True, last=float("nan")))
+
+    graph.options = Stale(quoted={CALL: 8.0, PUT: 2.0})
+    assert graph.run(FRIDAY).success
+    values = graph.warehouse.read("option_values", first=FRIDAY)
+    assert values["flags"].tolist() == ["stale_quote"] * 2
+    assert {at.date() for at in values["quoted_at"]} == {TUESDAY}
+    priced = graph.warehouse.read("market_data_cache", first=FRIDAY, symbols=[CALL])
+    assert (priced["price_usd"].tolist(), priced["flags"].tolist()) == ([8.0], ["stale_quote"])
+    doubts = graph.warehouse.read("quarantine", where={"rule": "stale_quote"})
+    assert set(doubts["symbol"]) == {CALL, PUT}
+
+
 def test_while_the_market_is_open_the_chain_tells_of_no_session(graph: Graph) -> None:
     """Friday noon's quotes are not Thursday's close: they are not asked for, bars are."""
     graph.clock.now = datetime(2026, 11, 20, 17, 0, tzinfo=UTC)

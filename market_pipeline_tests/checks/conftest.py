@@ -20,7 +20,7 @@ from market_pipeline_tests.assets.conftest import HISTORY_TO, bars_of, book_of, 
 from market_pipeline_tests.assets.graph import Graph
 from market_pipeline_tests.assets.test_headlines import EVENING, MIDNIGHT, MORNING
 from market_pipeline_tests.assets.test_options import CALL, option
-from market_pipeline_tests.fakes import FakeHours, steady_bars
+from market_pipeline_tests.fakes import FakeHours, FakeOptions, steady_bars
 from market_pipeline_tests.news_making import FakeCollector
 
 MONDAY, TUESDAY, WEDNESDAY, THURSDAY, FRIDAY = (date(2026, 11, day) for day in range(16, 21))
@@ -106,7 +106,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     warehouse.watch(["NOSUCH", "YOUNG"], IMPORTED)
     prices = bars_of("AAPL", "KO", "SPY", "TLT")
     prices.frames = {**prices.frames, "YOUNG": steady_bars("YOUNG", THURSDAY, HISTORY_TO)}
-    graph = Graph(warehouse, prices)
+    graph = Graph(warehouse, prices, options=FakeOptions(listings={"AAPL": [CALL]}))
     graph.hours = FakeHours(graph.clock, days=prices.frames)
     now = graph.clock()
     graph.news = FakeCollector((EVENING, MORNING, MIDNIGHT), at=now)

@@ -21,8 +21,8 @@ BELOW_PRICES = {
     "factor_exposures", "symbol_daily_metrics", "portfolio_snapshots", "headline_impact",
 }  # fmt: skip
 ALL = {
-    "company_profiles", "symbol_universe", "fundamentals", "equity_bars", "option_quotes",
-    "option_values", "market_data_cache", *BELOW_PRICES,
+    "company_profiles", "symbol_universe", "fundamentals", "equity_bars", "option_contracts",
+    "option_quotes", "option_values", "market_data_cache", *BELOW_PRICES,
 }  # fmt: skip
 
 Spoil = Callable[[pd.DataFrame], pd.DataFrame]

@@ -47,12 +47,14 @@ COVER = "market_data_cache.prices_cover_the_universe"
 IMPOSSIBLE = "market_data_cache.no_impossible_bar"
 DOUBTS = "market_data_cache.nothing_in_quarantine"
 OPTIONS = "market_data_cache.options_are_priced"
+CONTRACTS = "option_contracts.held_contracts_are_known"
 QUALITY = "symbol_daily_metrics.prices_are_good"
 RESTATED = "equity_bars.history_is_not_restated"
 BOUNDS = "factor_exposures.exposures_are_in_bounds"
 FACTORS = "factor_exposures.every_factor_was_measured"
 DAYS = "headlines.headlines_stand_on_their_day"
 HASHES = "headlines.headlines_keys_are_unique"
+ONE_CONTRACT = "option_contracts.option_contracts_keys_are_unique"
 ONE_PROFILE = "company_profiles.company_profiles_keys_are_unique"
 DESCRIBED = "symbol_universe.symbols_are_described"
 TOLD = "headlines.items_tell_one_story"
@@ -115,6 +117,11 @@ class Case:
 
 
 SPOILT = {
+    "an option is held that the vendor does not list": Case(
+        CONTRACTS, "symbol_universe",
+        put("symbol", "AAPL280121C00999000", FRIDAY, asset_class="option"),
+        "1 unknown to the reference", {"missing": "AAPL280121C00999000"}, WARN,
+    ),
     "the universe of a session is gone": Case(
         "symbol_universe.symbol_universe_is_not_empty", "symbol_universe", without(THURSDAY),
         "none on 2026-11-19", {"empty_days": 1},
@@ -278,7 +285,7 @@ def test_every_check_has_a_case_that_fails(court: Court) -> None:
     shown = {case.check for case in SPOILT.values()} | {DOUBTS, FACTORS, HASHES}
     shown |= {check for check, _ in UNIQUE} | {FRESH, DELIVERED, OLD_IMPACT}
     # assets/test_restatements_asset.py: it speaks of what its own run found
-    shown |= {RESTATED, ONE_PROFILE, DESCRIBED}
+    shown |= {RESTATED, ONE_PROFILE, ONE_CONTRACT, DESCRIBED}
     shown |= {COMPLETE, AGREE}  # test_intraday.py
     assert known == shown
 
@@ -291,7 +298,7 @@ def test_every_check_has_a_case_that_fails(court: Court) -> None:
 def test_every_claim_holds_of_what_the_graph_made(court: Court, over: Span, first: str) -> None:
     """On sound data all checks pass, over a range, a partition, or the last day, asked alone."""
     verdicts = court.judge(over=over)
-    assert len(verdicts) == 45
+    assert len(verdicts) == 47
     assert {name for name, verdict in verdicts.items() if not verdict.passed} == set()
     spans = {(said(v)["first"], said(v)["last"]) for v in verdicts.values()}
     assert spans == {(first, "2026-11-20")}
@@ -507,7 +514,7 @@ def test_a_restated_price_makes_the_day_before_outdated_not_wrong(court: Court) 
 def test_an_empty_warehouse_fails_in_words(state_dir: Path, warehouse: Warehouse) -> None:
     """Asked alone, every claim about nothing fails, says so, and raises nothing."""
     verdicts = Court(Graph(warehouse, bars_of()), state_dir).judge(over=None)
-    assert len(verdicts) == 45
+    assert len(verdicts) == 47
     for name, verdict in verdicts.items():
         assert not verdict.passed, name
         assert (verdict.description or "").endswith("holds no row at all"), name
@@ -528,13 +535,22 @@ def test_an_empty_range_fails_where_rows_are_due(state_dir: Path, warehouse: War
     assert (bars.description or "").count("2026-11-") == 5
 
 
-def test_two_profiles_of_a_symbol_are_noticed(court: Court) -> None:
-    """Profiles have no dates; the symbol alone is the key."""
+@pytest.mark.parametrize(
+    ("check", "table", "symbols"),
+    [
+        (ONE_PROFILE, "company_profiles", {"AAPL", "KO", "NOSUCH", "SPY", "TLT", "YOUNG"}),
+        (ONE_CONTRACT, "option_contracts", {CALL}),
+    ],
+)
+def test_two_rows_of_a_symbol_are_noticed(
+    court: Court, check: str, table: str, symbols: set[str]
+) -> None:
+    """Profiles and contracts have no dates; the symbol alone is the key."""
     court.warehouse.dispose()
-    double_the_last_row(court.file, "company_profiles")
-    verdict = court.judge(ONE_PROFILE)[ONE_PROFILE]
+    double_the_last_row(court.file, table)
+    verdict = court.judge(check)[check]
     assert (verdict.passed, verdict.blocking) == (False, True)
-    assert said(verdict)["twins"] in {"AAPL", "KO", "NOSUCH", "SPY", "TLT", "YOUNG"}
+    assert said(verdict)["twins"] in symbols
 
 
 def test_a_symbol_nobody_was_asked_about_is_noticed(court: Court) -> None:

@@ -6,11 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from market_pipeline.domain.collection import UNKNOWN_SYMBOL
+from market_pipeline.domain.collection import UNKNOWN_SYMBOL, due_again
 from market_pipeline.domain.companies import (
     CompanyProfile,
     due_fundamentals,
-    due_profiles,
     joined,
     rank,
 )
@@ -63,7 +62,7 @@ def test_profiles_are_due_when_new_or_a_week_old() -> None:
         "GONE.OLD": asked(8, UNKNOWN_SYMBOL),
     }  # fmt: skip
     symbols = ["NEW", "OLD", "FRESH", "GONE", "GONE.OLD"]
-    assert due_profiles(symbols, known, NOW, WEEK) == ["NEW", "OLD", "GONE.OLD"]
+    assert due_again(symbols, known, NOW, WEEK) == ["NEW", "OLD", "GONE.OLD"]
 
 
 @pytest.mark.parametrize(

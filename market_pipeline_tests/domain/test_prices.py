@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from market_pipeline.domain.factors import usable_returns
-from market_pipeline.domain.frames import DATE_DTYPE
+from market_pipeline.domain.frames import DATE_DTYPE, INSTANT_DTYPE
 from market_pipeline.domain.ports import BAR_COLUMNS, OPTION_COLUMNS
 from market_pipeline.domain.prices import MARKET_DATA_COLUMNS, MarketData, derive_market_data
 from market_pipeline.domain.sessions import TradingCalendar
@@ -28,7 +28,8 @@ QUOTE: dict[str, Any] = {
     "symbol": OPTION, "underlying": "KO", "expiration_date": "2026-01-16", "option_type": "call",
     "strike_usd": 70.0, "multiplier": 100, "bid": 1.0, "ask": 1.2, "last": 1.05, "volume": 3.0,
     "open_interest": 5.0, "implied_volatility": 0.2, "delta": 0.5, "gamma": 0.1, "theta": -0.1,
-    "vega": 0.1, "underlying_price": 70.5, "quote_kind": "snapshot",
+    "vega": 0.1, "underlying_price": 70.5, "quote_kind": "snapshot", "quoted_at": None,
+    "is_stale": False,
 }  # fmt: skip
 
 
@@ -41,6 +42,8 @@ def rows_of(template: dict[str, Any], changes: list[dict[str, Any]]) -> pd.DataF
     for name in ("session_date", "expiration_date"):
         if name in frame:
             frame[name] = frame[name].astype(DATE_DTYPE)
+    if "quoted_at" in frame:
+        frame["quoted_at"] = pd.to_datetime(frame["quoted_at"], utc=True).astype(INSTANT_DTYPE)
     return frame
 
 
@@ -55,8 +58,7 @@ def quotes(*changes: dict[str, Any]) -> pd.DataFrame:
 def universe(days: list[date] = DAYS) -> pd.DataFrame:
     row = {"symbol": OPTION, "asset_class": "option", "underlying": "KO", "reasons": "held"}
     frame = pd.DataFrame([{"session_date": day, **row, "priority": 1} for day in days])
-    dated = frame.astype({"session_date": DATE_DTYPE})
-    return dated.reindex(columns=list(UNIVERSE_COLUMNS))
+    return frame.astype({"session_date": DATE_DTYPE}).reindex(columns=list(UNIVERSE_COLUMNS))
 
 
 def derive(
@@ -217,6 +219,27 @@ def test_an_unusable_quote_is_rejected_with_its_reason(change: dict[str, Any], r
     data = derive(options=quotes(change))
     assert data.frame.empty
     assert verdicts(data)[rule] == "rejected"
+
+
+def test_a_quote_of_another_session_is_used_only_where_nobody_traded_and_is_marked() -> None:
+    """An illiquid contract's quote of last week is no quote of today, and says so either way."""
+    old = {"is_stale": True, "quoted_at": "2025-12-30T20:59Z"}
+    fresh = {"quoted_at": "2026-01-07T20:59Z"}
+    data = derive(options=quotes(old, {**old, "last": np.nan}, fresh))
+    assert data.frame["price_usd"].tolist() == [1.05, 1.1, 1.1]
+    assert data.frame["price_kind"].tolist() == ["last", "mid", "mid"]
+    assert data.frame["flags"].iloc[:2].tolist() == ["stale_quote"] * 2
+    assert pd.isna(data.frame["flags"].iloc[2])
+    found = data.quarantine
+    assert set(found["rule"]) == {"stale_quote"}
+    assert found["value"].str.startswith("quoted_at=2025-12-30").all()
+
+
+def test_a_trade_without_a_time_leaves_a_fresh_quote_its_middle() -> None:
+    """The mark speaks of the trade; the middle of bid and ask is of the session."""
+    data = derive(options=quotes({"is_stale": True, "quoted_at": "2026-01-05T20:59Z"}))
+    assert data.frame["price_kind"].tolist() == ["mid"]
+    assert data.frame["flags"].tolist() == ["stale_quote"]
 
 
 @pytest.mark.parametrize(
@@ -403,7 +426,8 @@ def test_recorded_option_quotes_around_a_split_are_priced_or_refused(market_hist
         expiration_date=chain["expiration"].astype(DATE_DTYPE), last=chain["close"],
         multiplier=100, delta=np.nan, source="replay", fetched_at=FETCHED_AT,
         option_type=chain["right"], strike_usd=chain["strike"], underlying_price=np.nan,
-        implied_volatility=np.nan,
+        implied_volatility=np.nan, quoted_at=pd.Series(pd.NaT, chain.index, dtype=INSTANT_DTYPE),
+        is_stale=False,
     )  # fmt: skip
     held = frame[["session_date", "symbol"]].assign(asset_class="option")
     days = [date(2014, 6, 6), date(2014, 6, 9)]

@@ -85,6 +85,7 @@ def test_a_chain_is_shown_by_its_underlying(filled: Warehouse) -> None:
         "option_type": "call", "strike_usd": 240.0, "multiplier": 100, "price_usd": 5.0,
         "price_kind": "last", "delta": 0.5, "rate": 0.04, "dividend_yield": 0.0,
         "computed": "delta", "source": "polygon", "fetched_at": pd.Timestamp(rows.AT),
+        "flags": "stale_quote",
     }  # fmt: skip
     other = {**row, "symbol": "KO280121C00070000", "underlying": "KO"}
     frame = pd.DataFrame([row, other], columns=metadata.tables["option_values"].columns.keys())
@@ -92,8 +93,27 @@ def test_a_chain_is_shown_by_its_underlying(filled: Warehouse) -> None:
     shown = look(filled, "options", underlying="msft")
     assert shown.frame["symbol"].tolist() == ["MSFT280121C00240000"]
     assert shown.frame["computed"].tolist() == ["delta"]
-    assert "computed" in shown.for_people
+    assert shown.frame["flags"].tolist() == ["stale_quote"]
+    assert {"computed", "flags", "quoted_at"} <= set(shown.for_people)
     assert len(look(filled, "options").frame) == 2
+
+
+def test_contracts_are_shown_by_their_underlying(filled: Warehouse) -> None:
+    """Of whatever date they were seen, with what was recognised and how."""
+    row = {
+        "symbol": "MSFT280121C00240000", "underlying": "MSFT", "option_type": "call",
+        "strike_usd": 240.0, "expiration_date": pd.Timestamp("2028-01-21"),
+        "exercise_style": "american", "multiplier": 100, "contract_kind": "standard",
+        "recognised_by": "100 shares", "primary_exchange": "BATO",
+        "first_seen_date": pd.Timestamp(rows.SESSION), "last_seen_date": pd.Timestamp(rows.SESSION),
+        "source": "polygon", "fetched_at": pd.Timestamp(rows.AT),
+    }  # fmt: skip
+    other = {**row, "symbol": "KO280121C00070000", "underlying": "KO"}
+    filled.merge("option_contracts", pd.DataFrame([row, other]))
+    shown = look(filled, "contracts", underlying="msft")
+    assert shown.frame["symbol"].tolist() == ["MSFT280121C00240000"]
+    assert {"contract_kind", "recognised_by", "last_seen_date"} <= set(shown.for_people)
+    assert len(look(filled, "contracts").frame) == 2
 
 
 def test_headlines_are_shown_for_any_day(filled: Warehouse) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import dagster as dg
 import pandas as pd
 import pytest
 
@@ -18,7 +19,7 @@ from market_pipeline.domain.errors import QuotaEnded, Unavailable
 from market_pipeline.domain.ports import FetchedFrame, QuotaStatus
 from market_pipeline.vendors.price_chain import Member, Orders, PriceChain
 from market_pipeline.warehouse import Warehouse
-from market_pipeline_tests.assets.conftest import HISTORY_FROM, HISTORY_TO, book_of, stock
+from market_pipeline_tests.assets.conftest import HISTORY_FROM, book_of, stock
 from market_pipeline_tests.assets.graph import Graph
 from market_pipeline_tests.fakes import FakeClock, FakePrices, steady_bars
 
@@ -73,7 +74,9 @@ def graph(state_dir: Path, warehouse: Warehouse) -> Graph:
 
 def graph_over(warehouse: Warehouse) -> Graph:
     """Give the graph over a warehouse, with a vendor that knows every symbol."""
-    frames = {s: steady_bars(s, HISTORY_FROM, HISTORY_TO) for s in (*FIRST_IN_LINE, *WATCHED)}
+    frames = {
+        s: steady_bars(s, HISTORY_FROM, date(2026, 11, 24)) for s in (*FIRST_IN_LINE, *WATCHED)
+    }
     made = Graph(warehouse, Metered(frames))
     vendor_of(made).clock = made.clock
     return made
@@ -143,6 +146,63 @@ def test_deferred_symbols_fail_no_run_and_are_told(graph: Graph) -> None:
     log = graph.warehouse.read("enrichment_fetch_log")
     assert sorted(log.loc[log["is_success"], "quota_left"].astype(int))[0] == 0
     assert set(log.loc[~log["is_success"], "error_kind"]) == {"quota_ended"}
+
+
+PRICED = ("symbol_universe", "equity_bars", "market_data_cache")
+COVER = "prices_cover_the_universe"
+
+
+def coverage(graph: Graph, day: date) -> dg.AssetCheckEvaluation:
+    """Make a session's prices; give the verdict on how they cover the universe."""
+    result = graph.run(day, only=PRICED)
+    (verdict,) = [e for e in result.get_asset_check_evaluations() if e.check_name == COVER]
+    assert result.success == verdict.passed
+    return verdict
+
+
+def test_what_the_quota_deferred_is_excused_until_a_session_later(graph: Graph) -> None:
+    """Friday's run is green and says until when; Monday's is red where they are missing still."""
+    vendor_of(graph).per_day = 8
+    monday = date(2026, 11, 23)
+    friday = coverage(graph, FRIDAY)
+    assert friday.passed
+    assert "10 are deferred until 2026-11-22 00:00 UTC" in (friday.description or "")
+    assert friday.metadata["deferred"].value == ", ".join(sorted(EVERYTHING - stored(graph)))
+    graph.clock.now = datetime(2026, 11, 22, 1, 0, tzinfo=UTC)
+    assert coverage(graph, FRIDAY).passed  # another window, and no session later
+    left = sorted(EVERYTHING - stored(graph))
+    assert len(left) == 2
+    graph.clock.now = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
+    late = coverage(graph, monday)  # the held and the next in line take all of Monday's requests
+    assert not late.passed
+    assert "2 were deferred and are missing a session later" in (late.description or "")
+    assert late.metadata["deferred_too_long"].value == ", ".join(left)
+
+
+def test_a_session_later_within_one_day_of_the_quota_is_no_new_window(graph: Graph) -> None:
+    """Deferred on Tuesday at 01:00 UTC, judged at 22:00 after the next close: one day still."""
+    vendor_of(graph).per_day = 8
+    monday, tuesday = date(2026, 11, 23), date(2026, 11, 24)
+    graph.clock.now = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
+    assert coverage(graph, monday).passed
+    vendor_of(graph).per_day = 16
+    graph.clock.now = datetime(2026, 11, 24, 22, 0, tzinfo=UTC)
+    assert coverage(graph, tuesday).metadata["deferred_too_long"].value == ""
+
+
+def test_a_symbol_that_is_answered_is_no_longer_deferred(graph: Graph) -> None:
+    """The first deferral counts, however often it is repeated, until there is an answer."""
+    vendor_of(graph).per_day = 8
+    collect(graph)
+    at = pd.Timestamp(graph.clock.now)
+    assert set(jobs(graph)["deferred_since"].dropna()) == {at}
+    graph.clock.now += timedelta(days=1)
+    collect(graph)
+    left = jobs(graph)
+    assert left.loc[left["status"] == "completed", "deferred_since"].isna().all()
+    again = left[left["status"] == "deferred"]
+    assert set(again["deferred_since"]) == {at}
+    assert set(again["due_at"]) == {pd.Timestamp(datetime(2026, 11, 23, tzinfo=UTC))}
 
 
 @pytest.mark.parametrize("count", [1, 10])

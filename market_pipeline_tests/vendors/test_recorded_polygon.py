@@ -176,6 +176,9 @@ def test_a_single_contract_is_read(vendor_payloads: Path) -> None:
         "strike_usd": 2.5,
         "multiplier": 100,
         "exercise_style": "american",
+        "contract_kind": "standard",
+        "recognised_by": "100 shares",
+        "primary_exchange": "BATO",
     }
 
 
@@ -190,6 +193,80 @@ def test_ticker_pages_and_details_are_read(vendor_payloads: Path) -> None:
     details = all_kept(parse_tickers(page(vendor_payloads, "ticker_details_AAPL.json").rows))
     assert details["market_cap_usd"].tolist() == [2488795282370.0]
     assert details["list_date"].tolist() == [pd.Timestamp("1980-12-12")]
+
+
+def test_an_adjusted_contract_is_named_after_its_stock_and_says_why() -> None:
+    """A digit at the root, another count of shares, or other deliverables beside them."""
+    row = {
+        "ticker": "O:VMW1240119C00100000",
+        "shares_per_contract": 100,
+        "underlying_ticker": "VMW",
+    }
+    cash = {"additional_underlyings": [{"type": "currency", "underlying": "USD", "amount": 6.5}]}
+    rows = [
+        row,
+        {**row, "ticker": "O:KO240119C00060000", "shares_per_contract": 150},
+        {**row, "ticker": "O:KO240119P00060000", **cash},
+        {**row, "ticker": "O:AAPL7240119C00100000", "shares_per_contract": 10},
+        row,
+    ]
+    read = parse_contracts(rows)
+    kinds = read.frame[["underlying", "contract_kind", "recognised_by"]].to_numpy().tolist()
+    assert kinds == [
+        ["VMW", "adjusted", "root VMW1 ends in a digit"],
+        ["VMW", "adjusted", "150 shares"],
+        ["VMW", "adjusted", "other deliverables than the shares"],
+        ["VMW", "mini", "10 shares, root AAPL7"],
+    ]
+    assert [one.rule for one in read.rejected] == ["duplicate_row"]
+
+
+# -- how old a quote is --------------------------------------------------------------------
+
+
+def snapshot_row(vendor_payloads: Path, **changes: object) -> dict[str, object]:
+    """Give the first recorded contract of SPY of 30 May 2024, changed."""
+    row: dict[str, object] = page(vendor_payloads, "snapshot_options_SPY_illiquid.json").rows[0]
+    return {**row, **changes}
+
+
+def test_a_quote_of_its_session_is_not_stale(vendor_payloads: Path) -> None:
+    """Recorded on 30 May 2024; a contract that never trades is fresh all the same."""
+    rows = page(vendor_payloads, "snapshot_options_SPY_illiquid.json").rows
+    frame = parse_chain(rows, "SPY", date(2024, 5, 30)).frame
+    assert frame["is_stale"].tolist() == [False, False]
+    assert frame["quoted_at"].dt.floor("s").tolist() == [pd.Timestamp("2024-05-30T13:57:15Z")] * 2
+
+
+def test_a_snapshot_given_to_another_session_is_stale_throughout(vendor_payloads: Path) -> None:
+    """Bid and ask stay with their mark; last trade and the share's price, which say more, go."""
+    rows = page(vendor_payloads, "snapshot_options_SPY_illiquid.json").rows
+    frame = parse_chain(rows, "SPY", date(2024, 5, 31)).frame
+    assert frame["is_stale"].tolist() == [True, True]
+    assert frame["bid"].notna().all()
+    assert frame[["last", "underlying_price"]].isna().all(axis=None)
+
+
+def test_prices_without_a_time_are_stale(vendor_payloads: Path) -> None:
+    """Nothing says that they are of the session; a row without any price is not called so."""
+    quote = {"bid": 1.0, "ask": 1.2}
+    timeless_day = {"close": 2.96, "volume": 7}
+    rows: list[object] = [
+        snapshot_row(vendor_payloads, last_quote=quote),
+        snapshot_row(vendor_payloads, last_quote={}, day=timeless_day),
+        snapshot_row(vendor_payloads, last_quote={}, day={}),
+    ]
+    told = [parse_chain([row], "SPY", date(2024, 5, 30)).frame for row in rows]
+    assert [bool(frame["is_stale"].iloc[0]) for frame in told] == [True, True, False]
+
+
+def test_a_plan_without_quotes_gives_fresh_closes(vendor_payloads: Path) -> None:
+    """The delayed plan tells the day's close with its day: of that session it is not stale."""
+    rows = page(vendor_payloads, "snapshot_option_contract_delayed_plan.json").rows
+    session = date(2025, 10, 24)
+    frame = parse_chain(rows, "AAPL", session).frame
+    assert (frame["last"].iloc[0], bool(frame["is_stale"].iloc[0])) == (5.64, False)
+    assert pd.isna(frame["quoted_at"].iloc[0])
 
 
 def test_splits_are_new_shares_for_each_old(vendor_payloads: Path) -> None:
