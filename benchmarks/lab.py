@@ -16,7 +16,7 @@ from types import TracebackType
 import structlog
 
 from benchmarks.postgres import Postgres, PostgresAbsent, open_postgres
-from benchmarks.processes import Sandbox, clean_environment
+from benchmarks.processes import Sandbox, clean_environment, default_settings
 from benchmarks.rows import Skip
 from market_pipeline.logs import configure_logs
 from market_pipeline.settings import Settings
@@ -80,21 +80,22 @@ class Lab:
 
     def settings(self, **changes: object) -> Settings:
         """Give the default settings with a state folder of their own."""
-        # Not read from anywhere: the figures of two machines differ by the machines alone.
-        return Settings.model_construct(
-            **{"state_dir": self.new_folder(), "log_level": "ERROR", "automation": "off", **changes}  # type: ignore[arg-type]  # names and types are those of the fields
-        )
+        return default_settings(self.new_folder(), **changes)
 
     def environment(self) -> dict[str, str]:
         """Give the environment of a process that knows none of this machine's settings."""
         return clean_environment(self.new_folder(), self._folder / "bytecode")
 
-    def sandbox_url(self) -> str:
-        """Give the address of the sandbox vendors, started in a process of their own."""
+    def sandbox(self) -> Sandbox:
+        """Give the sandbox vendors, started in a process of their own, without faults."""
         if self._sandbox is None:
             self.say("starting the sandbox vendors")
             self._sandbox = self._stack.enter_context(Sandbox(self.environment(), SEED))
-        return self._sandbox.url
+        return self._sandbox
+
+    def sandbox_url(self) -> str:
+        """Give the address of the sandbox vendors."""
+        return self.sandbox().url
 
     def dialects(self, name: str) -> list[str]:
         """Give the databases that can be measured; what is missing is recorded for `name`."""

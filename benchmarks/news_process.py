@@ -5,7 +5,6 @@ write nothing) or `store`. Prints one line of JSON (`Measured`).
 """
 
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -13,11 +12,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
 
 import pandas as pd
 
 from benchmarks.made_up_news import NOW, WINDOW_DAYS, PlainTone, is_retold, new_item
+from benchmarks.memory import memory_peak
 from market_pipeline.domain.headlines import raw_frame
 from market_pipeline.domain.sessions import TradingCalendar
 from market_pipeline.domain.tellings import Reader, Telling
@@ -89,17 +88,6 @@ def _store(warehouse: Warehouse, tellings: list[Telling]) -> int:
         tellings, version="plain-1", window_days=WINDOW_DAYS, ingested_at=NOW
     )
     return stored.joined
-
-
-def memory_peak() -> float:
-    """Give the most memory this process ever held, in MB."""
-    status = Path("/proc/self/status")
-    if status.exists():  # elsewhere what is counted may be the parent's
-        for line in status.read_text(encoding="ascii").splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) / 1024
-    unit = 1024 * 1024 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
 if __name__ == "__main__":

@@ -1,16 +1,19 @@
 """Processes of our own: an environment without this machine's settings, the sandbox."""
 
+import json
 import os
 import re
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 from types import TracebackType
 
-from market_pipeline.settings import ENV_PREFIX, project_root
+from market_pipeline.settings import ENV_PREFIX, Settings, project_root
 
 _ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
 _STOP_TIMEOUT_S = 5
+_ANSWER_TIMEOUT_S = 30
 _NO_BYTECODE = "PYTHONDONTWRITEBYTECODE"
 
 
@@ -31,6 +34,14 @@ def clean_environment(state_dir: Path, bytecode: Path) -> dict[str, str]:
         f"{ENV_PREFIX}STATE_DIR": str(state_dir),
         "PYTHONPATH": str(project_root()),
     }
+
+
+def default_settings(state_dir: Path, **changes: object) -> Settings:
+    """Give the default settings with state in `state_dir`, whatever this machine has set."""
+    # Not read from anywhere: the figures of two machines differ by the machines alone.
+    return Settings.model_construct(
+        **{"state_dir": state_dir, "log_level": "ERROR", "automation": "off", **changes}  # type: ignore[arg-type]  # names and types are those of the fields
+    )
 
 
 class Sandbox:
@@ -57,6 +68,15 @@ class Sandbox:
                 self.url = found.group()
                 return self
         raise RuntimeError(f"the sandbox ended with code {self._process.wait()} before it served")
+
+    def take_requests(self) -> int:
+        """Give how many requests the vendors got since this was asked last."""
+        address = f"{self.url}/_sandbox/requests"
+        with urllib.request.urlopen(address, timeout=_ANSWER_TIMEOUT_S) as answer:
+            total = int(json.load(answer)["total"])
+        clear = urllib.request.Request(address, method="DELETE")
+        urllib.request.urlopen(clear, timeout=_ANSWER_TIMEOUT_S).close()
+        return total
 
     def __exit__(
         self,

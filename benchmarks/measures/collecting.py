@@ -1,25 +1,21 @@
 """Collecting: rows a second from the sandbox, through yfinance, into the warehouse."""
 
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
-from typing import Any
 
-import pandas as pd
-from curl_cffi import requests as curl_requests
 from pydantic import SecretStr
 
+from benchmarks.collect_process import universe_of
 from benchmarks.lab import Lab
 from benchmarks.plain_graph import PlainGraph
+from benchmarks.plain_yfinance import yfinance_at
 from benchmarks.registry import benchmark
 from benchmarks.rows import Row, rate
 from benchmarks.turns import in_turns, seconds
-from market_pipeline.domain.books import STOCK
 from market_pipeline.domain.collection import HISTORY_SESSIONS
 from market_pipeline.domain.sessions import TradingCalendar
 from market_pipeline.domain.symbols import to_dashed
-from market_pipeline.domain.universe import UNIVERSE_COLUMNS
 from market_pipeline.partitions import date_key, latest_session
 from market_pipeline.resources import utc_now
 from market_pipeline.sandbox.instruments import BUILT_IN
@@ -53,13 +49,13 @@ def _ours(
     lab: Lab, dialect: str, symbols: Sequence[str], sessions: Sequence[date], rows: int
 ) -> Callable[[], float]:
     """Give a turn of the asset's own body on an empty warehouse; it must store `rows`."""
-    universe = _universe(symbols, sessions)
+    universe = universe_of(symbols, sessions)
     keys = [date_key(day) for day in sessions]
 
     def run() -> float:
         with lab.warehouse_url(dialect) as url:
             settings = lab.settings(sandbox_url=lab.sandbox_url(), database_url=SecretStr(url))
-            graph = PlainGraph(settings)
+            graph = PlainGraph(settings, second_prices=None)
             taken = seconds(lambda: graph.make(_BARS, keys, symbol_universe=universe))
             stored = graph.warehouse.count(_BARS)
             graph.warehouse.dispose()
@@ -70,25 +66,12 @@ def _ours(
     return run
 
 
-def _universe(symbols: Sequence[str], sessions: Sequence[date]) -> pd.DataFrame:
-    days = pd.to_datetime(list(sessions)).astype("datetime64[s]")
-    keys = pd.MultiIndex.from_product([days, sorted(symbols)], names=["session_date", "symbol"])
-    frame = keys.to_frame(index=False)
-    frame = frame.assign(asset_class=STOCK, underlying=None, reasons="watched", priority=2)
-    return frame[list(UNIVERSE_COLUMNS)]
-
-
 class _PlainYfinance:
     """What a script would do: `Ticker.history` of each symbol, as many at once as we allow."""
 
     def __init__(self, lab: Lab, symbols: Sequence[str], first: date, last: date) -> None:
-        import yfinance
-
-        yfinance.set_tz_cache_location(str(lab.new_folder()))
-        # It still uses forms that pandas 3 deprecates, one warning a call.
-        warnings.filterwarnings("ignore", module=r"yfinance(\..*)?")
         self._symbols, self._first, self._last = symbols, first, last
-        self._session = _SandboxSession(f"{lab.sandbox_url()}/yahoo")
+        self._session = yfinance_at(lab.sandbox_url(), lab.new_folder())
         self._at_once = lab.settings().vendor_concurrency
 
     def ask(self) -> int:
@@ -106,16 +89,3 @@ class _PlainYfinance:
             auto_adjust=False,
         )
         return len(history)
-
-
-class _SandboxSession(curl_requests.Session[Any]):
-    """A session for yfinance whose requests to Yahoo reach the sandbox."""
-
-    def __init__(self, base_url: str) -> None:
-        super().__init__(impersonate="chrome")
-        self._base_url = base_url
-
-    def request(self, method: Any, url: str, **options: Any) -> Any:  # type: ignore[override]
-        """Send one request of yfinance's."""
-        path = url.split("/", 3)[3] if url.count("/") > 2 else ""
-        return super().request(method, f"{self._base_url}/{path}", **options)
