@@ -13,7 +13,7 @@ import pandas as pd
 from market_pipeline.assets.books import BOOKS_KEY
 from market_pipeline.assets.collecting import Report, collect
 from market_pipeline.assets.framework import COLLECTION_RETRIES, Work, stored_asset, working
-from market_pipeline.assets.universe import PROXIES
+from market_pipeline.assets.universe import PROXIES, recent
 from market_pipeline.domain.collection import Gap
 from market_pipeline.domain.companies import (
     CompanySource,
@@ -59,9 +59,10 @@ def define_profiles(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsD
         (MARKET_PIPELINE_PROFILE_REFRESH_DAYS). A symbol that fails is asked about by the next run.
         """
         with working(context) as work:
+            sessions = calendar.sessions(work.first, work.last)
             universe = build_universe(
-                warehouse.books(), warehouse.watched(), PROXIES,
-                calendar.sessions(work.first, work.last),
+                warehouse.books(), warehouse.watched(), PROXIES, sessions,
+                transactions=recent(warehouse, sessions),
             )  # fmt: skip
             asked = warehouse.coverage(PROFILES)
             every = timedelta(days=settings.profile_refresh_days)

@@ -76,10 +76,12 @@ class TransactionFile:
 def cash_effect(
     kind: str, quantity: Decimal, price: Decimal | None, multiplier: int, fees: Decimal
 ) -> Decimal:
-    """Give what a transaction of type `kind` brings into cash, in USD at ten decimals.
+    """Give what a transaction of type `kind` brings into cash, in USD to ten decimals at most.
 
     Quantity times price (none: 1) times multiplier in the direction of the type, less the fees.
     """
     gross = _WIDE.multiply(quantity, Decimal(1) if price is None else price)
     gross = _WIDE.multiply(gross, Decimal(multiplier * _CASH_IN.get(kind, 0)))
-    return _WIDE.subtract(gross, fees).quantize(_UNIT, context=_WIDE)
+    effect = _WIDE.subtract(gross, fees).quantize(_UNIT, context=_WIDE)
+    whole = effect.to_integral_value()
+    return whole if effect == whole else effect.normalize(_WIDE)

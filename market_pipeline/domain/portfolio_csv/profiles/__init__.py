@@ -5,6 +5,7 @@ A new one is a module here with a `Profile`, its line below, and a file of it in
 
 from collections.abc import Sequence
 
+from market_pipeline.domain.portfolio_csv.columns import written_names
 from market_pipeline.domain.portfolio_csv.profiles.fidelity import (
     FIDELITY_ACTIVITY,
     FIDELITY_POSITIONS,
@@ -25,4 +26,5 @@ PROFILES = (
 
 def profile_of(record: Sequence[str]) -> Profile | None:
     """Give the profile whose header a record is, if any."""
-    return next((profile for profile in PROFILES if profile.knows(record)), None)
+    names = {name.casefold() for name in written_names(record)}
+    return next((profile for profile in PROFILES if profile.knows(names)), None)

@@ -5,13 +5,13 @@ broker's file is held to the same rules and its errors name the broker's own col
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Context, Decimal
 
 from market_pipeline.domain.portfolio_csv.cells import parse_number
-from market_pipeline.domain.portfolio_csv.columns import Header, Layout, Row, written_names
+from market_pipeline.domain.portfolio_csv.columns import Header, Layout, Row
 
 Cell = tuple[str, str]
 """A column as the file writes it, and the text of one of its cells."""
@@ -86,10 +86,9 @@ class Profile:
     translate: Callable[[BrokerRow], Translation | None]
     day_of: Callable[[Sequence[str]], date | None] | None = None
 
-    def knows(self, record: Sequence[str]) -> bool:
-        """Say whether a record is the header of such a file."""
-        written = {name.casefold() for name in written_names(record)}
-        return all(any(n.casefold() in written for n in names) for names in self.signature)
+    def knows(self, names: Collection[str]) -> bool:
+        """Say whether the names of a header, casefolded, are those of such a file."""
+        return all(any(n.casefold() in names for n in either) for either in self.signature)
 
 
 def columns(*names: str) -> tuple[tuple[str, ...], ...]:
