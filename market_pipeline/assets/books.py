@@ -9,9 +9,9 @@ BOOKS_KEY = dg.AssetKey("portfolio_books")
 portfolio_books = dg.AssetSpec(
     key=BOOKS_KEY,
     description=(
-        "Positions people imported (CSV in the inbox, or `market-pipeline portfolio import`) and "
-        "the watchlist. Grain: one row a position. Fresh: as of each book's import; an import "
-        "reports itself here."
+        "Positions and transactions people imported (CSV in the inbox, or `market-pipeline "
+        "portfolio import`) and the watchlist. Grain: one row a position or transaction. Fresh: as "
+        "of each file's import; an import reports itself here."
     ),
     group_name="books",
     kinds={"csv"},

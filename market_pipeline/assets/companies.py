@@ -12,7 +12,7 @@ import pandas as pd
 from market_pipeline.assets.books import BOOKS_KEY
 from market_pipeline.assets.framework import COLLECTION_RETRIES, stored_asset, working
 from market_pipeline.assets.present import collect_or_pass, todays_batch
-from market_pipeline.assets.universe import PROXIES
+from market_pipeline.assets.universe import PROXIES, recent
 from market_pipeline.domain.collection import Gap, due_again
 from market_pipeline.domain.companies import (
     CompanySource,
@@ -57,9 +57,10 @@ def define_profiles(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsD
         (MARKET_PIPELINE_PROFILE_REFRESH_DAYS). A symbol that fails is asked about by the next run.
         """
         with working(context) as work:
+            sessions = calendar.sessions(work.first, work.last)
             universe = build_universe(
-                warehouse.books(), warehouse.watched(), PROXIES,
-                calendar.sessions(work.first, work.last),
+                warehouse.books(), warehouse.watched(), PROXIES, sessions,
+                transactions=recent(warehouse, sessions),
             )  # fmt: skip
             asked = warehouse.coverage(PROFILES)
             every = timedelta(days=settings.profile_refresh_days)

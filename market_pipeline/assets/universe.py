@@ -10,7 +10,8 @@ from market_pipeline.assets.books import BOOKS_KEY
 from market_pipeline.assets.framework import stored_asset, working
 from market_pipeline.domain.factors import DEFAULTS
 from market_pipeline.domain.sessions import TradingCalendar
-from market_pipeline.domain.universe import IntradayChoice, build_universe
+from market_pipeline.domain.transactions import Transaction
+from market_pipeline.domain.universe import TRADED_FOR, IntradayChoice, build_universe
 from market_pipeline.io_managers import Derived
 from market_pipeline.settings import Settings
 from market_pipeline.warehouse import Warehouse
@@ -27,7 +28,7 @@ def define(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition
         group="universe",
         kinds={"pandas", "sql"},
         partitions=partitions,
-        version="2",
+        version="3",
         deps=[BOOKS_KEY, "company_profiles"],
     )
     def symbol_universe(
@@ -36,12 +37,12 @@ def define(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition
         calendar: dg.ResourceParam[TradingCalendar],
         settings: dg.ResourceParam[Settings],
     ) -> Derived:
-        """Every instrument held, watched, underlying an option, or a factor's proxy, by session.
+        """Every instrument held, traded, watched, underlying an option, or a factor's proxy.
 
         Grain: one row a session and symbol, with what it is (asset class, exchange, sector,
         industry), the reasons it is in, the priority with which its data is collected, and its
-        timeframes. Source: the books and the watchlist as they stand, company_profiles. Fresh:
-        made by the daily schedule, and again when a book or the watchlist changes.
+        timeframes. Source: books, transactions and watchlist as they stand, company_profiles.
+        Fresh: made by the daily schedule, and again when a book or the watchlist changes.
         """
         with working(context) as work:
             frame = universe_of(warehouse, settings, calendar.sessions(work.first, work.last))
@@ -58,5 +59,12 @@ def universe_of(warehouse: Warehouse, settings: Settings, sessions: Sequence[dat
     )
     return build_universe(
         warehouse.books(), warehouse.watched(), PROXIES, sessions,
-        profiles=warehouse.profiles(), intraday=chosen,
+        profiles=warehouse.profiles(), intraday=chosen, transactions=recent(warehouse, sessions),
     )  # fmt: skip
+
+
+def recent(warehouse: Warehouse, sessions: Sequence[date]) -> Sequence[Transaction]:
+    """Give the transactions whose symbols some rising sessions may need."""
+    if not sessions:
+        return []
+    return warehouse.transactions.between(sessions[0] - TRADED_FOR, sessions[-1])

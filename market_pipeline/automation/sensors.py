@@ -13,9 +13,14 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 from market_pipeline.assets.books import BOOKS_KEY
 from market_pipeline.domain.books import Book
 from market_pipeline.domain.errors import PortfolioFileError
-from market_pipeline.domain.portfolio_csv import parse_portfolio, portfolio_id_from_file_name
-from market_pipeline.domain.ports import Clock
+from market_pipeline.domain.portfolio_csv import (
+    parse_file,
+    parse_portfolio,
+    portfolio_id_from_file_name,
+)
+from market_pipeline.domain.ports import Clock, WriteCounts
 from market_pipeline.domain.sessions import NEW_YORK, TradingCalendar
+from market_pipeline.domain.transactions import TransactionFile
 from market_pipeline.partitions import date_key, latest_session
 from market_pipeline.settings import Settings
 from market_pipeline.warehouse import Warehouse
@@ -99,21 +104,35 @@ def _take(path: Path, warehouse: Warehouse, now: datetime) -> str:
     problems = path.with_suffix(".problems.txt")
     today = now.astimezone(NEW_YORK).date()
     try:
-        book = read_book(path, today)
+        rows, counts = _import(path, today, warehouse, now)
     except PortfolioFileError as error:
         problems.write_text(f"{error}\n", encoding="utf-8")
         log.warning("portfolio_refused", file=path.name, problems=len(error.problems))
         return f"{path.name} refused: {len(error.problems)} problem(s), see {problems.name}"
     problems.unlink(missing_ok=True)
-    counts = warehouse.import_book(book, now)
-    log.info("portfolio_imported", file=path.name, portfolio=book.portfolio_id,
-             positions=len(book.positions), changed=counts.changed)  # fmt: skip
-    verb = "imported" if counts.changed else "unchanged"
-    return f"{path.name} {verb}: {len(book.positions)} positions"
+    log.info("portfolio_imported", file=path.name, rows=rows, changed=counts.changed)
+    return f"{path.name} {'imported' if counts.changed else 'unchanged'}: {rows}"
+
+
+def _import(
+    path: Path, as_of: date, warehouse: Warehouse, now: datetime
+) -> tuple[str, WriteCounts]:
+    """Import a file of either kind; give what it holds, in words, and what changed."""
+    with path.open("rb") as stream:
+        found = parse_file(
+            stream,
+            file_name=path.name,
+            portfolio_id=portfolio_id_from_file_name(path.name),
+            as_of=as_of,
+        )
+    if isinstance(found, TransactionFile):
+        counts = warehouse.transactions.import_file(found, now)
+        return f"{len(found.transactions)} transactions", counts
+    return f"{len(found.positions)} positions", warehouse.import_book(found, now)
 
 
 def read_book(path: Path, as_of: date) -> Book:
-    """Read a portfolio file; its name names the portfolio. Raises PortfolioFileError."""
+    """Read a file of positions; its name names the portfolio. Raises PortfolioFileError."""
     with path.open("rb") as stream:
         return parse_portfolio(
             stream,
@@ -124,7 +143,9 @@ def read_book(path: Path, as_of: date) -> Book:
 
 
 def books_digest(warehouse: Warehouse) -> str:
-    """Give a hash of every book's content and the watchlist."""
+    """Give a hash of the content of every book, file of transactions and the watchlist."""
     content = [(book.portfolio_id, book.content_hash) for book in warehouse.books()]
-    text = json.dumps([content, warehouse.watchlist()])
+    told = [content, warehouse.watchlist()]
+    # Without transactions it is what it was before there were any: no needless run.
+    text = json.dumps([*told, done] if (done := warehouse.transactions.hashes()) else told)
     return hashlib.sha256(text.encode()).hexdigest()[:32]

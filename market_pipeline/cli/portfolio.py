@@ -1,4 +1,4 @@
-"""`market-pipeline portfolio`: books from files into the warehouse, and what is there."""
+"""`market-pipeline portfolio`: books and transactions from files into the warehouse and back."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
@@ -11,9 +11,15 @@ from market_pipeline.cli.output import print_rows, remark, say
 from market_pipeline.domain.errors import PortfolioFileError
 
 if TYPE_CHECKING:
+    from market_pipeline.domain.books import Book
+    from market_pipeline.domain.transactions import TransactionFile
     from market_pipeline.operations.portfolios import BookChanges
+    from market_pipeline.operations.transactions import TransactionChanges
+    from market_pipeline.settings import Settings
 
-app = typer.Typer(help="Books: import them from CSV files, list them.", no_args_is_help=True)
+app = typer.Typer(
+    help="Books: import them from CSV files, list them, export them.", no_args_is_help=True
+)
 
 
 @app.command("import")
@@ -31,22 +37,40 @@ def import_file(
     ] = False,
     form: FormatOption = Format.table,
 ) -> None:
-    """Import a portfolio file whole, or say everything that is wrong with it."""
+    """Import a file of positions or transactions whole, or say everything that is wrong with it.
+
+    Our own columns or a broker's export: the header tells.
+    """
     settings = begin(ctx)
-    from market_pipeline.operations import opening, portfolios
+    from market_pipeline.domain.books import Book
+    from market_pipeline.operations import portfolios
 
     try:
-        book = portfolios.read_book(file, portfolio, utc_now)
+        found = portfolios.read_file(file, portfolio, utc_now)
+        if isinstance(found, Book):
+            _print_changes(_take_book(settings, found, dry_run), form, is_dry_run=dry_run)
+        else:
+            _print_transactions(_take_transactions(settings, found, dry_run), form, dry_run)
     except PortfolioFileError as error:
         _print_problems(error, form)
         raise typer.Exit(FAILED) from None
-    if dry_run:
-        warehouse = opening.open_if_there(settings)
-        stored = warehouse.book(book.portfolio_id) if warehouse else None
-        changes = portfolios.changes_of(book, stored)
-    else:
-        changes = portfolios.import_book(opening.open_for_books(settings), book, utc_now())
-    _print_changes(changes, form, is_dry_run=dry_run)
+
+
+@app.command("export")
+def export(
+    ctx: typer.Context,
+    portfolio: Annotated[str, typer.Argument(metavar="ID", help="The portfolio.")],
+    transactions: Annotated[
+        bool, typer.Option("--transactions", help="Its transactions instead of its positions.")
+    ] = False,
+) -> None:
+    """Print a portfolio as the CSV file that the import reads."""
+    settings = begin(ctx)
+    from market_pipeline.operations import opening
+    from market_pipeline.operations.transactions import export_positions, export_transactions
+
+    write = export_transactions if transactions else export_positions
+    print_rows(write(opening.open_to_look(settings), portfolio), Format.csv)
 
 
 @app.command("list")
@@ -61,16 +85,49 @@ def list_all(ctx: typer.Context, form: FormatOption = Format.table) -> None:
         remark("no portfolio yet: `market-pipeline portfolio import FILE` brings one")
 
 
+def _take_book(settings: "Settings", book: "Book", is_dry_run: bool) -> "BookChanges":
+    from market_pipeline.operations import opening, portfolios
+
+    if not is_dry_run:
+        return portfolios.import_book(opening.open_for_books(settings), book, utc_now())
+    warehouse = opening.open_if_there(settings)
+    return portfolios.changes_of(book, warehouse.book(book.portfolio_id) if warehouse else None)
+
+
+def _take_transactions(
+    settings: "Settings", file: "TransactionFile", is_dry_run: bool
+) -> "TransactionChanges":
+    from market_pipeline.operations import opening, transactions
+
+    if not is_dry_run:
+        opened = opening.open_for_books(settings)
+        return transactions.import_transactions(opened, file, utc_now())
+    warehouse = opening.open_if_there(settings)
+    stored = warehouse.transactions.files(file.portfolio_id) if warehouse else []
+    return transactions.changes_of(file, stored)
+
+
+def _print_transactions(changes: "TransactionChanges", form: Format, is_dry_run: bool) -> None:
+    name, count = changes.file.portfolio_id, len(changes.file.transactions)
+    _print_outcome(changes, form, f"{name}: {count} transactions", is_dry_run)
+
+
 def _print_changes(changes: "BookChanges", form: Format, *, is_dry_run: bool) -> None:
-    # The first import of a book adds every row: people need not read their file again.
+    name, count = changes.book.portfolio_id, len(changes.book.positions)
+    _print_outcome(changes, form, f"{name}: {count} positions", is_dry_run)
+
+
+def _print_outcome(
+    changes: "BookChanges | TransactionChanges", form: Format, what: str, is_dry_run: bool
+) -> None:
+    # The first import adds every row: people need not read their file again.
     is_first = changes.is_new and not is_dry_run
     if form is not Format.table or (len(changes.frame) and not is_first):
         print_rows(changes.frame, form)
-    name, count = changes.book.portfolio_id, len(changes.book.positions)
     verb = "would be imported" if is_dry_run else "imported"
     if changes.is_same:
         verb = "unchanged"
-    say(f"{name}: {count} positions {verb}; {changes.summary}", form)
+    say(f"{what} {verb}; {changes.summary}", form)
     if is_dry_run:
         say("dry run: nothing was written", form)
 

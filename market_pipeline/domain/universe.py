@@ -17,6 +17,7 @@ from market_pipeline.domain.companies import ETF, INDEX, CompanyProfile
 from market_pipeline.domain.frames import DATE_DTYPE, session_index
 from market_pipeline.domain.reasons import REASONS
 from market_pipeline.domain.symbols import parse_occ
+from market_pipeline.domain.transactions import Transaction
 
 UNIVERSE_COLUMNS = (
     "session_date", "symbol", "asset_class", "underlying", "exchange", "sector", "industry",
@@ -28,7 +29,7 @@ LISTED_CLASSES = (STOCK, ETF, INDEX)
 
 DAILY, HOURLY = "1d", "1h"
 TRADED_FOR = timedelta(days=30)
-"""How long a listed symbol stays in after it was sold."""
+"""How long a symbol stays in after a transaction in it, a listed one after it was sold."""
 
 # Reasons are in alphabetical order: joining by rising bit gives their sorted list.
 WATCHED = "watched"
@@ -79,20 +80,23 @@ def build_universe(
     *,
     profiles: Mapping[str, CompanyProfile] | None = None,
     intraday: IntradayChoice = NO_INTRADAY,
+    transactions: Sequence[Transaction] = (),
 ) -> pd.DataFrame:
     """List the instruments that matter in each of the rising `sessions`, as `UNIVERSE_COLUMNS`.
 
     Held: entered by the session, and neither left before it nor (an option) expired before it.
-    Traded: left at most `TRADED_FOR` before it, so that prices and news outlive the sale.
-    A watched name without dates is in every session. A held or watched option brings its
-    underlying. Priority 1 held or factor proxy, 2 underlying, 3 traded or watched. Private
-    positions are in, with no timeframe; cash is not. `profiles` say what a listed symbol is:
-    without one it is an index where its name says so, an ETF as a factor's proxy, else a stock.
+    Traded: left, or named by one of `transactions`, at most `TRADED_FOR` before it, so that prices
+    and news outlive the sale; an option until it expires. A watched name without dates is in every
+    session. An option brings its underlying. Priority 1 held or factor proxy, 2 underlying, 3
+    traded or watched. Private positions are in, with no timeframe; cash is not. `profiles` say what
+    a listed symbol is: without one it is an index where its name says so, an ETF as a factor's
+    proxy, else a stock.
     """
     held = chain.from_iterable(_of_position(p) for book in books for p in book.positions)
     seen = chain.from_iterable(_of_watched(each) for each in watched)
     factors = (_Interest(symbol, STOCK, "factor_proxy") for symbol in proxies)
-    masks = _masks(chain(held, seen, factors), sessions)
+    done = chain.from_iterable(_of_transaction(each) for each in transactions)
+    masks = _masks(chain(held, seen, factors, done), sessions)
     _give_shared_names_to_the_listed(masks)
     return _rows(masks, sessions, _Description(profiles or {}, frozenset(proxies), intraday))
 
@@ -153,6 +157,17 @@ def _of_position(position: Position) -> Iterator[_Interest]:
         left = min(position.exit_date, date.max - TRADED_FOR)
         after = left + timedelta(days=1)
         yield _Interest(position.symbol, STOCK, "traded", after, left + TRADED_FOR)
+
+
+def _of_transaction(each: Transaction) -> Iterator[_Interest]:
+    if each.symbol is None or each.asset_class is None:
+        return
+    first = each.trade_date
+    last = min(first, date.max - TRADED_FOR) + TRADED_FOR
+    span = (first, min(last, each.expiration_date or last))
+    yield _Interest(each.symbol, each.asset_class, "traded", *span, each.underlying)
+    if each.underlying is not None:
+        yield _Interest(each.underlying, STOCK, "underlying", *span)
 
 
 def _of_watched(each: str | Watched) -> Iterator[_Interest]:

@@ -14,9 +14,10 @@ import pandas as pd
 
 from market_pipeline.domain.books import Book, Position
 from market_pipeline.domain.errors import InputError
-from market_pipeline.domain.portfolio_csv import parse_portfolio, portfolio_id_from_file_name
+from market_pipeline.domain.portfolio_csv import parse_file, portfolio_id_from_file_name
 from market_pipeline.domain.ports import Clock
 from market_pipeline.domain.sessions import NEW_YORK
+from market_pipeline.domain.transactions import TransactionFile
 from market_pipeline.operations.show import canonical_symbol
 from market_pipeline.warehouse import Warehouse
 
@@ -60,13 +61,13 @@ class WatchOutcome:
     refused: dict[str, str]
 
 
-def read_book(path: Path, portfolio_id: str | None, clock: Clock) -> Book:
-    """Read a portfolio file; without an id its name names the portfolio.
+def read_file(path: Path, portfolio_id: str | None, clock: Clock) -> Book | TransactionFile:
+    """Read a file of positions or of transactions; without an id its name names the portfolio.
 
     Raises PortfolioFileError with everything wrong with it, InputError for an impossible id.
     """
     with path.open("rb") as stream:
-        return parse_portfolio(
+        return parse_file(
             stream,
             file_name=path.name,
             portfolio_id=portfolio_id or portfolio_id_from_file_name(path.name),
@@ -89,11 +90,19 @@ def import_book(warehouse: Warehouse, book: Book, imported_at: datetime) -> Book
 
 
 def list_portfolios(warehouse: Warehouse) -> pd.DataFrame:
-    """List the stored portfolios: id, name, positions, as-of date, file, instant of import."""
+    """List the portfolios: id, name, positions, transactions, as-of date, file, instant of import.
+
+    One that has transactions only has no name, date or file of positions.
+    """
     frame = warehouse.read("portfolios").drop(columns="content_hash")
     held = warehouse.read("positions", columns=["portfolio_id"])["portfolio_id"].value_counts()
-    frame.insert(2, "positions", frame["portfolio_id"].map(held).fillna(0).astype("int64"))
-    return frame
+    done = warehouse.read("transactions", columns=["portfolio_id"])["portfolio_id"].value_counts()
+    others = pd.DataFrame({"portfolio_id": sorted(set(done.index) - set(frame["portfolio_id"]))})
+    if len(others):
+        frame = pd.concat([frame, others.reindex(columns=frame.columns)], ignore_index=True)
+    for place, (name, counts) in enumerate((("positions", held), ("transactions", done)), 2):
+        frame.insert(place, name, frame["portfolio_id"].map(counts).fillna(0).astype("int64"))
+    return frame.sort_values("portfolio_id", ignore_index=True)
 
 
 def list_watchlist(warehouse: Warehouse) -> pd.DataFrame:

@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from market_pipeline.domain.portfolio_csv.cells import FORMULA_STARTS
+
 Plain = str | int | float | bool | None
 
 MISSING = "-"
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 _DECIMALS = {
     "t_stat": 2, "t_stat_next_5": 2, "response_ms": 0, "volume": 0, "average_volume_21d": 0,
     "split_ratio": 4,
@@ -127,7 +128,7 @@ def _csv_cell(value: Any) -> str:
     # A Decimal is text by now, but a number it stays.
     if isinstance(exact, int | float) or isinstance(value, Decimal):
         return str(exact)
-    is_formula_like = exact.lstrip(" ").startswith(_FORMULA_STARTS)
+    is_formula_like = exact.lstrip(" ").startswith(FORMULA_STARTS)
     return f"'{harmless(exact)}" if is_formula_like else harmless(exact)
 
 

@@ -152,18 +152,25 @@ def _subjects(warehouse: Warehouse, view: View, request: Request) -> frozenset[s
 
 
 def _held_symbols(warehouse: Warehouse, portfolio: str) -> frozenset[str]:
-    book = warehouse.book(portfolio)
-    if book is None:
-        known = ", ".join(book.portfolio_id for book in warehouse.books())
-        raise InputError(
-            f"there is no portfolio {portfolio[:64]!r}; there are {known}"
-            if known
-            else f"there is no portfolio {portfolio[:64]!r}, nor any other: "
-            "`market-pipeline portfolio import FILE` brings one"
-        )
-    positions = [position for position in book.positions if position.asset_class != CASH]
-    underlyings = {position.underlying for position in positions if position.underlying}
-    return frozenset({position.symbol for position in positions} | underlyings)
+    """Give what a portfolio holds and what its transactions name, underlyings included."""
+    book, files = warehouse.book(portfolio), warehouse.transactions.files(portfolio)
+    if book is None and not files:
+        raise InputError(_no_portfolio(warehouse, portfolio))
+    positions = book.positions if book else ()
+    named = {(p.symbol, p.underlying) for p in positions if p.asset_class != CASH}
+    named |= {(t.symbol, t.underlying) for file in files for t in file.transactions if t.symbol}
+    return frozenset(symbol for pair in named for symbol in pair if symbol)
+
+
+def _no_portfolio(warehouse: Warehouse, portfolio: str) -> str:
+    known = {book.portfolio_id for book in warehouse.books()}
+    known |= {name for name, _, _ in warehouse.transactions.hashes()}
+    if known:
+        return f"there is no portfolio {portfolio[:64]!r}; there are {', '.join(sorted(known))}"
+    return (
+        f"there is no portfolio {portfolio[:64]!r}, nor any other: "
+        "`market-pipeline portfolio import FILE` brings one"
+    )
 
 
 def _read(

@@ -276,6 +276,21 @@ RESTATEMENTS = View(
     default_limit=100,
     day_column="session_date",
 )
+TRANSACTIONS = View(
+    "transactions",
+    "transactions",
+    "Show what was bought, sold, paid in and paid out, newest first.",
+    "transactions",
+    _columns(
+        "portfolio_id trade_date type symbol quantity price_usd fees_usd amount_usd note "
+        "source_file"
+    ),
+    date_column=None,
+    is_by_session=False,
+    newest="trade_date",
+    default_limit=100,
+    day_column="trade_date",
+)
 FETCHES = View(
     "fetches",
     "fetches",
@@ -310,7 +325,7 @@ VIEWS = {
     for view in (
         UNIVERSE, COMPANIES, FUNDAMENTALS, PRICES, OPTIONS, CONTRACTS, FACTORS, METRICS, QUALITY,
         HEADLINES, TELLINGS, IMPACT, SOURCES, COLLECTIONS, SNAPSHOT, POSITIONS, NOTES, QUARANTINE,
-        ACTIONS, RESTATEMENTS, FETCHES, JOBS,
+        ACTIONS, RESTATEMENTS, FETCHES, JOBS, TRANSACTIONS,
     )
 }  # fmt: skip
 

@@ -71,6 +71,39 @@ positions = sa.Table(
     *optional("exit_price_usd", kind=Exact),
 )
 
+transaction_files = sa.Table(
+    "transaction_files",
+    metadata,
+    key("portfolio_id", sa.String(64)),
+    key("source_file", sa.String(400)),
+    required("content_hash", sa.String(64)),
+    required("imported_at", Instant),
+)
+
+transactions = sa.Table(
+    "transactions",
+    metadata,
+    key("portfolio_id", sa.String(64)),
+    key("source_file", sa.String(400)),
+    key("transaction_no", sa.Integer),  # place within the file: equal rows are kept apart
+    required("trade_date", sa.Date),
+    required("type", sa.String(16)),  # buy, sell, short, cover, deposit, ... (domain.transactions)
+    *optional("symbol", kind=sa.String(32)),
+    *optional("asset_class", kind=sa.String(16)),  # stock, option
+    required("quantity", Exact),
+    *optional("price_usd", kind=Exact),
+    required("fees_usd", Exact),
+    required("amount_usd", Exact),  # what came into cash, fees included; negative: went out
+    required("multiplier", sa.Integer),
+    *optional("underlying", kind=sa.String(32)),
+    *optional("strike_usd", kind=Exact),
+    *optional("expiration_date", kind=sa.Date),
+    *optional("option_type", kind=sa.String(4)),
+    required("currency", sa.String(3)),
+    *optional("note", kind=sa.String(200)),
+    sa.Index(None, "trade_date"),
+)
+
 watchlist = sa.Table(
     "watchlist", metadata, key("symbol", sa.String(32)), required("added_at", Instant)
 )

@@ -36,6 +36,7 @@ from market_pipeline.warehouse.merge import merge_rows
 from market_pipeline.warehouse.news_store import NewsStore
 from market_pipeline.warehouse.notices import Notices
 from market_pipeline.warehouse.tables import equity_bars, metadata, warehouse_meta
+from market_pipeline.warehouse.transactions import TransactionStore
 
 DIGEST_EXCLUDES = (
     "fetched_at", "imported_at", "seen_at", "first_seen_at", "ingested_at", "checked_at",
@@ -83,6 +84,11 @@ class Warehouse:
     def news(self) -> NewsStore:
         """The news: collections, stories, and the record of both."""
         return NewsStore(self._database)
+
+    @property
+    def transactions(self) -> TransactionStore:
+        """What people did in their portfolios."""
+        return TransactionStore(self._database)
 
     def ping(self) -> float:
         """Ask the database for a row; give the milliseconds it took (SQLAlchemy errors pass)."""

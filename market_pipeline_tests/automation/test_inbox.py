@@ -14,6 +14,7 @@ from market_pipeline_tests.assets.graph import examples
 from market_pipeline_tests.fakes import FakeClock
 
 HEADER = "Symbol,Quantity,Entry Price Per Share,Entry Date\n"
+TRANSACTIONS = "Date,Type,Symbol,Quantity,Price\n"
 
 
 class Inbox:
@@ -87,6 +88,29 @@ def test_a_corrected_file_replaces_its_book(inbox: Inbox) -> None:
     (book,) = inbox.warehouse.books()
     assert [position.symbol for position in book.positions] == ["AAPL", "KO"]
     assert len(result.run_requests or []) == 1
+
+
+def test_a_file_of_transactions_is_taken_and_starts_the_graph(inbox: Inbox) -> None:
+    """The header tells the kind; new transactions are a change, the same ones are none."""
+    path = inbox.folder / "beta.csv"
+    path.write_text(TRANSACTIONS + "2026-11-02,buy,KO,5,60\n")
+    assert len(inbox.tick().run_requests or []) == 1
+    (file,) = inbox.warehouse.transactions.files()
+    assert (file.portfolio_id, file.source_file, len(file.transactions)) == ("beta", "beta.csv", 1)
+    path.write_text(TRANSACTIONS + "# seen\n2026-11-02,buy,KO,5,60.0\n")
+    assert inbox.tick().run_requests in (None, [])
+
+
+def test_an_overlap_is_refused_like_any_other_problem(inbox: Inbox) -> None:
+    """What would count twice is told beside the file, and nothing of it is taken."""
+    (inbox.folder / "beta.csv").write_text(TRANSACTIONS + "2026-11-02,buy,KO,5,60\n")
+    inbox.tick()
+    (inbox.folder / "Beta!.csv").write_text(TRANSACTIONS + "2026-11-02,buy,KO,5,60\n")
+    inbox.tick()
+    told = (inbox.folder / "Beta!.problems.txt").read_text()
+    assert "row 2" in told
+    assert "imported from beta.csv" in told
+    assert [file.source_file for file in inbox.warehouse.transactions.files()] == ["beta.csv"]
 
 
 def test_a_refused_file_imports_nothing_and_says_why_beside_itself(inbox: Inbox) -> None:

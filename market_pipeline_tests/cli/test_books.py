@@ -10,6 +10,7 @@ from market_pipeline.warehouse import Warehouse
 from market_pipeline_tests.cli.conftest import Run
 
 HEADER = "Symbol,Quantity,Entry Price Per Share,Entry Date\n"
+DONE = "Date,Type,Symbol,Quantity,Price,Fees\n"
 GOOD = HEADER + "AAPL,100,150.25,2025-05-19\nMSFT,20,400,2025-05-19\n"
 
 
@@ -109,6 +110,79 @@ def test_what_cannot_be_meant_exits_2(run: Run, file: Path, arguments: tuple[str
     shown = run("portfolio", "import", *arguments)
     assert shown.exit_code == 2
     assert "Traceback" not in shown.stderr
+
+
+@pytest.fixture
+def done(tmp_path: Path) -> Path:
+    """Give a file of two equal fills and a deposit."""
+    path = tmp_path / "trades.csv"
+    fills = "2026-05-19,buy,AAPL,10,150.25,1\n" * 2
+    path.write_text(f"{DONE}2026-05-18,deposit,,5000,,\n{fills}")
+    return path
+
+
+def test_transactions_are_recognised_imported_once_and_shown(run: Run, done: Path) -> None:
+    """The header tells; the second import changes nothing; rows are shown newest first."""
+    first = run("portfolio", "import", str(done), "-p", "growth")
+    assert (first.exit_code, first.stdout) == (
+        0,
+        "growth: 3 transactions imported; 3 added, 0 removed\n",
+    )
+    assert (
+        "unchanged; nothing changes" in run("portfolio", "import", str(done), "-p", "growth").stdout
+    )
+    shown = json.loads(run("show", "transactions", "-p", "growth", "--format", "json").stdout)
+    assert [(row["type"], row["symbol"], row["amount_usd"]) for row in shown] == [
+        ("buy", "AAPL", "-1503.5"), ("buy", "AAPL", "-1503.5"), ("deposit", None, "5000"),
+    ]  # fmt: skip
+    assert [row["type"] for row in json.loads(
+        run("show", "transactions", "--date", "2026-05-18", "--format", "json").stdout
+    )] == ["deposit"]  # fmt: skip
+    listed = json.loads(run("portfolio", "list", "--format", "json").stdout)
+    assert [(r["portfolio_id"], r["positions"], r["transactions"], r["name"]) for r in listed] == [
+        ("growth", 0, 3, None)
+    ]
+
+
+def test_a_dry_run_of_transactions_tells_what_would_change(run: Run, done: Path) -> None:
+    """Added and removed rows against what the file of that name had stated; nothing is written."""
+    assert "3 added" in run("portfolio", "import", str(done), "--dry-run").stdout
+    run("portfolio", "import", str(done))
+    done.write_text(f"{DONE}2026-05-18,deposit,,6000,,\n2026-05-19,buy,AAPL,10,150.25,1\n")
+    shown = run("portfolio", "import", str(done), "--dry-run", "--format", "json")
+    changes = [(row["change"], row["type"], row["amount_usd"]) for row in json.loads(shown.stdout)]
+    assert changes == [
+        ("added", "deposit", "6000"), ("removed", "deposit", "5000"), ("removed", "buy", "-1503.5"),
+    ]  # fmt: skip
+    assert len(opened().transactions.files()[0].transactions) == 3
+
+
+@pytest.mark.parametrize("dry", [[], ["--dry-run"]])
+def test_rows_that_would_count_twice_are_refused(run: Run, done: Path, dry: list[str]) -> None:
+    """Another file of the portfolio states them: each row is listed and the file exits 1."""
+    run("portfolio", "import", str(done), "-p", "growth")
+    copy = done.with_name("again.csv")
+    copy.write_text(done.read_text())
+    shown = run("portfolio", "import", str(copy), "-p", "growth", "--format", "json", *dry)
+    assert shown.exit_code == 1
+    assert [row["row"] for row in json.loads(shown.stdout)] == [2, 3, 4]
+    assert "nothing was imported" in shown.stderr
+    assert len(opened().transactions.files()) == 1
+
+
+def test_an_export_imports_as_the_same(run: Run, file: Path, done: Path, tmp_path: Path) -> None:
+    """Positions and transactions come out as files that change nothing when they come in."""
+    run("portfolio", "import", str(file))
+    run("portfolio", "import", str(done), "-p", "growth")
+    for kind, name in (([], "growth.csv"), (["--transactions"], "trades.csv")):
+        copy = tmp_path / "out" / name
+        copy.parent.mkdir(exist_ok=True)
+        copy.write_text(run("portfolio", "export", "growth", *kind).stdout)
+        again = run("portfolio", "import", str(copy), "-p", "growth")
+        assert "unchanged; nothing changes" in again.stdout
+    refused = run("portfolio", "export", "nobody")
+    assert refused.exit_code == 2
+    assert "no portfolio 'nobody'" in refused.stderr
 
 
 def test_good_symbols_are_added_and_bad_ones_fail_the_command(run: Run) -> None:

@@ -11,6 +11,7 @@ import pytest
 from market_pipeline.domain.books import Book, Position
 from market_pipeline.domain.companies import CompanyProfile
 from market_pipeline.domain.sessions import TradingCalendar
+from market_pipeline.domain.transactions import Transaction
 from market_pipeline.domain.universe import (
     UNIVERSE_COLUMNS,
     IntradayChoice,
@@ -56,6 +57,34 @@ def test_a_position_is_held_from_entry_to_exit_both_included() -> None:
     universe = build_universe([book(held)], [], [], WEEK)
     is_held = universe["reasons"] == "held"
     assert days_of(universe[is_held], "KO") == [6, 7, 8]
+
+
+def test_a_transaction_brings_its_symbol_for_thirty_days() -> None:
+    """A stock from its day on; an option until it expires, with its underlying; cash never."""
+    days = [date(2026, 1, 5), date(2026, 1, 7), date(2026, 1, 8), date(2026, 2, 5),
+            date(2026, 2, 9)]  # fmt: skip
+    one = Decimal(1)
+    done = [
+        Transaction(1, date(2026, 1, 6), "buy", one, -one, symbol="KO", asset_class="stock"),
+        Transaction(2, date(2026, 1, 7), "deposit", one, one),
+        Transaction(
+            3, date(2026, 1, 6), "short", one, one, symbol="AAPL260107C00150000",
+            asset_class="option", multiplier=100, underlying="AAPL",
+            expiration_date=date(2026, 1, 7),
+        ),
+        Transaction(4, date(2026, 1, 8), "dividend", one, one, symbol="MSFT", asset_class="stock"),
+    ]  # fmt: skip
+    universe = build_universe([], [], [], days, transactions=done)
+    told = universe[["session_date", "symbol", "reasons", "priority"]].to_numpy().tolist()
+    assert [(str(row[0])[5:10], *row[1:]) for row in told] == [
+        ("01-07", "AAPL", "underlying", 2),
+        ("01-07", "AAPL260107C00150000", "traded", 3),
+        ("01-07", "KO", "traded", 3),
+        ("01-08", "KO", "traded", 3),
+        ("01-08", "MSFT", "traded", 3),
+        ("02-05", "KO", "traded", 3),
+        ("02-05", "MSFT", "traded", 3),
+    ]
 
 
 def test_a_sold_symbol_stays_in_for_thirty_days() -> None:

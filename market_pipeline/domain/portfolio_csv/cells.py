@@ -15,7 +15,8 @@ EARLIEST_YEAR = 1900
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _SIGNED = re.compile(r"[+-][$.0-9]")
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+"""How a text begins that a spreadsheet may run; full-width forms are run by some."""
 _AMOUNT = r"(?:[0-9]+|[0-9]{1,3}(?:,[0-9]{3})+)?(?:\.[0-9]*)?"
 _NUMBER = re.compile(rf"(?P<sign>[+-]?)\$?(?P<amount>{_AMOUNT})")
 _DOLLAR_FIRST = re.compile(rf"\$(?P<sign>[+-])(?P<amount>{_AMOUNT})")
@@ -40,7 +41,8 @@ def refuse_formula(raw: str, *, is_number: bool = False) -> None:
     text = raw.lstrip(" ")
     if is_number and _SIGNED.match(text):
         return
-    if text.startswith(_FORMULA_STARTS):
+    # Stripped of every kind of space as well: that is how a cell is stored.
+    if text.startswith(FORMULA_STARTS) or raw.strip().startswith(FORMULA_STARTS):
         raise ValueError("a formula-like cell (it starts with = + - @ or a tab) is not accepted")
 
 

@@ -1,6 +1,9 @@
-"""The columns of a portfolio file, how its header is matched to them, and one row by column."""
+"""The columns of a portfolio file, how its header is matched to them, and one row by column.
 
-from collections.abc import Callable, Mapping, Sequence
+A file is of positions or of transactions; `Layout` says which columns each has.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -29,11 +32,43 @@ REQUIRED = (SYMBOL, QUANTITY, ENTRY_PRICE, ENTRY_DATE)
 OPTION_FIELDS = (UNDERLYING, STRIKE, EXPIRATION, OPTION_TYPE)
 COLUMNS = (*REQUIRED, CLASS, SUBTYPE, *OPTION_FIELDS, EXIT_DATE, EXIT_PRICE)
 
-_NUMBERS = frozenset((QUANTITY, ENTRY_PRICE, STRIKE, EXIT_PRICE))
+DATE = "Date"
+TYPE = "Type"
+PRICE = "Price"
+FEES = "Fees"
+AMOUNT = "Amount"
+CURRENCY = "Currency"
+NOTE = "Note"
+
 _MAX_COLUMNS = 100
-_BY_KEY = {name.casefold(): name for name in COLUMNS}
 
 Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What a kind of file holds: `rows` by name, its columns, the required and the numeric ones."""
+
+    rows: str
+    columns: tuple[str, ...]
+    required: tuple[str, ...]
+    numbers: frozenset[str]
+
+    def name_of(self, written: str) -> str | None:
+        """Give the known name of a column, whatever its case; None for an unknown one."""
+        key = written.casefold()
+        return next((name for name in self.columns if name.casefold() == key), None)
+
+
+POSITIONS = Layout(
+    "positions", COLUMNS, REQUIRED, frozenset((QUANTITY, ENTRY_PRICE, STRIKE, EXIT_PRICE))
+)
+TRANSACTIONS = Layout(
+    "transactions",
+    (DATE, TYPE, SYMBOL, QUANTITY, PRICE, FEES, AMOUNT, CURRENCY, NOTE),
+    (DATE, TYPE, SYMBOL, QUANTITY, PRICE),
+    frozenset((QUANTITY, PRICE, FEES, AMOUNT)),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,39 +82,57 @@ class Header:
     written: tuple[str, ...]
 
 
-def read_header(row: int, raw_names: Sequence[str], report: ProblemReport) -> Header | None:
-    """Match a header to the known columns, ignoring case and extra spaces.
+def written_names(raw_names: Sequence[str]) -> tuple[str, ...]:
+    """Give the names of a header as messages show them, extra spaces aside."""
+    return tuple(printable(" ".join(shown(raw).split())) for raw in raw_names[:_MAX_COLUMNS])
+
+
+def layout_of(raw_names: Sequence[str]) -> Layout:
+    """Tell which kind of file a header is of: the one it has more columns of than of the other."""
+    written = written_names(raw_names)
+    named = {layout.rows: set(map(layout.name_of, written)) for layout in (POSITIONS, TRANSACTIONS)}
+    of_positions, of_transactions = named[POSITIONS.rows], named[TRANSACTIONS.rows]
+    return TRANSACTIONS if len(of_transactions) > len(of_positions) else POSITIONS
+
+
+def read_header(
+    row: int, raw_names: Sequence[str], report: ProblemReport, layout: Layout = POSITIONS
+) -> Header | None:
+    """Match a header to the columns of `layout`, ignoring case and extra spaces.
 
     Unknown, duplicate and missing columns go to `report`; None when nothing is known in it.
     """
-    written = tuple(printable(" ".join(shown(raw).split())) for raw in raw_names[:_MAX_COLUMNS])
-    known = [_BY_KEY.get(column.casefold()) for column in written]
+    written = written_names(raw_names)
+    known = [layout.name_of(column) for column in written]
     if not any(known) or len(raw_names) > _MAX_COLUMNS:
-        expected = f"expected the header row: at least {', '.join(REQUIRED)}, parted by commas"
+        expected = (
+            f"expected the header row: at least {', '.join(layout.required)}, parted by commas"
+        )
         report.add(expected, row=row, value=",".join(written))
         return None
     names: list[str | None] = []
     for column, name in zip(written, known, strict=True):
         if name is None:
-            report.add(_unknown_column(column), row=row, column=column or None)
+            report.add(_unknown_column(column, layout), row=row, column=column or None)
         elif name in names:
             report.add("duplicate column", row=row, column=column)
         names.append(name if name not in names else None)
-    for name in REQUIRED:
+    for name in layout.required:
         if name not in names:
             report.add("the required column is missing from the header", row=row, column=name)
     return Header(tuple(names), written)
 
 
-def _unknown_column(column: str) -> str:
+def _unknown_column(column: str, layout: Layout) -> str:
     if not column:
         return "a column without a name"
+    by_key = {name.casefold(): name for name in layout.columns}
     key = column.casefold()
-    close = [known for known in _BY_KEY if known.startswith(key)]
-    close = close or get_close_matches(key, _BY_KEY, n=1, cutoff=0.5)
+    close = [known for known in by_key if known.startswith(key)]
+    close = close or get_close_matches(key, by_key, n=1, cutoff=0.5)
     if close:
-        return f"unknown column; the closest known name is {_BY_KEY[close[0]]}"
-    return f"unknown column; known are {', '.join(COLUMNS)}"
+        return f"unknown column; the closest known name is {by_key[close[0]]}"
+    return f"unknown column; known are {', '.join(layout.columns)}"
 
 
 @dataclass(slots=True)
@@ -99,26 +152,36 @@ class Row:
     """Too few or too many cells: which cell belongs to which column is not known."""
 
     @classmethod
-    def from_record(cls, number: int, header: Header, record: Sequence[str]) -> "Row":
-        """Name the cells of a record by the header; note what no cell may hold."""
-        pairs = [
-            (name, written, raw)
-            for name, written, raw in zip(header.names, header.written, record, strict=False)
-            if name is not None
-        ]
+    def of_cells(
+        cls, number: int, cells_of: Mapping[str, tuple[str, str]], numbers: Collection[str]
+    ) -> "Row":
+        """Make a row of (column as written, cell) by known name; note what no cell may hold."""
         row = cls(
             number,
-            {name: raw for name, _, raw in pairs},
-            {name: written for name, written, _ in pairs},
-            frozenset(name for name, _, raw in pairs if raw.strip()),
+            {name: raw for name, (_, raw) in cells_of.items()},
+            {name: written for name, (written, _) in cells_of.items()},
+            frozenset(name for name, (_, raw) in cells_of.items() if raw.strip()),
         )
-        if len(record) != len(header.names):
-            row.is_misaligned = True
-            expected = _cell_count_problem(len(header.names), len(record))
-            row.problems.append(FileProblem(row=number, column=None, value=None, expected=expected))
         for name in row.raw:
             row.convert(name, cells.refuse_unreadable)
-            row.convert(name, partial(cells.refuse_formula, is_number=name in _NUMBERS))
+            row.convert(name, partial(cells.refuse_formula, is_number=name in numbers))
+        return row
+
+    @classmethod
+    def from_record(
+        cls, number: int, header: Header, record: Sequence[str], numbers: Collection[str]
+    ) -> "Row":
+        """Name the cells of a record by the header; note what no cell may hold."""
+        named = {
+            name: (written, raw)
+            for name, written, raw in zip(header.names, header.written, record, strict=False)
+            if name is not None
+        }
+        row = cls.of_cells(number, named, numbers)
+        if len(record) != len(header.names):
+            row.is_misaligned = True
+            expected = cell_count_problem(len(header.names), len(record))
+            row.problems.append(FileProblem(row=number, column=None, value=None, expected=expected))
         return row
 
     def complain(self, column: str, expected: str) -> None:
@@ -174,6 +237,7 @@ class Row:
         return self.convert(column, cells.parse_date)
 
 
-def _cell_count_problem(expected: int, found: int) -> str:
+def cell_count_problem(expected: int, found: int) -> str:
+    """Say that a row has `found` cells where the header has `expected`."""
     advice = "; a number with a thousands comma must stand in quotes" if found > expected else ""
     return f"expected {expected} cells as in the header, found {found}{advice}"

@@ -1,0 +1,95 @@
+"""Interactive Brokers: the Trades section of a Flex Query, as CSV."""
+
+import re
+
+from market_pipeline.domain.portfolio_csv.columns import TRANSACTIONS, TYPE
+from market_pipeline.domain.portfolio_csv.profiles.activity import Activity, translated
+from market_pipeline.domain.portfolio_csv.profiles.profile import (
+    BrokerRow,
+    Cell,
+    Profile,
+    Translation,
+    columns,
+    negated,
+    number_of,
+)
+from market_pipeline.domain.transactions import (
+    ASSIGNMENT,
+    BUY,
+    COVER,
+    EXERCISE,
+    EXPIRY,
+    SELL,
+    SHORT,
+)
+
+_STOCK, _OPTION = "STK", "OPT"
+_SIDES = {("BUY", "C"): COVER, ("SELL", "O"): SHORT}
+_PLAIN_SIDES = {"BUY": BUY, "SELL": SELL}
+_OPTION_ENDS = {"A": ASSIGNMENT, "EX": EXERCISE, "EP": EXPIRY}
+_EXECUTION = "EXECUTION"
+_COMPACT_DATE = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})")
+
+
+def _transaction(row: BrokerRow) -> Translation | None:
+    level = row.text("LevelOfDetail").upper()
+    if level and level != _EXECUTION:
+        return None  # orders, lots and summaries tell of the same executions again
+    asset_class = row.cell("AssetClass")
+    if asset_class[1].upper() not in (_STOCK, _OPTION):
+        expected = f"expected {_STOCK} or {_OPTION}: nothing else is kept"
+        return Translation({TYPE: asset_class}, [(TYPE, expected)])
+    return translated(
+        Activity(
+            date=_iso(row.cell("TradeDate")),
+            action=row.cell("Buy/Sell"),
+            symbol=_symbol(row),
+            quantity=row.cell("Quantity"),
+            price=row.cell("TradePrice"),
+            amount=row.cell("NetCash"),
+            fees=_cost(row),
+            currency=row.cell("CurrencyPrimary"),
+        ),
+        _kind(row),
+        _PLAIN_SIDES,
+    )
+
+
+def _kind(row: BrokerRow) -> str | None:
+    codes = {code.strip().upper() for code in row.text("Notes/Codes").split(";")}
+    ends = [kind for code, kind in _OPTION_ENDS.items() if code in codes]
+    if ends and row.text("AssetClass").upper() == _OPTION:
+        return ends[0]
+    side = row.text("Buy/Sell").upper()
+    opened = row.text("Open/CloseIndicator").upper()
+    return _SIDES.get((side, opened), _PLAIN_SIDES.get(side))
+
+
+def _symbol(row: BrokerRow) -> Cell:
+    """A share class stands behind a space; the symbol of an option is padded OCC."""
+    column, text = row.cell("Symbol")
+    is_stock = row.text("AssetClass").upper() == _STOCK
+    return column, text.replace(" ", ".") if is_stock else text
+
+
+def _cost(row: BrokerRow) -> Cell:
+    """A commission is negative here; a rebate is in the net cash, where the file has that."""
+    commission = row.cell("IBCommission")
+    number = number_of(commission[1])
+    if number is not None and number > 0 and row.cell("NetCash")[1]:
+        return commission[0], ""
+    return negated(commission)
+
+
+def _iso(cell: Cell) -> Cell:
+    match = _COMPACT_DATE.fullmatch(cell[1])
+    return (cell[0], "-".join(match.groups())) if match else cell
+
+
+FLEX_TRADES = Profile(
+    "Interactive Brokers Flex trades",
+    TRANSACTIONS,
+    columns("CurrencyPrimary", "AssetClass", "Symbol", "TradeDate", "Quantity", "TradePrice",
+            "IBCommission", "Buy/Sell"),
+    _transaction,
+)  # fmt: skip

@@ -1,0 +1,190 @@
+"""Records of a file to its rows: whose header it has, and which reader judges its rows.
+
+Our own columns and brokers' profiles end in the same readers. Knows nothing of portfolios.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from itertools import chain
+from typing import BinaryIO, TypeVar
+
+from market_pipeline.domain.books import Position
+from market_pipeline.domain.errors import FileProblem
+from market_pipeline.domain.portfolio_csv.columns import (
+    TRANSACTIONS,
+    Header,
+    Layout,
+    Row,
+    cell_count_problem,
+    layout_of,
+    read_header,
+    written_names,
+)
+from market_pipeline.domain.portfolio_csv.positions import read_position
+from market_pipeline.domain.portfolio_csv.profiles import profile_of
+from market_pipeline.domain.portfolio_csv.profiles.profile import BrokerRow, Profile, is_prose
+from market_pipeline.domain.portfolio_csv.records import read_records
+from market_pipeline.domain.portfolio_csv.report import ProblemReport
+from market_pipeline.domain.portfolio_csv.transactions import read_transaction
+from market_pipeline.domain.transactions import Transaction
+
+_MOST_LINES_ABOVE = 10
+
+Record = tuple[int, list[str]]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a file holds: positions or transactions, and the rows of the file they stood in.
+
+    `day` is the day the file speaks of; `profile` the broker's export it is, if one.
+    """
+
+    layout: Layout
+    day: date
+    positions: tuple[Position, ...] = ()
+    transactions: tuple[Transaction, ...] = ()
+    lines: tuple[int, ...] = ()
+    profile: str | None = None
+
+
+def read_contents(stream: BinaryIO, as_of: date, report: ProblemReport) -> Contents | None:
+    """Read a file by whatever header it has; what is wrong goes to `report`.
+
+    None where nothing could be made of the header.
+    """
+    records = read_records(stream, report)
+    first = next(records, None)
+    if first is None:
+        if not report:
+            report.add("the file is empty; expected a header row and positions or transactions")
+        return None
+    above, profile, records = _find_header(first, records)
+    if profile is not None:
+        return _of_broker(profile, above, records, as_of, report)
+    number, record = first
+    layout = layout_of(record)
+    header = read_header(number, record, report, layout)
+    if header is None:
+        return None
+
+    def own(number: int, record: list[str]) -> Row:
+        return Row.from_record(number, header, record, layout.numbers)
+
+    return _read(layout, records, own, as_of, report)
+
+
+def _find_header(
+    first: Record, records: Iterator[Record]
+) -> tuple[list[Record], Profile | None, Iterator[Record]]:
+    """Look for a broker's header, in the first row or below a few lines of one cell.
+
+    Gives what stood above it (itself last), its profile, and what follows; without one, the
+    records after the first.
+    """
+    above = [first]
+    profile = profile_of(first[1])
+    if any(map(layout_of(first[1]).name_of, written_names(first[1]))):
+        return above, profile, records
+    while profile is None and len(above) <= _MOST_LINES_ABOVE and _is_one_cell(above[-1][1]):
+        following = next(records, None)
+        if following is None:
+            break
+        above.append(following)
+        profile = profile_of(following[1])
+    return above, profile, records if profile else chain(above[1:], records)
+
+
+def _is_one_cell(record: Sequence[str]) -> bool:
+    return sum(bool(cell.strip()) for cell in record) == 1
+
+
+def _of_broker(
+    profile: Profile,
+    above: Sequence[Record],
+    records: Iterator[Record],
+    as_of: date,
+    report: ProblemReport,
+) -> Contents:
+    title = above[-1][1]
+    header = Header((None,) * len(title), written_names(title))
+    day = as_of
+    if profile.day_of is not None:
+        # The day may stand below the table.
+        kept = list(records)
+        day = _day_of_file(profile, [*above, *kept], as_of, report)
+        records = iter(kept)
+
+    def translated(number: int, record: list[str]) -> Row | None:
+        if record == title or is_prose(record):
+            return None
+        while len(record) > len(title) and not record[-1].strip():
+            record.pop()  # some exports end every row, but not the header, with a comma
+        if len(record) != len(title):
+            row = Row(number, {}, {}, frozenset(), is_misaligned=True)
+            expected = cell_count_problem(len(title), len(record))
+            row.problems.append(FileProblem(row=number, column=None, value=None, expected=expected))
+            return row
+        told = profile.translate(BrokerRow.of_record(number, header, record, day))
+        return told.row(number, profile.layout) if told else None
+
+    return _read(profile.layout, records, translated, day, report, profile.name)
+
+
+def _day_of_file(
+    profile: Profile, records: Sequence[Record], as_of: date, report: ProblemReport
+) -> date:
+    found = [day for _, record in records if profile.day_of and (day := profile.day_of(record))]
+    if not found:
+        report.add(
+            "the file does not say of which day it is; expected the line with its date that "
+            f"{profile.name} have above or below the table"
+        )
+    elif found[0] > as_of:
+        report.add(f"the file is of {found[0]}; expected a day not after {as_of}")
+    return min(found[0], as_of) if found else as_of
+
+
+def _read(
+    layout: Layout,
+    records: Iterator[Record],
+    make: Callable[[int, list[str]], Row | None],
+    day: date,
+    report: ProblemReport,
+    profile: str | None = None,
+) -> Contents:
+    if layout is TRANSACTIONS:
+        done, lines = _read_rows(records, make, read_transaction, (layout, day), report)
+        return Contents(layout, day, (), tuple(done), tuple(lines), profile)
+    held, lines = _read_rows(records, make, read_position, (layout, day), report)
+    return Contents(layout, day, tuple(held), (), tuple(lines), profile)
+
+
+def _read_rows(
+    records: Iterator[Record],
+    make: Callable[[int, list[str]], Row | None],
+    read: Callable[[Row, int, date], T | None],
+    of: tuple[Layout, date],
+    report: ProblemReport,
+) -> tuple[list[T], list[int]]:
+    """Read every row, the good ones only as long as all are."""
+    layout, day = of
+    found: list[T] = []
+    lines: list[int] = []
+    is_empty = True
+    for number, record in records:
+        row = make(number, record)
+        if row is None:
+            continue
+        is_empty = False
+        one = None if row.is_misaligned else read(row, len(found) + 1, day)
+        if row.problems:
+            report.extend(row.problems_in_order())
+        if one is not None and not report:
+            found.append(one)
+            lines.append(number)
+    if is_empty and not report:
+        report.add(f"the file has a header and no {layout.rows.removesuffix('s')}")
+    return found, lines
