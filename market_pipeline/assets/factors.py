@@ -5,7 +5,8 @@ import pandas as pd
 
 from market_pipeline.assets.conditions import FOLLOWS_ITS_INPUTS
 from market_pipeline.assets.framework import stored_asset, working
-from market_pipeline.domain.factors import DEFAULTS, exposures, returns_for_regression
+from market_pipeline.domain.factor_definitions import DEFAULTS
+from market_pipeline.domain.factors import exposures, returns_for_regression
 from market_pipeline.domain.sessions import TradingCalendar
 from market_pipeline.domain.universe import collectable
 from market_pipeline.io_managers import SESSIONS_BEFORE, Derived

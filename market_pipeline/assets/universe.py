@@ -4,14 +4,14 @@ import dagster as dg
 
 from market_pipeline.assets.books import BOOKS_KEY
 from market_pipeline.assets.framework import stored_asset, working
-from market_pipeline.domain.factors import DEFAULTS
+from market_pipeline.domain.factor_definitions import DEFAULTS
 from market_pipeline.domain.sessions import TradingCalendar
 from market_pipeline.domain.universe import IntradayChoice, build_universe
 from market_pipeline.io_managers import Derived
 from market_pipeline.settings import Settings
 from market_pipeline.warehouse import Warehouse
 
-PROXIES = tuple(definition.proxy for definition in DEFAULTS)
+PROXIES = tuple(proxy for definition in DEFAULTS for proxy in definition.proxies)
 """Symbols without which no factor can be measured."""
 
 
