@@ -1,5 +1,7 @@
 """How much every symbol moves with the market and with interest rates."""
 
+import os
+
 import dagster as dg
 import pandas as pd
 
@@ -41,7 +43,12 @@ def define(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition
             begin = calendar.shift(work.first, -(LONGEST_WINDOW - 1))
             returns = returns_for_regression(market_data_cache, calendar.sessions(begin, work.last))
             result = exposures(
-                returns, DEFAULTS, work.first, work.last, collectable(symbol_universe)
+                returns,
+                DEFAULTS,
+                work.first,
+                work.last,
+                collectable(symbol_universe),
+                workers=os.cpu_count() or 1,
             )
             skipped = sorted({n.reason for n in result.notes if n.outcome == "skipped"})
             work.report_rows(result.frame)

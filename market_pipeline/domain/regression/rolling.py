@@ -8,10 +8,12 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from itertools import starmap
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import ThreadpoolController
 
 from market_pipeline.domain.frames import Floats
 from market_pipeline.domain.regression.exact import Exact, fit_window
@@ -72,9 +74,10 @@ def _side_by_side(
     tile: Callable[[Chunk, range], Fit], tasks: Iterable[tuple[Chunk, range]], workers: int
 ) -> Iterator[Fit]:
     if workers == 1:
-        yield from starmap(tile, tasks)
+        with _blas().limit(limits=1, user_api="blas"):
+            yield from starmap(tile, tasks)
         return
-    with ThreadPoolExecutor(workers) as pool:
+    with _blas().limit(limits=1, user_api="blas"), ThreadPoolExecutor(workers) as pool:
         waiting: deque[Future[Fit]] = deque()
         for task in tasks:
             waiting.append(pool.submit(tile, *task))
@@ -83,6 +86,12 @@ def _side_by_side(
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    """Find the library of matrix products: these are so small that its threads would only wait."""
+    return ThreadpoolController()
 
 
 def _empty(rows: range, symbols: range, factors: int) -> Fit:

@@ -15,8 +15,8 @@ from market_pipeline.domain.frames import Floats
 from market_pipeline.domain.regression.model import Model
 from market_pipeline.domain.regression.scratch import Scratch
 
-CHUNK, PART = 64, 16
-"""Rows: of a chunk on the scale of the ordinals, of a part as they come."""
+CHUNK, PART = 128, 16
+"""Rows of a chunk and of a part, on the scale of the ordinals."""
 
 Whole = npt.NDArray[np.int64]
 
@@ -75,7 +75,8 @@ class Chunk:
 
     def slab(self, values: Floats) -> Floats:
         """Take the chunk's rows of a longer matrix, NaN where it has none."""
-        known = values[max(self.first, 0) : self.rows.stop]
+        # One layout, whatever the caller's: products of another are summed in another order.
+        known = np.ascontiguousarray(values[max(self.first, 0) : self.rows.stop])
         lacking = max(-self.first, 0)
         return np.pad(known, ((lacking, 0), (0, 0)), constant_values=np.nan) if lacking else known
 
@@ -87,18 +88,18 @@ def chunks(x: Floats, model: Model, rows: range, ordinals: Whole) -> Iterator[Ch
     while at < rows.stop:
         begin, end = np.searchsorted(labels, [labels[at], labels[at] + 1])
         stop = min(int(end), rows.stop)
-        yield _chunk(x, model, range(at, stop), int(begin))
+        yield _chunk(x, model, range(at, stop), int(begin), ordinals // PART)
         at = stop
 
 
-def _chunk(x: Floats, model: Model, rows: range, begin: int) -> Chunk:
+def _chunk(x: Floats, model: Model, rows: range, begin: int, labels: Whole) -> Chunk:
     # No window is longer than what there is; a longer one would only be summed over nothing.
     window = min(model.window, rows.stop)
     first = begin - window + 1
     # As if all rows a chunk may have were asked for: what is shared does not depend on the range.
     shared = range(begin + CHUNK - window, begin + 1)
     inner = slice(shared.start - first, shared.stop - first) if shared else slice(0, 0)
-    parts = tuple(_parts(model, window, rows, begin, shared))
+    parts = tuple(_parts(model, window, rows, begin, shared, labels))
     z = np.zeros((rows.stop - first, x.shape[1] + 1))
     known = x[max(first, 0) : rows.stop]
     is_known = np.isfinite(known).all(axis=1, keepdims=True)
@@ -119,12 +120,17 @@ def _chunk(x: Floats, model: Model, rows: range, begin: int) -> Chunk:
     )  # fmt: skip
 
 
-def _parts(model: Model, window: int, rows: range, begin: int, shared: range) -> Iterator[Part]:
+def _parts(
+    model: Model, window: int, rows: range, begin: int, shared: range, labels: Whole
+) -> Iterator[Part]:
     first = begin - window + 1
-    for start in range(begin, rows.stop, PART):
-        asked = range(max(start, rows.start), min(start + PART, rows.stop))
+    for label in range(labels[rows.start], labels[rows.stop - 1] + 1):
+        start, stop = (int(at) for at in np.searchsorted(labels, [label, label + 1]))
+        asked = range(max(start, rows.start), min(stop, rows.stop))
         if not asked:
             continue
+        # Weights count from a row that every range with this part's windows holds.
+        origin = begin if shared else start
         reach = np.arange(start - window + 1, asked.stop)
         in_all = (reach >= start + PART - window) & (reach <= start)
         in_shared = (reach >= shared.start) & (reach < shared.stop)
@@ -133,9 +139,9 @@ def _parts(model: Model, window: int, rows: range, begin: int, shared: range) ->
         is_inside = (ages >= 0) & (ages < window)
         yield Part(
             asked, middle - first, edge - first,
-            model.weights(begin - middle),
+            model.weights(origin - middle),
             np.where(is_inside, model.weights(np.maximum(ages, 0)), 0.0),
-            model.weights(np.array(asked) - begin)[:, None],
+            model.weights(np.array(asked) - origin)[:, None],
         )  # fmt: skip
 
 
