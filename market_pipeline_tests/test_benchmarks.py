@@ -27,7 +27,7 @@ from market_pipeline_tests.news_making import FakeCollector
 CALENDAR = TradingCalendar.xnys()
 NAMES = (
     "bulk", "collect", "derived", "graph", "guard", "news_full", "news_parse", "news_score",
-    "news_search", "news_store", "start_up",
+    "news_search", "news_store", "regress", "start_up",
 )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from market_pipeline.automation.jobs import range_tags
 from market_pipeline.definitions import build_defs
 from market_pipeline.domain import factors, metrics, snapshots
 from market_pipeline.domain.books import Book
+from market_pipeline.domain.factor_definitions import DEFAULTS
 from market_pipeline.domain.frames import between
 from market_pipeline.domain.ports import OPTION_COLUMNS
 from market_pipeline.domain.prices import derive_market_data
@@ -103,7 +104,7 @@ class _Plain:
         return run
 
     def _universe(self) -> pd.DataFrame:
-        proxies = [definition.proxy for definition in factors.DEFAULTS]
+        proxies = [proxy for definition in DEFAULTS for proxy in definition.proxies]
         sessions = self._calendar.sessions(self._first, LAST)
         return build_universe(self._books, [], proxies, sessions)
 
@@ -118,12 +119,12 @@ class _Plain:
         ).frame
 
     def _exposures(self) -> pd.DataFrame:
-        longest = max(definition.window for definition in factors.DEFAULTS)
+        longest = max(definition.window for definition in DEFAULTS)
         begin = self._calendar.shift(self._first, -(longest - 1))
         data = between(self._made["market_data_cache"], begin, LAST)
         returns = factors.returns_for_regression(data, self._calendar.sessions(begin, LAST))
         universe = collectable(self._made["symbol_universe"])
-        return factors.exposures(returns, factors.DEFAULTS, self._first, LAST, universe).frame
+        return factors.exposures(returns, DEFAULTS, self._first, LAST, universe).frame
 
     def _metrics(self) -> pd.DataFrame:
         begin = self._calendar.shift(self._first, -metrics.SESSIONS_BEFORE)

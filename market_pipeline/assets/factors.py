@@ -1,11 +1,14 @@
 """How much every symbol moves with the market and with interest rates."""
 
+import os
+
 import dagster as dg
 import pandas as pd
 
 from market_pipeline.assets.conditions import FOLLOWS_ITS_INPUTS
 from market_pipeline.assets.framework import stored_asset, working
-from market_pipeline.domain.factors import DEFAULTS, exposures, returns_for_regression
+from market_pipeline.domain.factor_definitions import DEFAULTS
+from market_pipeline.domain.factors import exposures, returns_for_regression
 from market_pipeline.domain.sessions import TradingCalendar
 from market_pipeline.domain.universe import collectable
 from market_pipeline.io_managers import SESSIONS_BEFORE, Derived
@@ -40,7 +43,12 @@ def define(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition
             begin = calendar.shift(work.first, -(LONGEST_WINDOW - 1))
             returns = returns_for_regression(market_data_cache, calendar.sessions(begin, work.last))
             result = exposures(
-                returns, DEFAULTS, work.first, work.last, collectable(symbol_universe)
+                returns,
+                DEFAULTS,
+                work.first,
+                work.last,
+                collectable(symbol_universe),
+                workers=os.cpu_count() or 1,
             )
             skipped = sorted({n.reason for n in result.notes if n.outcome == "skipped"})
             work.report_rows(result.frame)

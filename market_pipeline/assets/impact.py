@@ -7,7 +7,7 @@ import pandas as pd
 
 from market_pipeline.assets.conditions import FOLLOWS_PRICES_NOT_NEWS
 from market_pipeline.assets.framework import stored_asset, working
-from market_pipeline.domain.factors import MARKET
+from market_pipeline.domain.factor_definitions import MARKET
 from market_pipeline.domain.frames import between
 from market_pipeline.domain.impact import NEXT_SESSIONS, impact_of, stories_of
 from market_pipeline.domain.sessions import TradingCalendar

@@ -8,7 +8,7 @@ import pandas as pd
 
 from market_pipeline.assets.books import BOOKS_KEY
 from market_pipeline.assets.framework import stored_asset, working
-from market_pipeline.domain.factors import DEFAULTS
+from market_pipeline.domain.factor_definitions import DEFAULTS
 from market_pipeline.domain.sessions import TradingCalendar
 from market_pipeline.domain.transactions import Transaction
 from market_pipeline.domain.universe import TRADED_FOR, IntradayChoice, build_universe
@@ -16,7 +16,7 @@ from market_pipeline.io_managers import Derived
 from market_pipeline.settings import Settings
 from market_pipeline.warehouse import Warehouse
 
-PROXIES = tuple(definition.proxy for definition in DEFAULTS)
+PROXIES = tuple(proxy for definition in DEFAULTS for proxy in definition.proxies)
 """Symbols without which no factor can be measured."""
 
 

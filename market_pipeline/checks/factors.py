@@ -5,7 +5,7 @@ import numpy as np
 
 from market_pipeline.checks.framework import Scope, Verdict, check, shown
 from market_pipeline.checks.generic import keys_are_unique, not_empty
-from market_pipeline.domain.factors import DEFAULTS
+from market_pipeline.domain.factor_definitions import DEFAULTS
 
 EXPOSURES, METRICS = "symbol_factor_exposures", "symbol_daily_metrics"
 

@@ -6,7 +6,8 @@ import pandas as pd
 
 from market_pipeline.checks.framework import Scope, Verdict, check, shown
 from market_pipeline.checks.generic import keys_are_unique
-from market_pipeline.domain.factors import MARKET, usable_returns
+from market_pipeline.domain.factor_definitions import MARKET
+from market_pipeline.domain.factors import usable_returns
 from market_pipeline.domain.impact import (
     ADJUSTED_COLUMNS,
     ALL_SESSIONS,

@@ -1,10 +1,10 @@
-"""How much a symbol moves with a factor: rolling least squares of its returns on a proxy's.
+"""How much a symbol moves with a factor: rolling least squares of its returns on the proxies'.
 
 Wide frames of returns in, `tables.symbol_factor_exposures` and notes out. Definitions and sources
 of every number stand in docs/factors.md.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -13,20 +13,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from market_pipeline.domain.books import STOCK
-from market_pipeline.domain.frames import (
-    Floats,
-    blocks,
-    empty_frame,
-    wide,
-    windows_ending,
-)
+from market_pipeline.domain.factor_definitions import SPREAD, FactorDefinition
+from market_pipeline.domain.frames import SESSIONS_A_YEAR, Floats, empty_frame, wide
 from market_pipeline.domain.ports import ComputeNote
 from market_pipeline.domain.price_rules import REVERTED_JUMP, UNUSABLE_RETURN_FLAGS
-from market_pipeline.domain.regression import Fit, least_squares
+from market_pipeline.domain.regression import Fit, Quality, rolling
 from market_pipeline.domain.universe import listed
 
 ASSET = "factor_exposures"
-OLS = "ols"
 
 EXPOSURE_COLUMNS = (
     "session_date", "symbol", "factor", "beta", "std_error", "t_stat", "r_squared",
@@ -34,33 +28,8 @@ EXPOSURE_COLUMNS = (
 )  # fmt: skip
 
 FULL_HISTORY, LIMITED_HISTORY, CAPPED = "full_history", "limited_history", "capped"
-SKIPPED, INSUFFICIENT_HISTORY = "skipped", "insufficient_history"
-
-
-@dataclass(frozen=True, slots=True)
-class FactorDefinition:
-    """A factor and how exposure to it is measured: over `window` sessions against `proxy`."""
-
-    name: str
-    proxy: str
-    window: int = 90
-    min_observations: int = 30
-    cap: float = 5.0
-    method: str = OLS
-
-    def __post_init__(self) -> None:
-        # Two parameters are estimated: three observations leave one degree of freedom.
-        if not 3 <= self.min_observations <= self.window:
-            raise ValueError(f"{self.name}: needs 3 <= min_observations <= window")
-        if not self.cap > 0:
-            raise ValueError(f"{self.name}: cap must be positive")
-        if self.method != OLS:
-            raise ValueError(f"{self.name}: {self.method!r} is no known method; {OLS!r} is")
-
-
-MARKET = FactorDefinition("market", "SPY")
-INTEREST_RATE = FactorDefinition("interest_rate", "TLT")
-DEFAULTS = (MARKET, INTEREST_RATE)
+SKIPPED, INSUFFICIENT_HISTORY, COLLINEAR = "skipped", "insufficient_history", "collinear"
+_QUALITIES = np.array(["", "", "", FULL_HISTORY, LIMITED_HISTORY, CAPPED], dtype=object)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +76,14 @@ def exposures(
     first: date,
     last: date,
     universe: pd.DataFrame | None = None,
+    workers: int = 1,
 ) -> Exposures:
     """Measure every symbol's exposure to every factor in each session from `first` to `last`.
 
     `returns` (sessions x symbols, fractions) starts `window - 1` sessions before `first`; a proxy
     is one of its columns or missing. With `universe` (symbol_universe) its stocks are answered or
-    noted, in their sessions, and no others. Ordinary least squares with intercept over pairwise
-    complete returns; see docs/factors.md.
+    noted, in their sessions, and no others. Least squares with intercept over the sessions in which
+    a symbol and all proxies have a return; see docs/factors.md. `workers` are threads.
     """
     if universe is not None:
         universe = listed(universe)
@@ -122,16 +92,15 @@ def exposures(
         returns = returns.reindex(columns=columns)
     wanted = _wanted(returns, universe)
     targets = range(*returns.index.slice_locs(pd.Timestamp(first), pd.Timestamp(last)))
-    frames, notes = [], []
+    frames: list[pd.DataFrame] = []
+    notes: list[ComputeNote] = []
     for definition in definitions:
-        for rows in blocks(targets, definition.window, returns.shape[1]):
-            frame, block_notes = _measure(returns, definition, rows, wanted)
-            notes.extend(block_notes)
-            if not frame.empty:
-                frames.append(frame)
-    if not frames:
-        return Exposures(empty_frame(EXPOSURE_COLUMNS), tuple(notes))
-    frame = pd.concat(frames, ignore_index=True)
+        measured = _Measured(returns, definition, targets, wanted)
+        notes.extend(measured.skipped())
+        for fit in measured.fits(workers):
+            notes.extend(measured.notes(fit))
+            frames.append(measured.frame(fit))
+    frame = pd.concat([empty_frame(EXPOSURE_COLUMNS), *(f for f in frames if not f.empty)])
     frame = frame.sort_values(["session_date", "symbol", "factor"], ignore_index=True)
     notes.sort(key=lambda note: (note.session_date, note.subject))
     return Exposures(frame[list(EXPOSURE_COLUMNS)], tuple(notes))
@@ -149,91 +118,127 @@ def _wanted(returns: pd.DataFrame, universe: pd.DataFrame | None) -> npt.NDArray
     return wanted
 
 
-def _measure(
-    returns: pd.DataFrame,
-    definition: FactorDefinition,
-    rows: range,
-    wanted: npt.NDArray[np.bool_],
-) -> tuple[pd.DataFrame, list[ComputeNote]]:
-    """Fit one factor in the sessions of `rows`: (symbols x sessions) at once."""
-    values = np.ascontiguousarray(returns.to_numpy(dtype=np.float64).T)
-    proxy_at = returns.columns.get_indexer(pd.Index([definition.proxy]))[0]
-    proxy = values[proxy_at][None] if proxy_at >= 0 else np.full((1, values.shape[1]), np.nan)
-    x = windows_ending(proxy, rows, definition.window)
-    faults = [_proxy_fault(window, definition) for window in x[0]]
-    has_proxy = np.array([fault is None for fault in faults])
-    fit = least_squares(x, windows_ending(values, rows, definition.window))
+class _Measured:
+    """One definition's answers in the sessions `rows`, for the symbols and sessions wanted."""
 
-    asked = wanted[:, rows.start : rows.stop] & has_proxy
-    enough = fit.observations >= definition.min_observations
-    days = returns.index[rows.start : rows.stop]
-    notes = [
-        ComputeNote(ASSET, day.date(), definition.name, SKIPPED, fault)
-        for day, fault in zip(days, faults, strict=True)
-        if fault is not None
-    ]
-    for at_symbol, at_day in zip(*np.nonzero(asked & ~enough), strict=True):
-        seen = int(fit.observations[at_symbol, at_day])
-        notes.append(_too_few(definition, returns.columns[at_symbol], days[at_day].date(), seen))
-    # A window may hold enough pairs and still no movement of the proxy in them.
-    fitted = asked & enough & np.isfinite(fit.beta)
-    for at_symbol, at_day in zip(*np.nonzero(asked & enough & ~fitted), strict=True):
-        notes.append(_still(definition, returns.columns[at_symbol], days[at_day].date()))
-    return _rows(returns, definition, rows, fit, fitted), notes
+    def __init__(
+        self,
+        returns: pd.DataFrame,
+        definition: FactorDefinition,
+        rows: range,
+        wanted: npt.NDArray[np.bool_],
+    ) -> None:
+        self._returns, self._definition, self._rows = returns, definition, rows
+        self._x = _regressors(returns, definition)
+        self._faults = [_fault(returns, self._x, definition, row) for row in rows]
+        has_proxies = np.zeros(len(returns), dtype=bool)
+        has_proxies[rows.start : rows.stop] = [fault is None for fault in self._faults]
+        self._asked = wanted.T & has_proxies[:, None]
+
+    def skipped(self) -> Iterator[ComputeNote]:
+        """Say in which sessions the proxies cannot explain anything."""
+        for row, fault in zip(self._rows, self._faults, strict=True):
+            if fault is not None:
+                yield ComputeNote(ASSET, self._day(row), self._definition.name, SKIPPED, fault)
+
+    def fits(self, workers: int) -> Iterator[Fit]:
+        """Fit the sessions in which anything is asked, tile by tile."""
+        rows = np.array(self._rows)[[fault is None for fault in self._faults]]
+        if not len(rows):
+            return
+        # Weekdays count sessions in a way that no range and no history changes.
+        days = self._returns.index.to_numpy().astype("datetime64[D]")
+        yield from rolling(
+            self._returns.to_numpy(dtype=np.float64), self._x, self._definition.model(),
+            range(rows[0], rows[-1] + 1),
+            ordinals=np.busday_count(np.datetime64("1970-01-01"), days), workers=workers,
+        )  # fmt: skip
+
+    def frame(self, fit: Fit) -> pd.DataFrame:
+        """Give a tile's exposures as rows."""
+        is_given = self._asked_of(fit) & (fit.quality >= Quality.FULL)
+        at_factor, at_row, at_symbol = np.nonzero(is_given)
+        rows = at_row + fit.rows.start
+        names = np.array(self._definition.factors, dtype=object)
+        index, starts = self._returns.index, np.maximum(rows - self._definition.window + 1, 0)
+        return pd.DataFrame(
+            {
+                "session_date": index[rows],
+                "symbol": self._returns.columns[at_symbol + fit.symbols.start],
+                "factor": names[at_factor],
+                "beta": fit.beta[is_given],
+                "std_error": fit.std_error[is_given],
+                "t_stat": fit.t_stat[is_given],
+                "r_squared": fit.r_squared[at_row, at_symbol],
+                "residual_volatility": fit.residual_deviation[at_row, at_symbol]
+                * np.sqrt(SESSIONS_A_YEAR),
+                "observations": fit.observations[at_row, at_symbol],
+                "window_first_date": index[starts],
+                "quality": _QUALITIES[fit.quality[is_given]],
+                "method": self._definition.method,
+            }
+        )
+
+    def notes(self, fit: Fit) -> Iterator[ComputeNote]:
+        """Say why symbols that were asked for have no answer in a tile."""
+        is_missing = self._asked_of(fit) & (fit.quality[0] < Quality.FULL)
+        for at_row, at_symbol in zip(*np.nonzero(is_missing), strict=True):
+            outcome, reason = self._reason(
+                Quality(fit.quality[0, at_row, at_symbol]), fit.observations[at_row, at_symbol]
+            )
+            symbol = self._returns.columns[fit.symbols.start + at_symbol]
+            subject = f"{symbol}:{self._definition.name}"
+            yield ComputeNote(ASSET, self._day(fit.rows[at_row]), subject, outcome, reason)
+
+    def _reason(self, quality: Quality, seen: int) -> tuple[str, str]:
+        definition = self._definition
+        named = ", ".join(definition.proxies)
+        if quality == Quality.TOO_FEW:
+            return INSUFFICIENT_HISTORY, (
+                f"{seen} returns shared with {named} in the last {definition.window} sessions, "
+                f"{definition.min_observations} are needed"
+            )
+        if quality == Quality.COLLINEAR:
+            return COLLINEAR, f"proxies {named} moved alike in the sessions the symbol traded"
+        return SKIPPED, f"proxy {named} did not move in the sessions the symbol traded"
+
+    def _asked_of(self, fit: Fit) -> npt.NDArray[np.bool_]:
+        rows, symbols = fit.rows, fit.symbols
+        return self._asked[rows.start : rows.stop, symbols.start : symbols.stop]
+
+    def _day(self, row: int) -> date:
+        day: date = self._returns.index[row].date()
+        return day
 
 
-def _proxy_fault(window: Floats, definition: FactorDefinition) -> str | None:
-    """Say why the proxy's window cannot explain anything, None where it can."""
-    seen = window[np.isfinite(window)]
+def _regressors(returns: pd.DataFrame, definition: FactorDefinition) -> Floats:
+    """Give the proxies' returns (sessions x factors), NaN where they have none."""
+    x = returns.reindex(columns=list(definition.proxies)).to_numpy(dtype=np.float64)
+    spread: Floats = x[:, :1] - x[:, 1:]
+    return spread if definition.kind == SPREAD else x
+
+
+def _fault(returns: pd.DataFrame, x: Floats, definition: FactorDefinition, row: int) -> str | None:
+    """Say why the proxies' window cannot explain anything, None where it can."""
+    window = slice(max(row - definition.window + 1, 0), row + 1)
     span = f"in the last {definition.window} sessions"
-    if seen.size == 0:
-        return f"proxy {definition.proxy} has no prices {span}"
-    if seen.size < definition.min_observations:
-        needed = definition.min_observations
-        return f"proxy {definition.proxy} has {seen.size} returns {span}, {needed} are needed"
-    if seen.min() == seen.max():
-        return f"proxy {definition.proxy} did not move {span}"
+    for proxy in definition.proxies:
+        known = returns[proxy].to_numpy()[window] if proxy in returns.columns else np.empty(0)
+        seen = int(np.isfinite(known).sum())
+        if seen == 0:
+            return f"proxy {proxy} has no prices {span}"
+        if seen < definition.min_observations:
+            needed = definition.min_observations
+            return f"proxy {proxy} has {seen} returns {span}, {needed} are needed"
+    for factor, column in zip(_columns_of(definition), x[window].T, strict=True):
+        moved = column[np.isfinite(column)]
+        if moved.size and moved.min() == moved.max():
+            return f"proxy {factor} did not move {span}"
     return None
 
 
-def _too_few(definition: FactorDefinition, symbol: str, day: date, seen: int) -> ComputeNote:
-    reason = (
-        f"{seen} returns shared with {definition.proxy} in the last {definition.window} sessions, "
-        f"{definition.min_observations} are needed"
-    )
-    return ComputeNote(ASSET, day, f"{symbol}:{definition.name}", INSUFFICIENT_HISTORY, reason)
-
-
-def _still(definition: FactorDefinition, symbol: str, day: date) -> ComputeNote:
-    reason = f"proxy {definition.proxy} did not move in the sessions the symbol traded"
-    return ComputeNote(ASSET, day, f"{symbol}:{definition.name}", SKIPPED, reason)
-
-
-def _rows(
-    returns: pd.DataFrame,
-    definition: FactorDefinition,
-    rows: range,
-    fit: Fit,
-    fitted: npt.NDArray[np.bool_],
-) -> pd.DataFrame:
-    at_symbol, at_day = np.nonzero(fitted)
-    beta, observations = fit.beta[fitted], fit.observations[fitted]
-    quality = np.where(observations == definition.window, FULL_HISTORY, LIMITED_HISTORY)
-    is_beyond = np.abs(beta) > definition.cap
-    window_starts = np.maximum(np.array(rows) - definition.window + 1, 0)
-    return pd.DataFrame(
-        {
-            "session_date": returns.index[rows.start : rows.stop][at_day],
-            "symbol": returns.columns[at_symbol],
-            "factor": definition.name,
-            "beta": np.clip(beta, -definition.cap, definition.cap),
-            "std_error": fit.std_error[fitted],
-            "t_stat": fit.t_stat[fitted],
-            "r_squared": fit.r_squared[fitted],
-            "residual_volatility": fit.residual_volatility[fitted],
-            "observations": observations,
-            "window_first_date": returns.index[window_starts][at_day],
-            "quality": np.where(is_beyond, CAPPED, quality),
-            "method": definition.method,
-        }
-    )
+def _columns_of(definition: FactorDefinition) -> tuple[str, ...]:
+    """Name the columns of the regression by their proxies."""
+    if definition.kind == SPREAD:
+        return ("-".join(definition.proxies),)
+    return definition.proxies

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from market_pipeline.domain.factors import MARKET, returns_for_regression
+from market_pipeline.domain.factor_definitions import MARKET
+from market_pipeline.domain.factors import returns_for_regression
 from market_pipeline.domain.frames import Floats, empty_frame, session_index, wide
 
 NEXT_SESSIONS = 5

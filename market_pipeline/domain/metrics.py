@@ -13,7 +13,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from market_pipeline.domain.books import STOCK
-from market_pipeline.domain.factors import INTEREST_RATE, MARKET, usable_returns
+from market_pipeline.domain.factor_definitions import INTEREST_RATE, MARKET
+from market_pipeline.domain.factors import usable_returns
 from market_pipeline.domain.frames import (
     SESSIONS_A_YEAR,
     Floats,

@@ -7,7 +7,7 @@ here, too: no control or direction characters, one line.
 from datetime import date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 
-from market_pipeline.domain.factors import DEFAULTS
+from market_pipeline.domain.factor_definitions import DEFAULTS
 from market_pipeline.domain.headlines import clean_text
 from market_pipeline.domain.sentiment import is_low, label_of
 from market_pipeline.domain.sessions import NEW_YORK

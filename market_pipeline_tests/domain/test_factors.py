@@ -9,13 +9,15 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 
-from market_pipeline.domain.factors import (
+from market_pipeline.domain.factor_definitions import (
     DEFAULTS,
-    EXPOSURE_COLUMNS,
     INTEREST_RATE,
     MARKET,
-    Exposures,
     FactorDefinition,
+)
+from market_pipeline.domain.factors import (
+    EXPOSURE_COLUMNS,
+    Exposures,
     exposures,
     returns_for_regression,
 )
@@ -26,7 +28,7 @@ from market_pipeline.warehouse import tables
 from market_pipeline_tests.domain.recorded_bars import read_bars
 
 SESSIONS = TradingCalendar.xnys().sessions(date(2025, 1, 2), date(2025, 12, 31))
-SMALL = FactorDefinition("market", "SPY", window=20, min_observations=10)
+SMALL = FactorDefinition("market", ("SPY",), window=20, min_observations=10)
 
 
 def made_returns(count: int = 60, symbols: int = 4) -> pd.DataFrame:
@@ -111,7 +113,7 @@ def test_too_few_observations_are_noted_with_their_number() -> None:
 def test_a_proxy_without_prices_skips_its_factor_and_no_other() -> None:
     """One note a session says so, not one a symbol."""
     result = exposures(made_returns().drop(columns="TLT"), [
-        SMALL, FactorDefinition("interest_rate", "TLT", window=20, min_observations=10)
+        SMALL, FactorDefinition("interest_rate", ("TLT",), window=20, min_observations=10)
     ], SESSIONS[58], SESSIONS[59])  # fmt: skip
     assert set(result.frame["factor"]) == {"market"}
     assert [(note.subject, note.outcome, note.reason) for note in result.notes] == [
@@ -202,7 +204,7 @@ def test_history_shorter_than_the_window_is_limited_not_an_error() -> None:
 def test_a_definition_that_cannot_be_computed_is_refused(wrong: dict[str, object]) -> None:
     """It fails where it is written, not in a run."""
     with pytest.raises(ValueError, match="f: "):
-        FactorDefinition("f", "SPY", **wrong)  # type: ignore[arg-type]  # wrong on purpose
+        FactorDefinition("f", ("SPY",), **wrong)  # type: ignore[arg-type]  # wrong on purpose
 
 
 def test_flagged_returns_do_not_reach_a_regression() -> None:
@@ -257,7 +259,7 @@ def test_betas_over_the_whole_recording_are_its_check_values(
 ) -> None:
     """The values stated with the recording, to the three digits given there."""
     last = recorded_returns.index[-1].date()
-    whole = FactorDefinition("market", "SPY", window=1258, min_observations=1000)
+    whole = FactorDefinition("market", ("SPY",), window=1258, min_observations=1000)
     betas = exposures(recorded_returns, [whole], last, last).frame.set_index("symbol")["beta"]
     expected = {
         "AAPL": 0.978, "JPM": 1.258, "KO": 0.588, "XOM": 0.923, "NVDA": 1.247, "NEE": 0.522
