@@ -256,15 +256,16 @@ def test_nothing_held_or_watched_asks_for_nothing(state_dir: Path, warehouse: Wa
 def test_watched_stocks_and_underlyings_are_asked_for(
     state_dir: Path, warehouse: Warehouse
 ) -> None:
-    """Held, watched, and what a held option is on; never an option, nor what was left."""
+    """Held, watched, and what a held option is on; what was sold for a month; never an option."""
     assert state_dir
-    left = replace(stock(1, "XOM"), exit_date=date(2026, 11, 2))
-    warehouse.import_book(book_of(left, option(2, "AAPL280121C00300000")), NOW)
+    left = replace(stock(1, "XOM"), exit_date=date(2026, 10, 2))
+    sold = replace(stock(3, "IBM"), exit_date=date(2026, 11, 2))
+    warehouse.import_book(book_of(left, sold, option(2, "AAPL280121C00300000")), NOW)
     warehouse.watch(["BRK.B"], NOW)
     graph = Graph(warehouse, bars_of("SPY"), news=FakeCollector(()))
     graph.clock.now = NOW
     collect(graph, FRIDAY, SATURDAY)
-    assert sorted(graph.news.symbols_asked) == [("AAPL",), ("BRK.B",)]
+    assert sorted(graph.news.symbols_asked) == [("AAPL", "IBM"), ("BRK.B",)]
     assert {query.portfolio for query in graph.news.asked} == {"small", "watchlist"}
 
 
