@@ -116,7 +116,7 @@ def _downloading(task: Task) -> tuple[Callable[[], object], Callable[[], int]]:
         lambda: frames.append(
             download(session, task.symbols, first, last, task.at_once or True)
         ),
-        lambda: int(frames[0]["Close"].notna().sum().sum()),
+        lambda: int(frames[0]["Close"].notna().to_numpy().sum()),
     )  # fmt: skip
 
 

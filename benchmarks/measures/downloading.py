@@ -1,7 +1,7 @@
 """Prices of many symbols, next to `yfinance.download` and to the database's own bulk path."""
 
 import string
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice, product
 
@@ -107,7 +107,7 @@ def _rows(name: str, dialect: str, turns: Sequence[dict[str, _Side]]) -> Iterato
         (".written", _RAW, PLAIN[dialect]),
     ):
         yield duration(f"{name}{suffix}", took[_OURS], peer=peer, peer_seconds=took[way])
-    figures = {
+    figures: dict[str, tuple[str, Callable[[_Side], float]]] = {
         "requests": ("requests", lambda side: float(side.requests)),
         "memory": ("MB", lambda side: side.measured.memory_peak),
         "memory_added": ("MB", lambda side: side.measured.memory_added),
