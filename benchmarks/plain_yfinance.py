@@ -1,4 +1,4 @@
-"""yfinance as a script would use it, its requests sent to the sandbox, its caches empty."""
+"""yfinance as a script would use it: requests to Yahoo reach the sandbox, caches are empty."""
 
 import warnings
 from collections.abc import Sequence

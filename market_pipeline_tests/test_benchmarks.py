@@ -26,8 +26,8 @@ from market_pipeline_tests.news_making import FakeCollector
 
 CALENDAR = TradingCalendar.xnys()
 NAMES = (
-    "bulk", "collect", "derived", "graph", "guard", "news_full", "news_parse", "news_score",
-    "news_search", "news_store", "regress", "start_up",
+    "bulk", "collect", "derived", "download", "download_full", "graph", "guard", "news_full",
+    "news_parse", "news_score", "news_search", "news_store", "regress", "start_up",
 )  # fmt: skip
 
 

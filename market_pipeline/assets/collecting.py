@@ -1,4 +1,4 @@
-"""How a collected asset collects: gap by gap, each committed as it arrives, failures recorded.
+"""How a collected asset collects: gap by gap, committed as they arrive, failures recorded.
 
 Belongs here: the loop over a plan and the verdict at its end. Does not: a vendor, a table's
 meaning, or how one request is retried (`vendors`).
@@ -7,7 +7,7 @@ meaning, or how one request is retried (`vendors`).
 import contextvars
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -35,6 +35,8 @@ from market_pipeline.warehouse import Warehouse, tables
 
 _PROGRESS_EVERY_S = 2.0
 _SHOWN_NAMES = 50
+_TOGETHER = 25
+"""How many answers one transaction may store: while it is under way, others arrive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,20 +104,23 @@ def collect(
     clock: Clock,
     ranks: Mapping[str, int] | None = None,
 ) -> Report:
-    """Fetch every gap, at most `concurrency` at once, committing each batch as it arrives.
+    """Fetch every gap, at most `concurrency` at once, committing batches as they arrive.
 
-    A subject that fails is logged, kept in the fetch log and never stops the rest. Gaps of one of
-    the `ranks` are done before the next rank begins: what is left of a day's quota goes to the
-    first. What a used-up quota leaves over is deferred, and said so.
+    What arrived while a transaction was under way is stored by the next. A subject that fails is
+    logged, kept in the fetch log and never stops the rest. Gaps of one of the `ranks` are done
+    before the next rank begins: what is left of a day's quota goes to the first. What a used-up
+    quota leaves over is deferred, and said so.
     """
     report = Report(planned=len(gaps))
     desk = _Desk(work, warehouse, table, source, clock, report)
     warehouse.plan_jobs(table, [gap.subject for gap in gaps], work.run_id)
     shown_at = time.monotonic()
-    for done, fetched in enumerate(_by_rank(gaps, ranks or {}, desk, fetch, concurrency), 1):
-        batch = desk.settled(fetched)
-        report.counts += warehouse.commit_batch(table, batch)
-        report.rejected += len(batch.rejected)
+    done = 0
+    for arrived in _by_rank(gaps, ranks or {}, desk, fetch, concurrency):
+        batches = [desk.settled(fetched) for fetched in arrived]
+        report.counts += _committed(warehouse, table, batches)
+        report.rejected += sum(len(batch.rejected) for batch in batches)
+        done += len(batches)
         if time.monotonic() - shown_at > _PROGRESS_EVERY_S:
             shown_at = time.monotonic()
             work.tell(f"{table}: {done} of {len(gaps)} subjects from {source}")
@@ -128,13 +133,32 @@ def collect(
     return report
 
 
+def _committed(warehouse: Warehouse, table: str, batches: Sequence[CollectedBatch]) -> WriteCounts:
+    """Store batches together; where one is refused, each by itself, so that it takes none along."""
+    try:
+        return warehouse.commit_batches(table, batches)
+    except ValueError:
+        if len(batches) == 1:
+            raise
+    counts = WriteCounts()
+    refused: ValueError | None = None
+    for batch in batches:
+        try:
+            counts += warehouse.commit_batch(table, batch)
+        except ValueError as error:
+            refused = refused or error
+    if refused is not None:
+        raise refused
+    return counts
+
+
 def _by_rank(
     gaps: Sequence[Gap],
     ranks: Mapping[str, int],
     desk: "_Desk",
     fetch: Callable[[Gap], CollectedBatch],
     concurrency: int,
-) -> Iterator[Fetched]:
+) -> Iterator[list[Fetched]]:
     for rank in sorted({ranks.get(gap.subject, 0) for gap in gaps}):
         same = [gap for gap in gaps if ranks.get(gap.subject, 0) == rank]
         yield from _fetched(same, desk, fetch, concurrency)
@@ -145,15 +169,20 @@ def _fetched(
     desk: "_Desk",
     fetch: Callable[[Gap], CollectedBatch],
     concurrency: int,
-) -> Iterator[Fetched]:
-    """Yield each gap with its batch or its error as they come, in no fixed order."""
+) -> Iterator[list[Fetched]]:
+    """Yield gaps with their batch or their error as they come, in no fixed order."""
     pool = ThreadPoolExecutor(max_workers=concurrency, thread_name_prefix="collect")
     try:
-        futures: list[Future[Fetched]] = [
+        waiting: set[Future[Fetched]] = {
             pool.submit(contextvars.copy_context().run, _timed, gap, desk, fetch) for gap in gaps
-        ]
-        for future in as_completed(futures):
-            yield future.result()
+        }
+        while waiting:
+            done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+            arrived = [future.result() for future in done if future.exception() is None]
+            for at in range(0, len(arrived), _TOGETHER):
+                yield arrived[at : at + _TOGETHER]
+            for future in done:
+                future.result()  # what is no vendor's error ends the collection
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 

@@ -292,7 +292,7 @@ class _BarFetch:
     def _batch(self, asked: Gap, fetched: FetchedFrame, *, replace: bool) -> CollectedBatch:
         now, source = self._clock(), self._told_by(fetched)
         frame = fetched.frame.assign(source=source, fetched_at=pd.Timestamp(now))
-        delivered = [day.date() for day in frame["session_date"]]
+        delivered = frame["session_date"].dt.date.tolist()
         until = answered_until(delivered, asked, self._calendar, now)
         coverage = (
             (Coverage(BARS, asked.subject, asked.first, until, source, now),)

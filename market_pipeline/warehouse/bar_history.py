@@ -4,6 +4,7 @@ Belongs here: reading what is stored, writing changes and corporate actions, all
 caller's transaction. Does not: what counts as a change (`domain.restatements`).
 """
 
+from collections.abc import Sequence
 from datetime import date
 
 import numpy as np
@@ -14,7 +15,7 @@ from market_pipeline.domain.adjustments import DIVIDEND, SPLIT
 from market_pipeline.domain.ports import CollectedBatch
 from market_pipeline.domain.restatements import Reconciled, reconcile
 from market_pipeline.warehouse.engine import lock
-from market_pipeline.warehouse.frames import to_rows
+from market_pipeline.warehouse.frames import Row, to_rows
 from market_pipeline.warehouse.merge import merge_rows
 from market_pipeline.warehouse.price_tables import bar_restatements, corporate_actions
 from market_pipeline.warehouse.queries import Query, read
@@ -25,12 +26,13 @@ def settle(connection: sa.Connection, batch: CollectedBatch) -> tuple[pd.DataFra
     """Give the rows of `equity_bars` to store for a batch, and how many bars it restates.
 
     Stored bars of its symbols are brought to the split basis of the fresh ones; what changed
-    besides is kept in `bar_restatements`, dividends and splits in `corporate_actions`.
+    besides is kept in `bar_restatements`, dividends and splits in `corporate_actions`. Where none
+    are stored the batch's own frame comes back, the very same object.
     """
     lock(connection, equity_bars.name)
     if batch.frame.empty:
         return batch.frame, 0
-    parts, restated = [], 0
+    parts, restated, is_first = [], 0, True
     run_id = next((entry.run_id for entry in batch.log), None)
     for symbol, rows in batch.frame.groupby("symbol", sort=True):
         fresh = rows.sort_values("session_date", ignore_index=True)
@@ -38,11 +40,12 @@ def settle(connection: sa.Connection, batch: CollectedBatch) -> tuple[pd.DataFra
         if settled is None:
             parts.append(fresh)
         else:
+            is_first = False
             parts.append(settled.frame)
             restated += settled.restated
             _keep_changes(connection, settled, run_id)
         _keep_actions(connection, parts[-1], fresh)
-    return pd.concat(parts, ignore_index=True), restated
+    return (batch.frame if is_first else pd.concat(parts, ignore_index=True)), restated
 
 
 def _reconciled(
@@ -89,13 +92,19 @@ def _keep_changes(connection: sa.Connection, settled: Reconciled, run_id: str | 
 
 def _keep_actions(connection: sa.Connection, stored: pd.DataFrame, fresh: pd.DataFrame) -> None:
     """Make the actions within the rows that were stored what those rows say."""
-    kinds = ((DIVIDEND, "dividend_usd", 0.0), (SPLIT, "split_ratio", 1.0))
-    parts = []
-    for kind, column, nothing in kinds:
-        rows = stored[_is_action(stored[column], nothing)]
-        parts.append(rows.assign(kind=kind, value=rows[column]))
-    found = pd.concat(parts, ignore_index=True).rename(columns={"session_date": "ex_date"})
-    found = found.assign(first_seen_at=found["fetched_at"])
+    paid, split = stored["dividend_usd"], stored["split_ratio"]
+    is_paid, is_split = _is_action(paid, 0.0), _is_action(split, 1.0)
+    parts = [
+        stored[is_action].assign(kind=kind, value=values[is_action])
+        for kind, values, is_action in ((DIVIDEND, paid, is_paid), (SPLIT, split, is_split))
+        if is_action.any()
+    ]
+    rows: Sequence[Row] = ()
+    if parts:
+        found = pd.concat(parts, ignore_index=True).rename(columns={"session_date": "ex_date"})
+        found = found.assign(first_seen_at=found["fetched_at"])
+        names = corporate_actions.c.keys()
+        rows = to_rows(corporate_actions, found[names], connection.dialect.name)
     columns = corporate_actions.c
     scope = sa.and_(
         columns.symbol == fresh["symbol"].iloc[0],
@@ -105,8 +114,7 @@ def _keep_actions(connection: sa.Connection, stored: pd.DataFrame, fresh: pd.Dat
         ),
     )
     merge_rows(
-        connection, corporate_actions,
-        to_rows(corporate_actions, found[columns.keys()], connection.dialect.name), scope=scope,
+        connection, corporate_actions, rows, scope=scope,
         ignored=("fetched_at",), kept=("first_seen_at",),
     )  # fmt: skip
 

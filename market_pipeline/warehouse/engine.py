@@ -20,6 +20,8 @@ from market_pipeline.domain.errors import ConfigurationError
 
 BUSY_TIMEOUT_S = 60.0
 _WAL_RETRY_S = 0.05
+# Years of one symbol touch a page of every session: a small cache would write and read each anew.
+_CACHE, _CHECKPOINT = "cache_size=-65536", "wal_autocheckpoint=8000"
 _BEGIN = "market_pipeline_begin"
 _EXAMPLES = "sqlite:////var/lib/market_pipeline/warehouse.db or postgresql+psycopg://user@host/name"
 
@@ -130,7 +132,8 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     # The driver's own habit of opening transactions late is switched off: we say BEGIN.
     connection.isolation_level = None
     _enter_wal(connection)
-    for pragma in ("synchronous=NORMAL", "foreign_keys=ON", "temp_store=MEMORY"):
+    pragmas = ("synchronous=NORMAL", "foreign_keys=ON", "temp_store=MEMORY", _CACHE, _CHECKPOINT)
+    for pragma in pragmas:
         connection.execute(f"PRAGMA {pragma}")
 
 

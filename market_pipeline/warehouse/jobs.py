@@ -60,8 +60,7 @@ def begin(connection: sa.Connection, job: Job) -> int:
     """Store a job that is being worked on now, and give the number of its try in this run."""
     columns = collection_jobs.c
     this = sa.and_(columns.asset == job.asset, columns.subject == job.subject)
-    tried = connection.scalar(sa.select(columns.attempts).where(this)) or 0
-    attempts = tried + 1
-    changed = {"status": job.status, "attempts": attempts, "started_at": job.started_at}
-    connection.execute(sa.update(collection_jobs).where(this).values(changed))
-    return attempts
+    tries = sa.func.coalesce(columns.attempts, 0) + 1
+    changed = {"status": job.status, "attempts": tries, "started_at": job.started_at}
+    begun = sa.update(collection_jobs).where(this).values(changed).returning(columns.attempts)
+    return connection.scalar(begun) or 1

@@ -30,7 +30,7 @@ from market_pipeline.warehouse import (
     schema,
 )
 from market_pipeline.warehouse.engine import Database, lock
-from market_pipeline.warehouse.frames import to_rows
+from market_pipeline.warehouse.frames import Row, to_rows
 from market_pipeline.warehouse.generations import note_change
 from market_pipeline.warehouse.merge import merge_rows
 from market_pipeline.warehouse.news_store import NewsStore
@@ -200,7 +200,11 @@ class Warehouse:
     # -- collecting ------------------------------------------------------------------------
 
     def commit_batch(self, table_name: str, batch: CollectedBatch) -> WriteCounts:
-        """Store all a batch brought in one transaction: rows, rejects, coverage, fetch log, job.
+        """Store all a batch brought in one transaction; see `commit_batches`."""
+        return self.commit_batches(table_name, [batch])
+
+    def commit_batches(self, table_name: str, batches: Sequence[CollectedBatch]) -> WriteCounts:
+        """Store all that batches brought in one transaction: rows, rejects, coverage, log, jobs.
 
         With `batch.replace` the stored rows of the frame's symbols become the frame's, and the
         coverage is the batch's own; otherwise rows are merged and coverage is joined (see
@@ -209,23 +213,41 @@ class Warehouse:
         computes history anew and a vendor's change of the past is kept.
         """
         table = queries.table_named(table_name)
-        to_rows(table, batch.frame, self.dialect)  # refused before anything is compared with it
+        # Refused before anything is compared with it.
+        encoded = [to_rows(table, batch.frame, self.dialect) for batch in batches]
+        counts = WriteCounts()
+        with self._database.writing() as connection:
+            # Kind by kind: every transaction takes its locks in this order.
+            for batch, rows in zip(batches, encoded, strict=True):
+                counts += self._store_rows(connection, table, batch, rows)
+            for batch in batches:
+                collection.write_coverage(connection, batch.coverage, anew=batch.replace)
+            for batch in batches:
+                collection.quarantine_rejected(connection, table_name, batch)
+            collection.append_log(connection, [entry for batch in batches for entry in batch.log])
+            for batch in batches:
+                if batch.job is not None:
+                    jobs.store(connection, batch.job)
+            note_change(connection, table_name, counts)
+        return counts
+
+    def _store_rows(
+        self,
+        connection: sa.Connection,
+        table: sa.Table,
+        batch: CollectedBatch,
+        rows: Sequence[Row],
+    ) -> WriteCounts:
         scope = None
         if batch.replace:
             symbol = queries.column_of(table, "symbol")
             scope = symbol.in_(sorted(set(batch.frame["symbol"])))
-        with self._database.writing() as connection:
-            frame, restated = batch.frame, 0
-            if table is equity_bars:
-                frame, restated = bar_history.settle(connection, batch)
-            rows = to_rows(table, frame, self.dialect)
-            counts = merge_rows(connection, table, rows, scope=scope, ignored=_COLLECTION_TIME)
-            collection.write_coverage(connection, batch.coverage, anew=batch.replace)
-            collection.quarantine_rejected(connection, table_name, batch)
-            collection.append_log(connection, batch.log)
-            if batch.job is not None:
-                jobs.store(connection, batch.job)
-            note_change(connection, table_name, counts)
+        restated = 0
+        if table is equity_bars:
+            frame, restated = bar_history.settle(connection, batch)
+            if frame is not batch.frame:
+                rows = to_rows(table, frame, self.dialect)
+        counts = merge_rows(connection, table, rows, scope=scope, ignored=_COLLECTION_TIME)
         return replace(counts, restated=restated)
 
     def plan_jobs(self, asset: str, subjects: Sequence[str], run_id: str) -> None:

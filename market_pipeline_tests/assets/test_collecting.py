@@ -1,15 +1,20 @@
 """What a collected asset asks for, keeps, and does when a vendor fails it."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pandas as pd
+import pytest
 
+from market_pipeline.assets.collecting import _committed
 from market_pipeline.domain.books import Position
 from market_pipeline.domain.errors import NotEntitled, Unavailable
+from market_pipeline.domain.ports import CollectedBatch
 from market_pipeline_tests.assets.conftest import book_of, stock
 from market_pipeline_tests.assets.graph import Graph, failed_steps
 from market_pipeline_tests.fakes import FakePrices, steady_bars
+from market_pipeline_tests.warehouse.rows import bars, fetched
 
 MONDAY, TUESDAY, FRIDAY = date(2026, 11, 16), date(2026, 11, 17), date(2026, 11, 20)
 NOW = datetime(2026, 11, 20, 22, tzinfo=UTC)
@@ -42,6 +47,18 @@ def test_a_later_range_asks_only_for_what_is_new(graph: Graph) -> None:
     graph.prices.asked.clear()
     assert graph.run(FRIDAY, only=COLLECTED).success
     assert {(first, last) for _, first, last in graph.prices.asked} == {(MONDAY, FRIDAY)}
+
+
+def test_a_refused_answer_takes_none_along_that_arrived_with_it(graph: Graph) -> None:
+    """Answers stored by one transaction fall apart into single ones where one is refused."""
+    refused, good = (
+        CollectedBatch(bars({(0, symbol): 1.0}), log=(fetched(symbol),))
+        for symbol in ("AAPL", "MSFT")
+    )
+    refused = replace(refused, frame=refused.frame.drop(columns="close"))
+    with pytest.raises(ValueError, match="close"):
+        _committed(graph.warehouse, "equity_bars", [refused, good])
+    assert set(graph.warehouse.read("equity_bars")["symbol"]) == {"MSFT"}
 
 
 def test_an_unknown_symbol_is_reported_and_the_rest_goes_on(graph: Graph) -> None:

@@ -59,6 +59,34 @@ def test_a_batch_that_fails_leaves_nothing(warehouse: Warehouse) -> None:
     assert [warehouse.table_digest(name, exclude=()) for name in tables] == before
 
 
+def test_batches_stored_together_are_stored_as_one_by_one(warehouse: Warehouse) -> None:
+    """One transaction for several answers leaves the rows, coverage and log that two would."""
+    first, second = (
+        batch(
+            {(0, symbol): 1.0, (1, symbol): 2.0},
+            coverage=(covered(0, 1, subject=symbol),),
+            log=(fetched(symbol),),
+        )
+        for symbol in ("AAPL", "MSFT")
+    )
+    counts = warehouse.commit_batches("equity_bars", [first, second])
+    assert counts == WriteCounts(inserted=4)
+    assert set(warehouse.coverage("equity_bars")) == {"AAPL", "MSFT"}
+    assert sorted(warehouse.read("enrichment_fetch_log")["subject"]) == ["AAPL", "MSFT"]
+    assert warehouse.commit_batch("equity_bars", first).changed == 0
+    assert warehouse.commit_batch("equity_bars", second).changed == 0
+
+
+def test_batches_stored_together_are_stored_all_or_none(warehouse: Warehouse) -> None:
+    """One that is refused takes the others of its transaction with it."""
+    warehouse.commit_batch("equity_bars", batch({(0, "AAPL"): 1.0}))
+    good = batch({(0, "MSFT"): 1.0}, coverage=(covered(0, 1, subject="MSFT"),))
+    refused = batch({(40, "AAPL"): 9.0}, coverage=(covered(40, 41),))
+    with pytest.raises(ValueError, match="does not touch"):
+        warehouse.commit_batches("equity_bars", [good, refused])
+    assert set(warehouse.read("equity_bars")["symbol"]) == {"AAPL"}
+
+
 def test_restated_history_replaces_the_symbols_rows(warehouse: Warehouse) -> None:
     """With `replace` a symbol's rows become the frame's, its coverage the batch's."""
     stored = {(0, "AAPL"): 1.0, (1, "AAPL"): 2.0, (2, "AAPL"): 3.0, (0, "MSFT"): 9.0}
