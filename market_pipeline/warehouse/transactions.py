@@ -67,12 +67,9 @@ def _import_file(
     connection: sa.Connection, file: TransactionFile, imported_at: datetime
 ) -> WriteCounts:
     lock(connection, transaction_files.name)
-    stored = _read_files(connection, file.portfolio_id)
-    if any(
-        (a.source_file, a.content_hash) == (file.source_file, file.content_hash) for a in stored
-    ):
+    if _content_hash(connection, file) == file.content_hash:
         return WriteCounts(unchanged=len(file.transactions))
-    refuse_overlap(file, stored)
+    refuse_overlap(file, _read_files(connection, file.portfolio_id))
     _refuse_rounding(file)
     named = {"portfolio_id": file.portfolio_id, "source_file": file.source_file}
     header = pd.DataFrame(
@@ -86,6 +83,14 @@ def _import_file(
         transactions.c.source_file == file.source_file
     )
     return merge_rows(connection, transactions, to_rows(transactions, frame, dialect), scope=scope)
+
+
+def _content_hash(connection: sa.Connection, file: TransactionFile) -> str | None:
+    columns = transaction_files.c
+    query = sa.select(columns.content_hash).where(
+        columns.portfolio_id == file.portfolio_id, columns.source_file == file.source_file
+    )
+    return connection.scalar(query)
 
 
 def _refuse_rounding(file: TransactionFile) -> None:

@@ -3,6 +3,7 @@
 from datetime import date
 from decimal import Decimal
 from io import BytesIO
+from pathlib import Path
 
 import pytest
 
@@ -225,3 +226,10 @@ def test_a_header_alone_is_refused() -> None:
     """An empty import would quietly take a file's rows away."""
     (problem,) = problems_of(f"{HEADER}\n\n")
     assert problem.expected == "the file has a header and no transaction"
+
+
+def test_the_example_shows_shorts_options_and_cash() -> None:
+    """What is shipped as an example is accepted, and has a row of most types."""
+    path = Path(__file__).parents[2] / "examples" / "transactions" / "long_equity.csv"
+    kinds = {each.type for each in parse(path.read_bytes()).transactions}
+    assert kinds == set(TYPES) - {"split", "option exercise", "assignment"}

@@ -24,6 +24,7 @@ from market_pipeline.domain.transactions import (
 )
 
 _STOCK, _OPTION = "STK", "OPT"
+_SHARES = {_STOCK: 1, _OPTION: 100}
 _SIDES = {("BUY", "C"): COVER, ("SELL", "O"): SHORT}
 _PLAIN_SIDES = {"BUY": BUY, "SELL": SELL}
 _OPTION_ENDS = {"A": ASSIGNMENT, "EX": EXERCISE, "EP": EXPIRY}
@@ -39,6 +40,10 @@ def _transaction(row: BrokerRow) -> Translation | None:
     if asset_class[1].upper() not in (_STOCK, _OPTION):
         expected = f"expected {_STOCK} or {_OPTION}: nothing else is kept"
         return Translation({TYPE: asset_class}, [(TYPE, expected)])
+    units = row.cell("Multiplier")
+    if units[1] and number_of(units[1]) != _SHARES[asset_class[1].upper()]:
+        expected = "expected 1 for a stock and 100 for an option: other contracts cannot be valued"
+        return Translation({TYPE: units}, [(TYPE, expected)])
     return translated(
         Activity(
             date=_iso(row.cell("TradeDate")),
