@@ -142,13 +142,16 @@ class Reader:
     def _tones(self, rows: pd.DataFrame) -> list[Sentiment]:
         """Take the vendor's own judgement where there is one, ours elsewhere."""
         scored = rows["vendor_score"].notna() & rows["vendor_confidence"].notna()
-        ours = iter(self.tone.score([str(text) for text in rows.loc[~scored, "headline"]]))
+        # One title comes under several symbols and by several ways, and has one tone.
+        texts = list(dict.fromkeys(str(text) for text in rows.loc[~scored, "headline"]))
+        ours = dict(zip(texts, self.tone.score(texts), strict=True))
         return [
-            _vendors(str(source), float(score), float(confidence)) if is_scored else next(ours)
-            for is_scored, source, score, confidence in zip(
-                scored, rows["source"], rows["vendor_score"], rows["vendor_confidence"], strict=True
+            _vendors(str(source), float(score), float(confidence)) if is_scored else ours[str(text)]
+            for is_scored, text, source, score, confidence in zip(
+                scored, rows["headline"], rows["source"], rows["vendor_score"],
+                rows["vendor_confidence"], strict=True,
             )
-        ]
+        ]  # fmt: skip
 
     def _telling(
         self,

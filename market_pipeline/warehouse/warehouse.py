@@ -232,11 +232,7 @@ class Warehouse:
         return counts
 
     def _store_rows(
-        self,
-        connection: sa.Connection,
-        table: sa.Table,
-        batch: CollectedBatch,
-        rows: Sequence[Row],
+        self, connection: sa.Connection, table: sa.Table, batch: CollectedBatch, rows: list[Row]
     ) -> WriteCounts:
         scope = None
         if batch.replace:
