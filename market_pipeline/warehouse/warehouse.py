@@ -25,17 +25,18 @@ from market_pipeline.warehouse import (
     collection,
     company_store,
     jobs,
+    meta,
     queries,
     retention,
     schema,
 )
-from market_pipeline.warehouse.engine import Database, lock
+from market_pipeline.warehouse.engine import Database
 from market_pipeline.warehouse.frames import Row, to_rows
 from market_pipeline.warehouse.generations import note_change
 from market_pipeline.warehouse.merge import merge_rows
 from market_pipeline.warehouse.news_store import NewsStore
 from market_pipeline.warehouse.notices import Notices
-from market_pipeline.warehouse.tables import equity_bars, metadata, warehouse_meta
+from market_pipeline.warehouse.tables import equity_bars, metadata
 from market_pipeline.warehouse.transactions import TransactionStore
 
 DIGEST_EXCLUDES = (
@@ -365,27 +366,21 @@ class Warehouse:
     def meta_get(self, key: str) -> str | None:
         """Give a remembered value, or None."""
         with self._database.reading() as connection:
-            return _meta(connection, key)
+            return meta.recall(connection, key)
 
     def meta_set(self, key: str, value: str) -> None:
         """Remember a value (200 characters at most)."""
-        frame = pd.DataFrame({"key": [key], "value": [value]})
         with self._database.writing() as connection:
-            merge_rows(connection, warehouse_meta, to_rows(warehouse_meta, frame, self.dialect))
+            meta.remember(connection, key, value)
 
     def claim_data_kind(self, kind: Literal["live", "sandbox"]) -> None:
         """Dedicate the warehouse to `live` or `sandbox` data, for good.
 
         Raises ConfigurationError when it is dedicated to the other.
         """
-        frame = pd.DataFrame({"key": ["data_kind"], "value": [kind]})
-        rows = to_rows(warehouse_meta, frame, self.dialect)
         with self._database.writing() as connection:
-            lock(connection, warehouse_meta.name)
-            held = _meta(connection, "data_kind")
-            if held is None:
-                merge_rows(connection, warehouse_meta, rows)
-        if held not in (None, kind):
+            held = meta.claim(connection, "data_kind", kind)
+        if held != kind:
             raise ConfigurationError(
                 f"the warehouse {self.display_url} holds {held} data, and {kind} data is never "
                 "mixed with it: name another database in MARKET_PIPELINE_DATABASE_URL (or "
@@ -397,8 +392,3 @@ _REMEDY = {
     "live": "set MARKET_PIPELINE_SANDBOX_URL to go on with the sandbox",
     "sandbox": "unset MARKET_PIPELINE_SANDBOX_URL to go on with live vendors",
 }
-
-
-def _meta(connection: sa.Connection, key: str) -> str | None:
-    stored = sa.select(warehouse_meta.c.value).where(warehouse_meta.c.key == key)
-    return connection.scalar(stored)

@@ -139,9 +139,9 @@ def test_a_wrong_setting_is_named(
     [
         (
             {"SANDBOX_URL": "127.0.0.1:1", "WIRE_SOURCES": "reuters"},
-            "error: MARKET_PIPELINE_SANDBOX_URL: write the whole URL, such as "
-            "http://127.0.0.1:8765; MARKET_PIPELINE_WIRE_SOURCES: holds an unknown name; the known "
-            "ones are tiingo, finnhub",
+            "error: MARKET_PIPELINE_WIRE_SOURCES: holds an unknown name; the known ones are "
+            "tiingo, finnhub; MARKET_PIPELINE_SANDBOX_URL: write the whole URL, such as "
+            "http://127.0.0.1:8765",
         ),
         (
             {"DATABASE_URL": f"postgres://me:{CANARY}@h/x"},

@@ -148,7 +148,7 @@ def test_the_sandbox_says_what_it_is_and_serves(environment: dict[str, str]) -> 
         with urllib.request.urlopen(f"{url}/finviz/quote.ashx?t=SPY", timeout=30) as reply:
             assert reply.status == 200
         healthy = finished({**environment, "MARKET_PIPELINE_SANDBOX_URL": url}, "doctor")
-        assert (healthy.returncode, healthy.stdout.count(" yes ")) == (0, 6), healthy
+        assert (healthy.returncode, healthy.stdout.count(" yes ")) == (0, 7), healthy
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=30)
         assert (process.returncode, said) == (130, "")

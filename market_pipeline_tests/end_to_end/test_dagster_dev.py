@@ -136,7 +136,7 @@ def test_the_graph_is_shown_with_all_that_describes_it(nodes: dict[str, Any]) ->
             entry["__typename"] for entry in node["metadataEntries"]
         }, name
     assert {node["groupName"] for node in made.values()} == {
-        "universe", "prices", "factors", "portfolios", "news", "news_impact",
+        "universe", "prices", "intraday", "factors", "portfolios", "news", "news_impact",
     }  # fmt: skip
 
 

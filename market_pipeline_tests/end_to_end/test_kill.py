@@ -62,6 +62,10 @@ def backfill_in_process(settings: Settings, said: Path) -> None:
     sys.exit(0 if result.succeeded else 1)
 
 
+KEPT = {"headline_retention_days": 3650}
+"""The sessions lie still in time: their news must not grow too old to be taken."""
+
+
 @dataclass
 class Place:
     """A pipeline with its own state, and what its processes said."""
@@ -72,7 +76,7 @@ class Place:
 
     @property
     def settings(self) -> Settings:
-        return settings_for(self.state, self.server.url)
+        return settings_for(self.state, self.server.url).model_copy(update=KEPT)
 
     def prepared(self) -> "Place":
         """Import the books, and watch a symbol no vendor knows."""
@@ -241,7 +245,11 @@ def test_kills_at_any_time_leave_no_trace_in_the_rows(
         sys.executable, "-m", "market_pipeline.cli", "backfill", "--from", str(FIRST), "--to",
         str(LAST),
     ]  # fmt: skip
-    around = environment(place.state, MARKET_PIPELINE_SANDBOX_URL=faulty.url)
+    around = environment(
+        place.state,
+        MARKET_PIPELINE_SANDBOX_URL=faulty.url,
+        MARKET_PIPELINE_HEADLINE_RETENTION_DAYS=str(KEPT["headline_retention_days"]),
+    )
     began = time.monotonic()
     subprocess.run(command, cwd=ROOT, env=around, check=True, capture_output=True, timeout=300)
     takes = time.monotonic() - began
