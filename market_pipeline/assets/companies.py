@@ -12,7 +12,7 @@ import pandas as pd
 from market_pipeline.assets.books import BOOKS_KEY
 from market_pipeline.assets.framework import COLLECTION_RETRIES, stored_asset, working
 from market_pipeline.assets.present import collect_or_pass, todays_batch
-from market_pipeline.assets.universe import PROXIES, recent
+from market_pipeline.assets.universe import universe_of
 from market_pipeline.domain.collection import Gap, due_again
 from market_pipeline.domain.companies import (
     CompanySource,
@@ -22,7 +22,7 @@ from market_pipeline.domain.companies import (
 from market_pipeline.domain.frames import typed_frame
 from market_pipeline.domain.ports import Clock, CollectedBatch
 from market_pipeline.domain.sessions import NEW_YORK, TradingCalendar
-from market_pipeline.domain.universe import build_universe, listed
+from market_pipeline.domain.universe import listed, of_session
 from market_pipeline.settings import Settings
 from market_pipeline.warehouse import Warehouse, tables
 from market_pipeline.warehouse.company_store import next_earnings, profile_rows
@@ -58,10 +58,7 @@ def define_profiles(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsD
         """
         with working(context) as work:
             sessions = calendar.sessions(work.first, work.last)
-            universe = build_universe(
-                warehouse.books(), warehouse.watched(), PROXIES, sessions,
-                transactions=recent(warehouse, sessions),
-            )  # fmt: skip
+            universe = universe_of(warehouse, settings, sessions)
             asked = warehouse.coverage(PROFILES)
             every = timedelta(days=settings.profile_refresh_days)
             due = due_again(by_priority(universe), asked, clock(), every)
@@ -109,7 +106,7 @@ def define_fundamentals(partitions: dg.TimeWindowPartitionsDefinition) -> dg.Ass
         """
         with working(context) as work:
             latest = calendar.last_completed(clock())
-            now_in = symbol_universe[symbol_universe["session_date"] == pd.Timestamp(latest)]
+            now_in = of_session(symbol_universe, latest)
             stocks = now_in[now_in["asset_class"] == "stock"]
             asked = warehouse.coverage(FUNDAMENTALS)
             due = due_fundamentals(

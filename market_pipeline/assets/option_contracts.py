@@ -14,7 +14,7 @@ from market_pipeline.domain.frames import DATE_DTYPE
 from market_pipeline.domain.option_contracts import asked_of, expired_unlisted
 from market_pipeline.domain.ports import Clock, CollectedBatch, Coverage, OptionSource
 from market_pipeline.domain.sessions import NEW_YORK, TradingCalendar
-from market_pipeline.domain.universe import optioned
+from market_pipeline.domain.universe import of_session, optioned
 from market_pipeline.settings import Settings
 from market_pipeline.warehouse import Warehouse
 
@@ -55,9 +55,8 @@ def define(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition
                 work.tell("option_contracts: nothing asked, for there is no key of Polygon")
                 return
             latest = calendar.last_completed(clock())
-            now_in = symbol_universe[symbol_universe["session_date"] == pd.Timestamp(latest)]
             listings = optioned(
-                present_universe(warehouse, now_in),
+                present_universe(warehouse, of_session(symbol_universe, latest)),
                 with_watched=settings.option_chain_underlyings == "held_and_watched",
             )
             known = warehouse.read(TABLE, columns=["symbol", "underlying", "first_seen_date"])

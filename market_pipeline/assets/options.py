@@ -14,7 +14,7 @@ from market_pipeline.domain.collection import Gap, answered_until, plan_gaps
 from market_pipeline.domain.errors import NotEntitled, Unavailable
 from market_pipeline.domain.ports import Clock, CollectedBatch, Coverage, OptionSource, Rejected
 from market_pipeline.domain.sessions import TradingCalendar
-from market_pipeline.domain.universe import optioned
+from market_pipeline.domain.universe import of_session, optioned
 from market_pipeline.settings import Settings
 from market_pipeline.warehouse import Warehouse
 
@@ -103,8 +103,8 @@ def _underlyings(
         and settings.option_chains == "whole"
         and source.is_configured
     )
-    latest = pd.Timestamp(calendar.last_completed(now))
-    return optioned(universe[universe["session_date"] == latest], with_watched=with_watched)
+    latest = of_session(universe, calendar.last_completed(now))
+    return optioned(latest, with_watched=with_watched)
 
 
 def _chains(

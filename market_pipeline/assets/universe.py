@@ -59,11 +59,11 @@ def universe_of(warehouse: Warehouse, settings: Settings, sessions: Sequence[dat
     )
     return build_universe(
         warehouse.books(), warehouse.watched(), PROXIES, sessions,
-        profiles=warehouse.profiles(), intraday=chosen, transactions=recent(warehouse, sessions),
+        profiles=warehouse.profiles(), intraday=chosen, transactions=_recent(warehouse, sessions),
     )  # fmt: skip
 
 
-def recent(warehouse: Warehouse, sessions: Sequence[date]) -> Sequence[Transaction]:
+def _recent(warehouse: Warehouse, sessions: Sequence[date]) -> Sequence[Transaction]:
     """Give the transactions whose symbols some rising sessions may need."""
     if not sessions:
         return []

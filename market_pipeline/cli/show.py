@@ -169,8 +169,7 @@ def _print_history(found: "History", form: Format, limit: int | None) -> None:
     frame = found.frame.head(shown) if shown else found.frame
     print_rows(frame, form, title=found.title, data_kind=found.data_kind)
     if len(frame) < len(found.frame):
-        hidden = len(found.frame) - len(frame)
-        remark(f"{len(frame)} rows shown, {hidden} more: --limit 0 shows all")
+        _remark_hidden(len(frame), len(found.frame) - len(frame))
 
 
 @app.command(OPTIONS.name, help=OPTIONS.told)
@@ -223,7 +222,11 @@ def _show(ctx: typer.Context, form: Format, *, symbols: list[str] | None, **aske
     if found.frame.empty:
         remark(f"there are no {VIEWS[found.view].rows} to show")
     if found.hidden:
-        remark(f"{len(found.frame)} rows shown, {found.hidden} more: --limit 0 shows all")
+        _remark_hidden(len(found.frame), found.hidden)
+
+
+def _remark_hidden(shown: int, hidden: int) -> None:
+    remark(f"{shown} rows shown, {hidden} more: --limit 0 shows all")
 
 
 @app.command("quotas")

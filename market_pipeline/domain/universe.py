@@ -23,7 +23,6 @@ UNIVERSE_COLUMNS = (
     "session_date", "symbol", "asset_class", "underlying", "exchange", "sector", "industry",
     "reasons", "priority", "timeframes",
 )  # fmt: skip
-DEFAULT_PROXIES = ("SPY", "TLT")
 LISTED_CLASSES = (STOCK, ETF, INDEX)
 """Asset classes with bars of their own; in books all three are `stock`."""
 
@@ -135,6 +134,11 @@ def optioned(universe: pd.DataFrame, *, with_watched: bool) -> dict[str, int]:
     return {
         str(name): int(rank) for name, rank in sorted(best.items(), key=lambda item: item[::-1])
     }
+
+
+def of_session(universe: pd.DataFrame, session: date) -> pd.DataFrame:
+    """Keep the rows of one session."""
+    return universe[universe["session_date"] == pd.Timestamp(session)]
 
 
 def within(frame: pd.DataFrame, universe: pd.DataFrame) -> pd.DataFrame:

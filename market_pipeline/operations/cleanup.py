@@ -25,8 +25,7 @@ def clean_up(settings: Settings, clock: Clock, *, is_dry_run: bool) -> CleanedUp
     Raises NothingStored where there is no warehouse yet.
     """
     warehouse = open_to_look(settings)
-    url = settings.redis_url.get_secret_value() if settings.redis_url else None
-    coordination = open_coordination(url, settings.state_dir, clock)
+    coordination = open_coordination(settings.redis_address, settings.state_dir, clock)
     try:
         counts = forget(warehouse, coordination, settings, clock, is_dry_run=is_dry_run)
         frame = pd.DataFrame(list(counts.items()), columns=["table", "rows"])

@@ -47,8 +47,7 @@ def opened(settings: Settings, clock: Clock) -> Iterator[tuple[NewsReads, str | 
     Raises NothingStored where there is no warehouse yet.
     """
     warehouse = open_to_look(settings)
-    url = settings.redis_url.get_secret_value() if settings.redis_url else None
-    coordination = open_coordination(url, settings.state_dir, clock)
+    coordination = open_coordination(settings.redis_address, settings.state_dir, clock)
     try:
         yield (
             NewsReads(

@@ -4,7 +4,7 @@ Belongs here: reading a file whole, saying what it would change, and doing it. D
 portfolio file may hold (`domain/portfolio_csv`) or how rows are kept (`warehouse`).
 """
 
-from collections import Counter, defaultdict, deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
@@ -18,6 +18,7 @@ from market_pipeline.domain.portfolio_csv import parse_file, portfolio_id_from_f
 from market_pipeline.domain.ports import Clock
 from market_pipeline.domain.sessions import NEW_YORK
 from market_pipeline.domain.transactions import TransactionFile
+from market_pipeline.operations.matching import unmatched
 from market_pipeline.operations.show import canonical_symbol
 from market_pipeline.warehouse import Warehouse
 
@@ -152,7 +153,7 @@ def _readable(texts: Iterable[str]) -> tuple[list[str], dict[str, str]]:
 
 def _difference(before: Sequence[Position], after: Sequence[Position]) -> pd.DataFrame:
     """Match lots that say the same, then lots of one instrument; the rest came or went."""
-    gone, new = _unmatched(before, after), _unmatched(after, before)
+    gone, new = unmatched(before, after, _anonymous), unmatched(after, before, _anonymous)
     rows = []
     for key in (_same_lot, _same_symbol):
         pairs, gone, new = _paired(gone, new, key)
@@ -179,17 +180,8 @@ def _paired(
     return pairs, [position for queue in waiting.values() for position in queue], unpaired
 
 
-def _unmatched(positions: Sequence[Position], others: Sequence[Position]) -> list[Position]:
-    """Give the positions that no other says exactly, whatever their numbers."""
-    spare = Counter(replace(other, position_no=0) for other in others)
-    left = []
-    for position in positions:
-        anonymous = replace(position, position_no=0)
-        if spare[anonymous]:
-            spare[anonymous] -= 1
-        else:
-            left.append(position)
-    return left
+def _anonymous(position: Position) -> Position:
+    return replace(position, position_no=0)
 
 
 def _same_lot(position: Position) -> object:

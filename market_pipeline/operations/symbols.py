@@ -43,8 +43,9 @@ def opened(settings: Settings, clock: Clock) -> Iterator[tuple[SymbolReads, str 
     Raises NothingStored where there is no warehouse yet.
     """
     warehouse = open_to_look(settings)
-    url = settings.redis_url.get_secret_value() if settings.redis_url else None
-    reads = SymbolReads(warehouse, open_coordination(url, settings.state_dir, clock), clock)
+    reads = SymbolReads(
+        warehouse, open_coordination(settings.redis_address, settings.state_dir, clock), clock
+    )
     try:
         yield reads, warehouse.meta_get("data_kind")
     finally:

@@ -4,7 +4,6 @@ Belongs here: what a file of transactions would change, doing it, and rows in th
 importer reads. Does not: what a file may hold (`domain/portfolio_csv`), how rows are kept.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -16,6 +15,7 @@ from market_pipeline.domain.errors import InputError
 from market_pipeline.domain.portfolio_csv.columns import POSITIONS, TRANSACTIONS
 from market_pipeline.domain.portfolio_csv.overlap import refuse_overlap
 from market_pipeline.domain.transactions import Transaction, TransactionFile
+from market_pipeline.operations.matching import unmatched
 from market_pipeline.warehouse import Warehouse
 
 CHANGE_COLUMNS = (
@@ -57,8 +57,8 @@ def changes_of(file: TransactionFile, stored: Sequence[TransactionFile]) -> Tran
     if not is_same:
         refuse_overlap(file, stored)
     before = old.transactions if old else ()
-    rows = [_change(_ADDED, one) for one in _beyond(file.transactions, before)]
-    rows += [_change(_REMOVED, one) for one in _beyond(before, file.transactions)]
+    rows = [_change(_ADDED, one) for one in unmatched(file.transactions, before, _anonymous)]
+    rows += [_change(_REMOVED, one) for one in unmatched(before, file.transactions, _anonymous)]
     frame = pd.DataFrame(rows, columns=list(CHANGE_COLUMNS), dtype=object)
     return TransactionChanges(file, frame, old is None, is_same)
 
@@ -113,17 +113,8 @@ def transactions_frame(transactions: Iterable[Transaction]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(TRANSACTIONS.columns), dtype=object)
 
 
-def _beyond(these: Sequence[Transaction], those: Sequence[Transaction]) -> list[Transaction]:
-    """Give those of `these` that `those` do not state, as often as they do not."""
-    spare = Counter(replace(other, transaction_no=0) for other in those)
-    left = []
-    for one in these:
-        anonymous = replace(one, transaction_no=0)
-        if spare[anonymous]:
-            spare[anonymous] -= 1
-        else:
-            left.append(one)
-    return left
+def _anonymous(one: Transaction) -> Transaction:
+    return replace(one, transaction_no=0)
 
 
 def _change(change: str, one: Transaction) -> tuple[object, ...]:

@@ -67,9 +67,8 @@ def watch(
     silence; without, nothing can be said of a scheduler that was never started.
     """
     now = clock()
-    redis = settings.redis_url.get_secret_value() if settings.redis_url else None
     try:
-        coordination = open_coordination(redis, settings.state_dir, clock)
+        coordination = open_coordination(settings.redis_address, settings.state_dir, clock)
         beat = read_heartbeat(coordination)
     except Exception as error:  # whatever keeps the heartbeat from us: it cannot be told
         log.warning("heartbeat_unreadable", error=type(error).__name__)
@@ -79,7 +78,7 @@ def watch(
         beat, now, open_since, is_expected=is_expected,
         silent_open=max_silence or SILENT_OPEN, silent_closed=max_silence or SILENT_CLOSED,
     )  # fmt: skip
-    if redis and coordination.kind != "redis" and isinstance(verdict, Raise):
+    if settings.redis_url and coordination.kind != "redis" and isinstance(verdict, Raise):
         # The heartbeat may well stand in the Redis that does not answer.
         return Watch("unknown", CANNOT_TELL, beat, None, "Redis, which has the heartbeat, is away")
     seen = _seen(beat, now, verdict)

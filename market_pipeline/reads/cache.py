@@ -100,7 +100,7 @@ class AnswerCache:
 
     def reads_of(self, kind: Kind[Any], subject: str) -> int:
         """Give how often the answer was asked for in the hour that began with the first time."""
-        return _number(self._coordination.get(f"cache:reads:{kind.key(subject)}"))
+        return number(self._coordination.get(f"cache:reads:{kind.key(subject)}"))
 
     def take_back(self, subjects: Iterable[str]) -> int:
         """Make every kept answer on `subjects` a miss; give how many there were."""
@@ -119,8 +119,8 @@ class AnswerCache:
         return tuple(
             KindStats(
                 kind.name,
-                _number(self._coordination.get(f"cache:hits:{kind.name}")),
-                _number(self._coordination.get(f"cache:misses:{kind.name}")),
+                number(self._coordination.get(f"cache:hits:{kind.name}")),
+                number(self._coordination.get(f"cache:misses:{kind.name}")),
             )
             for kind in self._kinds
         )
@@ -133,11 +133,7 @@ class AnswerCache:
         return value
 
     def _count(self, key: str, ttl_s: float | None = None) -> int:
-        try:
-            return self._coordination.increment(key, ttl_s=ttl_s)
-        except ValueError:  # what stands there is no number: somebody else's, and worth nothing
-            self._coordination.delete([key])
-            return self._coordination.increment(key, ttl_s=ttl_s)
+        return count(self._coordination, key, ttl_s=ttl_s)
 
     def _generation(self, subject: str) -> str:
         return self._coordination.get(_generation_key(subject)) or _NO_GENERATION
@@ -147,8 +143,18 @@ def _generation_key(subject: str) -> str:
     return f"cache:generation:{subject}"
 
 
-def _number(text: str | None) -> int:
+def count(coordination: Coordination, key: str, by: int = 1, *, ttl_s: float | None = None) -> int:
+    """Add to the count under `key`, and give what it has become."""
+    try:
+        return coordination.increment(key, by, ttl_s=ttl_s)
+    except ValueError:  # what stands there is no number: somebody else's, and worth nothing
+        coordination.delete([key])
+        return coordination.increment(key, by, ttl_s=ttl_s)
+
+
+def number(text: str | None) -> int:
+    """Read a count; 0 where none is kept."""
     try:
         return int(text or 0)
-    except ValueError:  # as in `_count`: the next count begins anew
+    except ValueError:  # as in `count`: the next one begins anew
         return 0

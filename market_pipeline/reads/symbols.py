@@ -17,7 +17,7 @@ import structlog
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from market_pipeline.domain.ports import Clock, Coordination
-from market_pipeline.reads.cache import Kind, KindStats
+from market_pipeline.reads.cache import Kind, KindStats, count, number
 from market_pipeline.warehouse import Warehouse, generations, market_queries
 
 _STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
@@ -161,7 +161,7 @@ class SymbolReads:
         """Give hits and misses of all processes since counting began."""
         self._tell_counts()
         hits, misses = (
-            _number(self._coordination.get(f"cache:{name}:{SYMBOL.name}"))
+            number(self._coordination.get(f"cache:{name}:{SYMBOL.name}"))
             for name in ("hits", "misses")
         )
         return KindStats(SYMBOL.name, hits, misses)
@@ -212,16 +212,9 @@ class SymbolReads:
         with self._lock:
             hits, self._hits = self._hits, 0
             misses, self._misses = self._misses, 0
-        for name, count in (("hits", hits), ("misses", misses)):
-            if count:
-                self._add(f"cache:{name}:{SYMBOL.name}", count)
-
-    def _add(self, key: str, count: int) -> None:
-        try:
-            self._coordination.increment(key, count)
-        except ValueError:  # what stands there is no number: somebody else's, and worth nothing
-            self._coordination.delete([key])
-            self._coordination.increment(key, count)
+        for name, counted in (("hits", hits), ("misses", misses)):
+            if counted:
+                count(self._coordination, f"cache:{name}:{SYMBOL.name}", counted)
 
 
 def _states(
@@ -258,10 +251,3 @@ def _state(row: Mapping[Any, Any], exposures: tuple[Exposure, ...]) -> SymbolSta
         fetched_at=row["fetched_at"],
         exposures=exposures,
     )
-
-
-def _number(text: str | None) -> int:
-    try:
-        return int(text or 0)
-    except ValueError:  # as in `_add`: the next count begins anew
-        return 0

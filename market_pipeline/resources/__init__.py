@@ -172,8 +172,7 @@ class ShippedTone:
 
 def coordination_of(settings: Settings) -> Coordination:
     """Open coordination as the settings ask for."""
-    url = settings.redis_url.get_secret_value() if settings.redis_url else None
-    return open_coordination(url, settings.state_dir, utc_now)
+    return open_coordination(settings.redis_address, settings.state_dir, utc_now)
 
 
 @dg.io_manager(required_resource_keys={"warehouse", "calendar", "clock"})

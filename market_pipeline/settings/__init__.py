@@ -306,6 +306,11 @@ class Settings(NewsSettings, PriceSettings):
         return f"sqlite:///{self.state_dir / 'warehouse.db'}"
 
     @property
+    def redis_address(self) -> str | None:
+        """URL of Redis, password included: for opening it, never for showing; None without."""
+        return self.redis_url.get_secret_value() if self.redis_url else None
+
+    @property
     def inbox(self) -> Path:
         """Folder watched for portfolio files."""
         return _absolute(self.inbox_dir) if self.inbox_dir else self.state_dir / "inbox"

@@ -19,7 +19,7 @@ from market_pipeline.warehouse.engine import lock
 from market_pipeline.warehouse.frames import to_rows
 from market_pipeline.warehouse.merge import merge_rows
 from market_pipeline.warehouse.tables import portfolios, positions, watch_spells, watchlist
-from market_pipeline.warehouse.values import is_exact
+from market_pipeline.warehouse.values import refuse_rounding
 
 _EXACT = ("quantity", "entry_price_usd", "strike_usd", "exit_price_usd")
 _POSITION_FIELDS = [field.name for field in fields(Position)]
@@ -55,13 +55,7 @@ def import_book(connection: sa.Connection, book: Book, imported_at: datetime) ->
 
 def _refuse_rounding(book: Book) -> None:
     for position in book.positions:
-        for name in _EXACT:
-            value = getattr(position, name)
-            if value is not None and not is_exact(value):
-                raise ValueError(
-                    f"{book.portfolio_id}, position {position.position_no}: {name} {value} has "
-                    "more than 10 decimals and would be rounded"
-                )
+        refuse_rounding(position, _EXACT, f"{book.portfolio_id}, position {position.position_no}")
 
 
 def content_hash(connection: sa.Connection, portfolio_id: str) -> str | None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import date, timedelta
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -16,6 +15,7 @@ _PRICE = (
     "session_date", "symbol", "asset_class", "price_usd", "price_kind", "return_1d", "flags",
     "source", "fetched_at",
 )  # fmt: skip
+_EXPOSURE = ("session_date", "symbol", "factor", "beta", "r_squared", "observations", "quality")
 
 
 def newest_session(connection: sa.Connection) -> date | None:
@@ -30,31 +30,31 @@ def newest_prices(
     connection: sa.Connection, symbols: Sequence[str] | None = None
 ) -> list[sa.RowMapping]:
     """Give the newest recent price of each symbol asked for (None: of all), by symbol."""
-    columns = market_data_cache.c
-    newest = newest_session(connection)
-    if newest is None:
-        return []
-    recent = _asked(connection, columns, newest - timedelta(days=PRICE_DAYS), symbols)
-    last = (
-        sa.select(columns.symbol, sa.func.max(columns.session_date).label("session_date"))
-        .where(recent)
-        .group_by(columns.symbol)
-        .subquery()
-    )
-    same = (columns.symbol == last.c.symbol) & (columns.session_date == last.c.session_date)
-    query = sa.select(*(columns[name] for name in _PRICE)).join(last, same)
-    return list(connection.execute(query.order_by(columns.symbol)).mappings())
+    return _newest(connection, market_data_cache, _PRICE, ("symbol",), symbols)
 
 
 def newest_exposures(
     connection: sa.Connection, symbols: Sequence[str] | None = None
 ) -> list[sa.RowMapping]:
     """Give each symbol's recent exposures of the last session it has any, by symbol and factor."""
-    columns = symbol_factor_exposures.c
+    order = ("symbol", "factor")
+    return _newest(connection, symbol_factor_exposures, _EXPOSURE, order, symbols)
+
+
+def _newest(
+    connection: sa.Connection,
+    table: sa.Table,
+    names: Sequence[str],
+    order: Sequence[str],
+    symbols: Sequence[str] | None,
+) -> list[sa.RowMapping]:
+    columns = table.c
     newest = newest_session(connection)
     if newest is None:
         return []
-    recent = _asked(connection, columns, newest - timedelta(days=PRICE_DAYS), symbols)
+    recent = columns.session_date >= newest - timedelta(days=PRICE_DAYS)
+    if symbols is not None:
+        recent &= among(connection, columns.symbol, list(symbols))
     last = (
         sa.select(columns.symbol, sa.func.max(columns.session_date).label("session_date"))
         .where(recent)
@@ -62,13 +62,5 @@ def newest_exposures(
         .subquery()
     )
     same = (columns.symbol == last.c.symbol) & (columns.session_date == last.c.session_date)
-    names = ("session_date", "symbol", "factor", "beta", "r_squared", "observations", "quality")
     query = sa.select(*(columns[name] for name in names)).join(last, same)
-    return list(connection.execute(query.order_by(columns.symbol, columns.factor)).mappings())
-
-
-def _asked(
-    connection: sa.Connection, columns: Any, since: date, symbols: Sequence[str] | None
-) -> sa.ColumnElement[bool]:
-    recent: sa.ColumnElement[bool] = columns.session_date >= since
-    return recent if symbols is None else recent & among(connection, columns.symbol, list(symbols))
+    return list(connection.execute(query.order_by(*(columns[n] for n in order))).mappings())

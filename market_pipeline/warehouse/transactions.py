@@ -18,7 +18,7 @@ from market_pipeline.warehouse.engine import Database, lock
 from market_pipeline.warehouse.frames import to_rows
 from market_pipeline.warehouse.merge import merge_rows
 from market_pipeline.warehouse.tables import transaction_files, transactions
-from market_pipeline.warehouse.values import is_exact
+from market_pipeline.warehouse.values import refuse_rounding
 
 _EXACT = ("quantity", "price_usd", "fees_usd", "amount_usd", "strike_usd")
 _FIELDS = [field.name for field in fields(Transaction)]
@@ -95,13 +95,8 @@ def _content_hash(connection: sa.Connection, file: TransactionFile) -> str | Non
 
 def _refuse_rounding(file: TransactionFile) -> None:
     for one in file.transactions:
-        for name in _EXACT:
-            value = getattr(one, name)
-            if value is not None and not is_exact(value):
-                raise ValueError(
-                    f"{file.portfolio_id}, {file.source_file}, transaction {one.transaction_no}: "
-                    f"{name} {value} has more than 10 decimals and would be rounded"
-                )
+        where = f"{file.portfolio_id}, {file.source_file}, transaction {one.transaction_no}"
+        refuse_rounding(one, _EXACT, where)
 
 
 def _read_files(connection: sa.Connection, portfolio_id: str | None) -> list[TransactionFile]:

@@ -5,6 +5,7 @@ text, SQLite takes them all. The rule stands here once, so both hold the same ro
 data are refused when wrong; `clean_text` is for remarks, where a lost byte loses nothing.
 """
 
+from collections.abc import Iterable
 from decimal import Context, Decimal, InvalidOperation
 
 EXACT_DECIMALS = 10
@@ -39,6 +40,17 @@ def canonical(value: Decimal) -> Decimal:
 def is_exact(value: Decimal) -> bool:
     """Say whether `value` is stored without rounding."""
     return value.is_finite() and canonical(value) == value
+
+
+def refuse_rounding(record: object, names: Iterable[str], where: str) -> None:
+    """Raise ValueError for the first of a record's amounts that would be rounded to be stored."""
+    for name in names:
+        value = getattr(record, name)
+        if value is not None and not is_exact(value):
+            raise ValueError(
+                f"{where}: {name} {value} has more than {EXACT_DECIMALS} decimals and would be "
+                "rounded"
+            )
 
 
 def fault_in_text(text: str, limit: int | None) -> str | None:

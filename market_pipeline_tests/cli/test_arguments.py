@@ -62,6 +62,16 @@ def call(path: tuple[str, ...], parameter: Any, value: str) -> list[str]:
     return [*words, f"{parameter.opts[0]}={value}"] if is_option else [*words, "--", value]
 
 
+def refusal(run: Run, path: tuple[str, ...], parameter: Any, value: str) -> str:
+    """Give what is said of a wrong value: exit code 2 and the name of the option."""
+    shown = run(*call(path, parameter, value))
+    assert shown.exit_code == 2
+    assert "Invalid value for" in shown.stderr
+    assert parameter.opts[0] in shown.stderr
+    said: str = shown.stderr
+    return said
+
+
 def test_the_table_knows_the_commands_and_their_kinds() -> None:
     """So that the tests below are about all of them."""
     assert {("watchdog",), ("outbox",), ("show", "prices"), ("portfolio", "import")} <= set(
@@ -78,10 +88,7 @@ def test_a_number_out_of_bounds_is_a_wrong_option(
     run: Run, path: tuple[str, ...], parameter: Any, value: str
 ) -> None:
     """Exit code 2 and the name of the option, before anything is opened."""
-    shown = run(*call(path, parameter, value))
-    assert shown.exit_code == 2
-    assert "Invalid value for" in shown.stderr
-    assert parameter.opts[0] in shown.stderr
+    assert refusal(run, path, parameter, value)
 
 
 @pytest.mark.parametrize("value", DATES, ids=lambda value: value[:10])
@@ -90,12 +97,9 @@ def test_a_date_out_of_bounds_is_a_wrong_option(
     run: Run, path: tuple[str, ...], parameter: Any, value: str
 ) -> None:
     """A day outside the calendar is answered with the latest session there is."""
-    shown = run(*call(path, parameter, value))
-    assert shown.exit_code == 2
-    assert "Invalid value for" in shown.stderr
-    assert parameter.opts[0] in shown.stderr
+    said = refusal(run, path, parameter, value)
     is_day = len(value) == 10 and value != "2026-02-30"
-    assert ("the latest session that is complete is 20" in " ".join(shown.stderr.split())) is is_day
+    assert ("the latest session that is complete is 20" in " ".join(said.split())) is is_day
 
 
 @pytest.mark.parametrize("value", NO_TEXTS, ids=ascii)

@@ -184,6 +184,13 @@ class Row:
             row.problems.append(FileProblem(row=number, column=None, value=None, expected=expected))
         return row
 
+    def remark_in(self, column: str, longest: int) -> str | None:
+        """Give the free text of a column, None where it is blank; note what cannot be printed."""
+        text = self.text(column)
+        if len(text) > longest or not text.isprintable():
+            self.complain(column, f"expected up to {longest} printable characters")
+        return text or None
+
     def complain(self, column: str, expected: str) -> None:
         """Note what is wrong with a column's cell, once."""
         if column in self.faulty:

@@ -68,7 +68,7 @@ def read_position(row: Row, position_no: int, as_of: date) -> Position | None:
     row.require(ENTRY_DATE)
     instrument = _read_instrument(row)
     asset_class = instrument.asset_class if instrument else None
-    subtype = _read_subtype(row)
+    subtype = row.remark_in(SUBTYPE, MAX_SUBTYPE_LENGTH)
     quantity = row.number_in(QUANTITY)
     if quantity == 0:
         row.complain(QUANTITY, "expected a quantity other than zero (negative is short)")
@@ -157,13 +157,6 @@ def _parse_free_name(raw: str) -> str:
     if not _FREE_NAME.fullmatch(name):
         raise ValueError("expected a name of up to 32 letters, digits, spaces and . _ -")
     return name
-
-
-def _read_subtype(row: Row) -> str | None:
-    text = row.text(SUBTYPE)
-    if len(text) > MAX_SUBTYPE_LENGTH or not text.isprintable():
-        row.complain(SUBTYPE, f"expected up to {MAX_SUBTYPE_LENGTH} printable characters")
-    return text or None
 
 
 def _read_entry_price(row: Row, asset_class: str | None) -> Decimal | None:

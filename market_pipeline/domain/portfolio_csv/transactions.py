@@ -82,7 +82,7 @@ def read_transaction(row: Row, transaction_no: int, as_of: date) -> Transaction 
     fees = _read_fees(row, kind)
     multiplier = instrument.multiplier if instrument and kind not in CASH_ONLY else 1
     row.convert(CURRENCY, _parse_currency)
-    note = _read_note(row)
+    note = row.remark_in(NOTE, MAX_NOTE_LENGTH)
     amount = None
     if kind and quantity is not None and fees is not None and not row.problems:
         amount = _read_amount(row, cash_effect(kind, quantity, price, multiplier, fees),
@@ -229,10 +229,3 @@ def _parse_currency(raw: str) -> str:
     if raw.strip().upper() != US_DOLLAR:
         raise ValueError("books are kept in US dollars; expected USD or a blank cell")
     return US_DOLLAR
-
-
-def _read_note(row: Row) -> str | None:
-    text = row.text(NOTE)
-    if len(text) > MAX_NOTE_LENGTH or not text.isprintable():
-        row.complain(NOTE, f"expected up to {MAX_NOTE_LENGTH} printable characters")
-    return text or None
