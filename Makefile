@@ -19,7 +19,7 @@ demo: install ## Value three example portfolios from sandbox data, end to end
 	$(BIN)/market-pipeline demo
 
 test: install-dev ## Run the tests
-	$(BIN)/python -m pytest -n 2 --dist loadscope market_pipeline_tests
+	$(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder market_pipeline_tests
 
 test-soak: install-dev ## Run the long kill and restart tests (minutes)
 	MARKET_PIPELINE_SOAK=1 $(BIN)/python -m pytest market_pipeline_tests -m soak

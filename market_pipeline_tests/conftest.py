@@ -12,6 +12,7 @@ from market_pipeline.warehouse import Warehouse
 pytest_plugins = ["market_pipeline_tests.servers"]
 
 _CHECKOUT = Path(__file__).resolve().parents[1]
+_WAIT_LONG = ("end_to_end", "quotas", "instance", "automation")
 _SHARED = Path(os.environ.get("MARKET_PIPELINE_SHARED", _CHECKOUT.parent / "shared"))
 
 
@@ -20,6 +21,17 @@ def _recorded(name: str) -> Path:
     if not folder.is_dir():
         pytest.skip(f"recorded data is absent: no folder {name} (set MARKET_PIPELINE_SHARED)")
     return folder
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what waits longest, lest a worker is left alone with it; skip long soaks."""
+    items.sort(key=lambda item: item.path.parent.name not in _WAIT_LONG)
+    if os.environ.get("MARKET_PIPELINE_SOAK") == "1":
+        return
+    skip = pytest.mark.skip(reason="minutes; make test-soak runs it")
+    for item in items:
+        if item.get_closest_marker("soak"):
+            item.add_marker(skip)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 """Hourly bars in the graph: what is over and missing is asked for once, and nothing else."""
 
 import itertools
-import multiprocessing
 import os
 import signal
 from collections.abc import Callable
@@ -27,6 +26,7 @@ from market_pipeline.warehouse import Warehouse
 from market_pipeline_tests.assets.conftest import bars_of, book_of, stock
 from market_pipeline_tests.assets.graph import Graph, failed_steps
 from market_pipeline_tests.fakes import CALENDAR, FakeClock, FakeHours, hour_frame
+from market_pipeline_tests.new_processes import new_process
 
 MONDAY, THURSDAY, FRIDAY = date(2026, 11, 16), date(2026, 11, 19), date(2026, 11, 20)
 TABLE = "intraday_bars"
@@ -283,7 +283,7 @@ def test_a_run_killed_between_answers_leaves_exactly_the_missing(
 ) -> None:
     """What was committed is not asked for again; what was not, is."""
     url = f"sqlite:///{tmp_path / 'warehouse.db'}"
-    child = multiprocessing.get_context("spawn").Process(target=die_at, args=(url, at))
+    child = new_process(die_at, url, at)
     child.start()
     child.join(100)
     assert child.exitcode == -signal.SIGKILL

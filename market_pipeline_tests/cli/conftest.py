@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import structlog
+import typer
 from typer.testing import CliRunner, Result
 
 from market_pipeline.cli.application import app
@@ -13,12 +14,16 @@ from market_pipeline_tests.operations import rows
 
 Run = Callable[..., Result]
 
+# Made once: the runner would make all commands anew for each call.
+COMMAND = typer.main.get_command(app)
+
 
 @pytest.fixture
 def run(state_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     """Give a function that runs a command in this process; no `.env` is in reach."""
     assert state_dir
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("typer.testing._get_command", lambda _: COMMAND)
 
     def invoke(*arguments: str, typed: str | bytes | None = None) -> Result:
         return CliRunner().invoke(app, list(arguments), input=typed)

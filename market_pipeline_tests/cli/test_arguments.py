@@ -5,11 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 
-from market_pipeline.cli.application import app
 from market_pipeline.warehouse import Warehouse
-from market_pipeline_tests.cli.conftest import Run
+from market_pipeline_tests.cli.conftest import COMMAND, Run
 
 NUMBERS = ("9" * 30, "1e400", "-1e400", "nan", "inf", "-1", "9" * 5000)
 DATES = ("0001-01-01", "1999-12-31", "9999-12-31", "2026-02-30", "9" * 5000)
@@ -26,7 +24,7 @@ def leaves(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str
         yield from leaves(each, (*path, name))
 
 
-COMMANDS = dict(leaves(typer.main.get_command(app)))
+COMMANDS = dict(leaves(COMMAND))
 
 
 def parameters(is_wanted: Callable[[Any], bool]) -> list[Any]:

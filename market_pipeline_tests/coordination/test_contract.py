@@ -1,6 +1,5 @@
 """What every `Coordination` does, proven on the local file and on a real Redis."""
 
-import multiprocessing
 import statistics
 import threading
 import time
@@ -34,6 +33,7 @@ from market_pipeline_tests.coordination.backends import (
     take_slots,
 )
 from market_pipeline_tests.fakes import FakeClock
+from market_pipeline_tests.new_processes import FROM_SERVER, new_process
 
 DOWN = Unavailable("vendor", "/", "down")
 NOT_FAILURES = (
@@ -66,10 +66,9 @@ def lease_of(coordination: Coordination, name: str, owner: str, ttl_s: float = 2
 
 
 def run_processes(count: int, target: Callable[..., None], *args: Any) -> list[Any]:
-    """Run `target(*args, barrier, queue)` in spawned processes; return what they put."""
-    spawn = multiprocessing.get_context("spawn")
-    start, out = spawn.Barrier(count), spawn.Queue()
-    children = [spawn.Process(target=target, args=(*args, start, out)) for _ in range(count)]
+    """Run `target(*args, barrier, queue)` in processes of their own; return what they put."""
+    start, out = FROM_SERVER.Barrier(count), FROM_SERVER.Queue()
+    children = [new_process(target, *args, start, out) for _ in range(count)]
     for child in children:
         child.start()
     answers = [out.get(timeout=90) for _ in children]
@@ -339,9 +338,8 @@ class CoordinationContract:
         coordination = backend.open()
         breaker = coordination.breaker("vendor", BreakerRule(minimum_calls=3, reset_s=0.3))
         assert call(breaker) == "ok"
-        spawn = multiprocessing.get_context("spawn")
-        out = spawn.Queue()
-        child = spawn.Process(target=fail_until_open, args=(backend, 3, 30.0, out))
+        out: Any = FROM_SERVER.Queue()
+        child = new_process(fail_until_open, backend, 3, 30.0, out)
         child.start()
         assert out.get(timeout=60) == "circuit_open"
         child.join(30)
@@ -390,11 +388,8 @@ class CoordinationContract:
 
     def test_processes_and_threads_share_one_quota(self, backend: Backend) -> None:
         """Four processes that all want forty get a hundred of a hundred, not one more."""
-        spawn = multiprocessing.get_context("spawn")
-        out: Any = spawn.Queue()
-        children = [
-            spawn.Process(target=take_quota, args=(backend, 100, 40, out)) for _ in range(4)
-        ]
+        out: Any = FROM_SERVER.Queue()
+        children = [new_process(take_quota, backend, 100, 40, out) for _ in range(4)]
         for child in children:
             child.start()
         assert sum(out.get(timeout=60) for _ in children) == 100

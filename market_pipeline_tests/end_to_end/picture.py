@@ -5,8 +5,8 @@ from pathlib import Path
 
 from playwright.sync_api import FloatRect, Page, sync_playwright
 
-# Wide enough that the graph, zoomed to fit, shows what each asset says of itself.
-WIDTH, HEIGHT = 2300, 1500
+# So large that the graph, zoomed to fit, shows what each asset says and shortens no name.
+WIDTH, HEIGHT = 3600, 3000
 PATIENCE_MS, SETTLE_MS = 60_000, 4_000
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 EXPAND_ALL, ZOOM_TO_FIT = "Alt+e", "Alt+9"

@@ -1,7 +1,6 @@
 """SIGKILL in the middle of a backfill: starting it again gives what an undisturbed one gives."""
 
 import json
-import multiprocessing
 import os
 import random
 import signal
@@ -33,6 +32,7 @@ from market_pipeline_tests.end_to_end.sandboxed import (
     settings_for,
     with_books,
 )
+from market_pipeline_tests.new_processes import new_process
 
 PATIENCE_S = 120
 POLL_S = 0.01
@@ -43,10 +43,6 @@ FAULTS = (
     # Wrong enough that rows go to quarantine.
     {"kind": "negative", "vendor": "yahoo", "path": "/chart/XOM", "params": {"rows": 3}},
 )
-
-# A process from the fork server starts without importing Dagster again.
-_CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["dagster", "pandas", "sqlalchemy", "yfinance", "alembic.command"])
 
 
 def backfill_in_process(settings: Settings, said: Path) -> None:
@@ -88,7 +84,7 @@ class Place:
     def start(self) -> BaseProcess:
         """Start the backfill in a process of its own."""
         self.said.append(self.state / f"said-{len(self.said)}.txt")
-        process = _CONTEXT.Process(target=backfill_in_process, args=(self.settings, self.said[-1]))
+        process = new_process(backfill_in_process, self.settings, self.said[-1])
         process.start()
         return process
 
@@ -211,13 +207,11 @@ def test_kills_at_every_stage_leave_no_trace_in_the_rows(
         return lambda: line in place.spoken()
 
     place.kill_when(charts_asked(dice.randint(6, 10)), dice.uniform(0, 0.1))
-    assert 0 < place.covered() < undisturbed.covered(), "the kill missed the collection"
-    place.kill_when(charts_asked(dice.randint(6, 10)), dice.uniform(0, 0.1))
     covered = place.covered()
+    assert 0 < covered < undisturbed.covered(), "the kill missed the collection"
     httpx.delete(f"{faulty.url}/_sandbox/requests", trust_env=False)
     place.kill_when(says("market_data_cache ..."), dice.uniform(0, 0.2))
     assert asked(faulty, "yahoo", "chart") == undisturbed.covered() - covered
-    place.kill_when(says("portfolio_snapshots ..."), dice.uniform(0, 0.1))
     place.kill_when(says("finviz_headlines ..."), dice.uniform(0, 0.5))
     place.finish()
     assert_same_rows(place, undisturbed)
@@ -226,14 +220,11 @@ def test_kills_at_every_stage_leave_no_trace_in_the_rows(
     statuses = [run.status for run in place.runs()]
     assert "had died with its process: marked as failed" in place.spoken()
     assert set(statuses) == {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE}
-    assert statuses.count(dg.DagsterRunStatus.FAILURE) == 5
+    assert statuses.count(dg.DagsterRunStatus.FAILURE) == 3
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
-@pytest.mark.skipif(
-    os.environ.get("MARKET_PIPELINE_SOAK") != "1", reason="minutes; make test-soak runs it"
-)
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_kills_at_any_time_leave_no_trace_in_the_rows(
     undisturbed: Place, faulty: SandboxServer, tmp_path: Path, seed: int

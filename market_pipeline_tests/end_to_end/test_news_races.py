@@ -4,7 +4,6 @@ Each has a Dagster of its own, as two machines have, in memory, for a kill to be
 warehouse and locks are shared.
 """
 
-import multiprocessing
 import os
 import random
 import signal
@@ -36,6 +35,7 @@ from market_pipeline_tests.end_to_end.newsroom import (
     spoil,
     verdicts,
 )
+from market_pipeline_tests.new_processes import FROM_SERVER
 from market_pipeline_tests.news_making import FixedTone
 
 NIGHT = datetime(2026, 6, 18, 8, 0, tzinfo=UTC)
@@ -51,10 +51,6 @@ SLOW = (
 )
 COLLECTED = ("finviz_headlines", "wire_headlines")
 AGGREGATE_KEY = ["published_date", "symbol", "hour"]
-
-# A process from the fork server starts without importing Dagster again.
-_CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["dagster", "pandas", "sqlalchemy", "alembic.command"])
 
 
 @dataclass(frozen=True)
@@ -168,8 +164,8 @@ class Pair:
 @pytest.fixture
 def launcher(tmp_path: Path) -> Iterator[Connection]:
     """Give the wire to a process that forks others."""
-    ours, theirs = _CONTEXT.Pipe()
-    process = _CONTEXT.Process(target=launch, args=(theirs, tmp_path / "said.txt"))
+    ours, theirs = FROM_SERVER.Pipe()
+    process = FROM_SERVER.Process(target=launch, args=(theirs, tmp_path / "said.txt"))
     process.start()
     theirs.close()
     yield ours
@@ -336,9 +332,6 @@ def test_two_processes_killed_at_random_double_nothing_and_lose_nothing(
 
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
-@pytest.mark.skipif(
-    os.environ.get("MARKET_PIPELINE_SOAK") != "1", reason="minutes; make test-soak runs it"
-)
 @pytest.mark.usefixtures("_short_lock")
 @pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize("dialect", ["sqlite", "postgresql"])

@@ -17,7 +17,7 @@ from market_pipeline.operations.backfill import dagster_instance
 from market_pipeline.settings import forget_settings
 
 POOL = "vendor"
-HELD_S = 5.0
+HELD_S = 3.0
 PATIENCE_S = 60.0
 MOST_CPU = 0.2
 

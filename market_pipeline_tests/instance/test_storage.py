@@ -1,6 +1,5 @@
 """Where Dagster's state goes, and that its readers find in it what they find in the stock one."""
 
-import multiprocessing
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from market_pipeline.instance.event_log import PooledSqliteEventLogStorage
 from market_pipeline.instance.storage import PooledSqliteRunStorage
 from market_pipeline.operations.backfill import dagster_instance
 from market_pipeline.settings import forget_settings
+from market_pipeline_tests.new_processes import new_process
 
 DAYS = dg.DailyPartitionsDefinition("2026-11-02", end_date="2026-11-12")
 PROCESSES, RUNS_EACH = 2, 4
@@ -199,12 +199,7 @@ def write_runs(state: str, number: int) -> None:
 
 def test_processes_write_at_once_without_losing_an_event(state_dir: Path) -> None:
     """Two processes make the state folder and run at once: every run has its whole log, once."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["dagster", "sqlalchemy", "pytest"])
-    workers = [
-        context.Process(target=write_runs, args=(str(state_dir), number))
-        for number in range(PROCESSES)
-    ]
+    workers = [new_process(write_runs, str(state_dir), number) for number in range(PROCESSES)]
     for worker in workers:
         worker.start()
     for worker in workers:

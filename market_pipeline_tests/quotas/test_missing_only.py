@@ -1,7 +1,6 @@
 """Whatever went wrong, the next run asks for what is missing, as the count of requests proves."""
 
 import itertools
-import multiprocessing
 import os
 import signal
 from collections.abc import Callable
@@ -22,6 +21,7 @@ from market_pipeline.warehouse import Warehouse
 from market_pipeline_tests.assets.conftest import HISTORY_FROM, book_of, stock
 from market_pipeline_tests.assets.graph import Graph
 from market_pipeline_tests.fakes import FakeClock, FakePrices, steady_bars
+from market_pipeline_tests.new_processes import new_process
 
 FRIDAY = date(2026, 11, 20)
 COLLECTED = ("symbol_universe", "equity_bars")
@@ -261,7 +261,7 @@ def test_a_run_killed_at_any_request_is_taken_up_where_it_was(
 ) -> None:
     """What was committed is not asked for again; what was not, is."""
     url = f"sqlite:///{tmp_path / 'warehouse.db'}"
-    child = multiprocessing.get_context("spawn").Process(target=die_at, args=(url, at))
+    child = new_process(die_at, url, at)
     child.start()
     child.join(100)
     assert child.exitcode == -signal.SIGKILL
@@ -274,12 +274,11 @@ def test_a_run_killed_at_any_request_is_taken_up_where_it_was(
 
 
 def test_the_thousandth_run_on_unchanged_data_asks_nobody(graph: Graph) -> None:
-    """The plan of every further run is empty; three of them are whole runs, to be sure."""
+    """The plan of every further run is empty; two of them are whole runs, to be sure."""
     assert sorted(collect(graph)) == sorted(EVERYTHING)
     first = graph.warehouse.coverage(BARS)
     wanted = {name: (known.first_date, known.last_date) for name, known in first.items()}
-    for _ in range(3):
-        assert collect(graph) == []
+    assert collect(graph) == []
     for _ in range(1000):
         graph.clock.now += timedelta(minutes=5)
         assert plan_gaps(wanted, graph.warehouse.coverage(BARS), graph.clock()) == []

@@ -102,10 +102,10 @@ def test_not_one_bit_depends_on_the_batch() -> None:
     encoder = shipped_model().encoder
     draw = np.random.default_rng(7)
     texts = [
-        draw.integers(1, len(encoder.pieces), draw.integers(2, 65)).tolist() for _ in range(120)
+        draw.integers(1, len(encoder.pieces), draw.integers(2, 65)).tolist() for _ in range(48)
     ]
     alone = np.concatenate([encoder.logits([text]) for text in texts])
-    for size in (2, 3, 7, 31, 120):
+    for size in (2, 7, 31, 48):
         order = draw.permutation(len(texts))[:size]
         together = encoder.logits([texts[i] for i in order])
         np.testing.assert_array_equal(together, alone[order])

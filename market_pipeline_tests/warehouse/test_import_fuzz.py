@@ -91,9 +91,6 @@ def test_two_thousand_spoilt_files_are_taken_whole_or_refused(warehouse: Warehou
 
 @pytest.mark.soak
 @pytest.mark.timeout(7200)
-@pytest.mark.skipif(
-    os.environ.get("MARKET_PIPELINE_SOAK") != "1", reason="minutes; make fuzz runs it"
-)
 def test_a_million_spoilt_files_are_taken_whole_or_refused(tmp_path: Path) -> None:
     """MARKET_PIPELINE_FUZZ_INPUTS and _SEED say how many and which; one in 500 is stored."""
     warehouse = Warehouse.open(f"sqlite:///{tmp_path / 'fuzzed.db'}")

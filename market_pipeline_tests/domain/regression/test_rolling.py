@@ -75,6 +75,7 @@ def same(ours: Matrix, theirs: Matrix, size: Matrix | float) -> None:
 def compare(case: Case, fit: Fit, row: int, symbol: int) -> None:
     """Hold one window against statsmodels."""
     x, y, weights = window_of(case, row, symbol)
+    row -= fit.rows.start
     assert fit.observations[row, symbol] == len(y)
     quality = fit.quality[:, row, symbol]
     beta, error = fit.beta[:, row, symbol], fit.std_error[:, row, symbol]
@@ -117,9 +118,11 @@ def most_inflated(x: Matrix, weights: Matrix) -> float:
 @given(cases(), st.data())
 def test_every_number_equals_statsmodels_to_1e_9(case: Case, data: st.DataObject) -> None:
     """OLS and exponentially weighted, over whatever rows a symbol shares with all proxies."""
-    fit = fit_all(case.y, case.x, case.model, range(ROWS))
+    first = data.draw(st.integers(0, ROWS - 1))
+    rows = range(first, min(first + 12, ROWS))
+    fit = fit_all(case.y, case.x, case.model, rows)
     for symbol in range(SYMBOLS):
-        compare(case, fit, data.draw(st.integers(0, ROWS - 1)), symbol)
+        compare(case, fit, data.draw(st.integers(rows.start, rows.stop - 1)), symbol)
 
 
 @settings(max_examples=40, deadline=None, derandomize=True)
