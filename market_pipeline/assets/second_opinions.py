@@ -1,5 +1,6 @@
 """A second source is asked where the first is suspect: what it says of a jump nothing explains.
 
+Never the one that told the suspect bar: it would confirm itself.
 What it says is kept in `second_opinions`; the rules read it (`domain.price_rules`), so that a
 jump it confirms is no doubt. A source that fails leaves the doubt as it was, for the next run.
 """
@@ -10,7 +11,7 @@ import pandas as pd
 
 from market_pipeline.assets.framework import Work
 from market_pipeline.domain.errors import UnknownSymbol, VendorError
-from market_pipeline.domain.ports import Clock, PriceSource
+from market_pipeline.domain.ports import Clock, PriceSource, SeveralPriceSources
 from market_pipeline.domain.price_rules import SESSIONS_BEFORE, UNEXPLAINED_JUMP
 from market_pipeline.domain.prices import derive_market_data
 from market_pipeline.domain.sessions import TradingCalendar
@@ -31,6 +32,7 @@ def ask_second(
 ) -> int:
     """Ask `source` of each unexplained jump of the range that it was not asked of yet.
 
+    The vendor that told the bar is left out.
     Gives how many answers came. An answer without both closes, or of an unknown symbol, is kept
     too: it is not asked for again.
     """
@@ -42,8 +44,11 @@ def ask_second(
     answers = 0
     for row in suspects[~is_known].to_dict("records"):
         day, symbol = row["session_date"].date(), row["symbol"]
+        other = _besides(source, row["source"])
+        if other is None:
+            continue
         try:
-            told = _told(source, symbol, calendar.previous(day), day)
+            told = _told(other, symbol, calendar.previous(day), day)
         except VendorError as error:
             work.log.warning("second_source_failed", symbol=symbol, kind=error.kind)
             continue
@@ -68,7 +73,13 @@ def _suspects(
         jump_threshold=threshold,
     ).quarantine
     suspects = judged[judged["rule"] == UNEXPLAINED_JUMP]
-    return suspects.rename(columns={"row_date": "session_date"})[_KEY]
+    return suspects.rename(columns={"row_date": "session_date"})[[*_KEY, "source"]]
+
+
+def _besides(source: PriceSource, vendor: str) -> PriceSource | None:
+    if isinstance(source, SeveralPriceSources):
+        return source.besides(vendor)
+    return None if source.name == vendor else source
 
 
 def _told(source: PriceSource, symbol: str, before: date, day: date) -> float | None:

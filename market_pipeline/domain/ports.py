@@ -98,6 +98,15 @@ class ClassedPriceSource(PriceSource, Protocol):
         ...
 
 
+@runtime_checkable
+class SeveralPriceSources(PriceSource, Protocol):
+    """A price source that asks one of several vendors, and can be kept from asking one of them."""
+
+    def besides(self, vendor: str) -> PriceSource | None:
+        """Give the source without `vendor`, None where nobody is left."""
+        ...
+
+
 class OptionSource(Protocol):
     """Gives option quotes: history by contract, the present by underlying."""
 

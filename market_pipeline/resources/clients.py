@@ -104,17 +104,19 @@ def prices(
 def second_prices(
     settings: Settings, coordination: Coordination, clock: Clock
 ) -> PriceChain | None:
-    """Build the usual order of price sources without its first, None where none of it can ask."""
-    others = settings.price_sources[1:]
-    if not others:
-        return None
+    """Build every price source of the orders set, None where fewer than two can ask.
+
+    Whoever told the suspect bar is left out when it is known (`PriceChain.besides`): that need not
+    be the first of the usual order.
+    """
     update = {
-        "price_sources": others, "price_sources_by_class": {}, "price_sources_by_symbol": {},
+        "price_sources": price_orders(settings).named(),
+        "price_sources_by_class": {}, "price_sources_by_symbol": {},
     }  # fmt: skip
     chain = prices(
         settings.model_copy(update=update), coordination, clock, "second_prices", with_actions=False
     )
-    return chain if chain.has_members else None
+    return chain if chain.has_several else None
 
 
 def price_orders(settings: Settings) -> Orders:
@@ -331,6 +333,6 @@ def _news_policy(
         deadline_s=patience_s,
         queue_s=patience_s,
         attempts=2,
-        first_wait_s=0.25,
+        first_wait_s=0.5,
         longest_wait_s=1.0,
     )

@@ -145,7 +145,7 @@ class Settings(NewsSettings, PriceSettings):
         20.0, gt=0, le=300, description="Total seconds one request may take, body included."
     )
     vendor_concurrency: int = Field(
-        4, ge=1, le=32, description="Requests in flight at one vendor at once."
+        5, ge=1, le=32, description="Requests in flight at one vendor at once."
     )
 
     # -- companies and timeframes ----------------------------------------------------------
@@ -174,8 +174,8 @@ class Settings(NewsSettings, PriceSettings):
     intraday_reasons: Reasons = Field(
         (),
         description=(
-            "Comma-separated reasons (factor_proxy, held, underlying, watched): all that is in "
-            "the universe for one of them has hourly bars."
+            "Comma-separated reasons (factor_proxy, held, traded, underlying, watched): all that "
+            "is in the universe for one of them has hourly bars."
         ),
     )
 

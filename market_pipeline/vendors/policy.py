@@ -27,15 +27,17 @@ class CallPolicy:
 
     `timeout_s` bounds one attempt whole (connection, headers and body), `deadline_s` all attempts
     with the waits between them, `queue_s` the wait for a free slot and a token before the first.
+    Before the first retry up to `first_wait_s` is waited, then up to twice that, and so on, up to
+    `longest_wait_s`.
     """
 
     timeout_s: float = 20.0
     deadline_s: float = 120.0
     queue_s: float = 600.0
     attempts: int = 4
-    concurrency: int = 4
-    first_wait_s: float = 0.5
-    longest_wait_s: float = 20.0
+    concurrency: int = 5
+    first_wait_s: float = 2.0
+    longest_wait_s: float = 8.0
     bucket: RateBucket | None = None
     breaker: Breaker | None = None
     quota: Quota | None = None
@@ -134,7 +136,7 @@ class CallGuard:
         policy = self.policy
         if isinstance(error, Throttled) and error.retry_after_s is not None:
             return error.retry_after_s + _jitter(policy.first_wait_s)
-        return _jitter(min(policy.longest_wait_s, policy.first_wait_s * 2**number))
+        return _jitter(min(policy.longest_wait_s, policy.first_wait_s * 2 ** (number - 1)))
 
     @contextmanager
     def _slot(self, endpoint: str, until: float) -> Iterator[None]:

@@ -79,14 +79,23 @@ class PriceChain:
         return self._name
 
     @property
-    def has_members(self) -> bool:
-        """Whether there is any source that can be asked."""
-        return bool(self._members)
+    def has_several(self) -> bool:
+        """Whether there is more than one source that can be asked."""
+        return len(self._members) > 1
 
     def knowing(self, classes: Mapping[str, str]) -> "PriceChain":
         """Give the same chain, told the asset class of symbols."""
         return PriceChain(
             self._name, self._members, self._orders, left_out=self._left_out, classes=classes
+        )
+
+    def besides(self, vendor: str) -> "PriceChain | None":
+        """Give the same chain without the source of that name, None where nobody is left."""
+        others = {n: m for n, m in self._members.items() if m.source.name != vendor}
+        if not others:
+            return None
+        return PriceChain(
+            self._name, others, self._orders, left_out=self._left_out, classes=self._classes
         )
 
     def daily_bars(self, symbol: str, first: date, last: date) -> FetchedFrame:

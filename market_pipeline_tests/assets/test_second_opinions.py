@@ -9,6 +9,7 @@ import pytest
 
 from market_pipeline.domain.errors import Unavailable
 from market_pipeline.resources import plain
+from market_pipeline.vendors.price_chain import Member, Orders, PriceChain
 from market_pipeline_tests.assets.graph import Graph
 from market_pipeline_tests.fakes import FakePrices
 
@@ -19,7 +20,7 @@ MONDAY, TUESDAY = date(2026, 11, 16), date(2026, 11, 17)
 class TwoSources(Graph):
     """The graph with a second source of prices."""
 
-    second: FakePrices | None = None
+    second: FakePrices | PriceChain | None = None
 
     def definitions(self) -> dg.Definitions:
         """Put the second source in place of none."""
@@ -27,7 +28,7 @@ class TwoSources(Graph):
         return built if self.second is None else _with(built, self.second)
 
 
-def _with(built: dg.Definitions, second: FakePrices) -> dg.Definitions:
+def _with(built: dg.Definitions, second: FakePrices | PriceChain) -> dg.Definitions:
     resources = {**(built.resources or {}), "second_prices": plain(second)}
     return dg.Definitions(
         assets=built.assets, asset_checks=built.asset_checks, jobs=built.jobs,
@@ -95,3 +96,28 @@ def test_without_a_second_source_the_doubt_stays(two: TwoSources) -> None:
     assert two.run(MONDAY).success
     assert flags(two) == ["unexplained_jump"]
     assert two.warehouse.count("second_opinions") == 0
+
+
+def test_a_source_does_not_confirm_its_own_jump(two: TwoSources) -> None:
+    """Where the bar is of the second choice, the first is asked, not the second once more."""
+    calm = FakePrices({"KO": jumping(two.prices.frames["KO"], 1 / 1.5)}, name="first")
+    members = {"first": Member(calm), "fake": Member(two.prices)}
+    two.second = PriceChain("second_prices", members, Orders(("fake", "first")))
+    assert two.run(MONDAY).success
+    assert flags(two) == ["unexplained_jump"]
+    assert calm.asked == [("KO", date(2026, 11, 13), MONDAY)]
+
+
+def test_where_nobody_but_the_teller_can_be_asked_the_doubt_stays(two: TwoSources) -> None:
+    """No opinion is kept, so that a source set up later is asked."""
+    two.second = PriceChain("second_prices", {"fake": Member(two.prices)}, Orders(("fake",)))
+    assert two.run(MONDAY).success
+    assert flags(two) == ["unexplained_jump"]
+    assert two.warehouse.count("second_opinions") == 0
+
+
+def test_a_plain_source_that_told_the_bar_is_not_asked(two: TwoSources) -> None:
+    """Its name says so."""
+    two.second = FakePrices({"KO": two.prices.frames["KO"]}, name=two.prices.name)
+    assert two.run(MONDAY).success
+    assert (flags(two), two.second.asked) == (["unexplained_jump"], [])

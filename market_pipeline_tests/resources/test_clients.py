@@ -17,6 +17,7 @@ from market_pipeline.domain.news import NewsQuery
 from market_pipeline.domain.ports import BreakerRule, BreakerStatus, Quota
 from market_pipeline.resources import clients, coordination_of, utc_now
 from market_pipeline.settings import Settings
+from market_pipeline.vendors.policy import CallPolicy
 from market_pipeline_tests.vendors.loopback import Answer, Asked, Loopback, serving
 
 KEYS = {
@@ -179,6 +180,41 @@ def test_timeout_and_concurrency_are_the_settings(settings_with: Callable[..., S
     news = [built[name]._http._guard.policy for name in NEWS]
     assert {(policy.timeout_s, policy.deadline_s) for policy in news} == {(2.0, 2.0)}
     assert {policy.concurrency for policy in news} == {1}
+
+
+def test_five_requests_are_in_flight_at_most_unless_set(
+    settings_with: Callable[..., Settings],
+) -> None:
+    """The settings and the policy say the same."""
+    built = build_all(settings_with(), NotedCoordination())
+    assert built["yahoo"]._guard.policy.concurrency == CallPolicy().concurrency == 5
+
+
+@pytest.mark.parametrize(
+    ("values", "told_by", "others"),
+    [
+        ({"price_sources_by_symbol": {"KO": ("polygon",)}}, "polygon", {"yahoo"}),
+        ({}, "yahoo", {"polygon"}),
+        ({"price_sources": ("yahoo",)}, "yahoo", None),
+        (
+            {"price_sources": ("yahoo",), "price_sources_by_class": {"etf": ("polygon",)}},
+            "yahoo", {"polygon"},
+        ),
+    ],
+)  # fmt: skip
+def test_the_second_source_is_any_of_the_orders_but_the_one_that_told(
+    settings_with: Callable[..., Settings],
+    values: dict[str, Any],
+    told_by: str,
+    others: set[str] | None,
+) -> None:
+    """Polygon first for a symbol leaves Yahoo to judge it; one source alone cannot."""
+    settings = settings_with(polygon_api_key=SecretStr("canary"), **values)
+    chain = clients.second_prices(settings, NotedCoordination(), utc_now)
+    left = None if chain is None else chain.besides(told_by)
+    assert (None if left is None else {m.source.name for m in left._members.values()}) == others
+    if chain is not None:
+        chain.close()
 
 
 def test_a_source_of_news_waits_no_longer_than_the_next_one_can(

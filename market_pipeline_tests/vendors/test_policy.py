@@ -113,6 +113,23 @@ def test_a_retry_after_beyond_the_deadline_is_not_waited_for() -> None:
     assert time.monotonic() - started < 1
 
 
+def test_the_usual_waits_are_up_to_two_four_and_eight_seconds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Three retries; the jitter is over the whole of each step."""
+    steps: list[float] = []
+
+    def no_wait(longest_s: float) -> float:
+        steps.append(longest_s)
+        return 0.0
+
+    monkeypatch.setattr("market_pipeline.vendors.policy._jitter", no_wait)
+    attempt, budgets = failing(*(Unavailable("v", "e", str(number)) for number in range(9)))
+    with pytest.raises(Unavailable):
+        CallGuard("v", CallPolicy()).run("e", attempt)
+    assert (steps, len(budgets)) == ([2.0, 4.0, 8.0], 4)
+
+
 def test_an_attempt_never_gets_more_than_is_left_of_the_deadline() -> None:
     """The time-out of one attempt shrinks with the total."""
     attempt, budgets = failing()
