@@ -35,7 +35,7 @@ from market_pipeline.domain.price_conventions import RAW, is_same_price
 from market_pipeline.domain.price_rules import SESSIONS_BEFORE
 from market_pipeline.domain.prices import derive_market_data
 from market_pipeline.domain.quarantine import REJECTED
-from market_pipeline.domain.restatements import SPLIT_BASIS, explains
+from market_pipeline.domain.restatements import SPLIT_BASIS, explains, impossible
 from market_pipeline.domain.sessions import TradingCalendar
 from market_pipeline.domain.universe import listed, ranks
 from market_pipeline.io_managers import Derived
@@ -272,10 +272,13 @@ class _BarFetch:
         if gap.overlap_date is None or stored is None or fetched.frame.empty:
             return False
         close, adj_close, source = stored
+        told = fetched.frame
+        at_overlap = told["session_date"] == pd.Timestamp(gap.overlap_date)
+        # Nor does a bar that cannot be right say anything of what is stored.
+        told = told[~(at_overlap & impossible(told))]
         if source == self._told_by(fetched):
-            return not explains((close, adj_close), fetched.frame, gap.overlap_date)
-        at_overlap = fetched.frame["session_date"] == pd.Timestamp(gap.overlap_date)
-        fresh = fetched.frame.loc[at_overlap, "close"]
+            return not explains((close, adj_close), told, gap.overlap_date)
+        fresh = told.loc[told["session_date"] == pd.Timestamp(gap.overlap_date), "close"]
         if not fresh.empty and is_same_price(close, fresh.iloc[0]):
             return False
         if fetched.convention == RAW:

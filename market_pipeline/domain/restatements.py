@@ -14,6 +14,8 @@ import pandas as pd
 
 from market_pipeline.domain.collection import RESTATEMENT_TOLERANCE
 from market_pipeline.domain.frames import DATE_DTYPE, INSTANT_DTYPE, Floats
+from market_pipeline.domain.price_rules import BAR_REJECTIONS
+from market_pipeline.domain.quarantine import broken
 
 PRICES = ("open", "high", "low", "close")
 FIELDS = (*PRICES, "volume", "dividend_usd", "split_ratio")
@@ -32,6 +34,12 @@ VOLUME_TOLERANCE = 0.05
 """Relative difference of volumes beyond which they are restated: late trades settle for days."""
 
 _UNIFORM_ROWS, _UNIFORM_SHARE = 20, 0.95
+
+_IMPOSSIBLE = tuple(
+    rule
+    for rule in BAR_REJECTIONS
+    if rule.name in ("bad_price", "high_below_low", "negative_volume")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +86,14 @@ def explains(stored: tuple[float, float], fresh: pd.DataFrame, overlap: date) ->
         return False
     adjusted = _ratio(stored[1], row["adj_close"].iloc[0]) / float(np.prod(split))
     return _matched(adjusted, [1 / share for share in kept[::-1]]) is not None
+
+
+def impossible(bars: pd.DataFrame) -> "pd.Series[bool]":
+    """Say which bars cannot be right: a value of theirs is no evidence against a stored one.
+
+    A close or open outside of low to high is: vendors restate one value without the others.
+    """
+    return broken(bars, _IMPOSSIBLE).any(axis=1)
 
 
 def basis_steps(stored: pd.DataFrame, fresh: pd.DataFrame) -> list[BasisStep]:
@@ -128,8 +144,9 @@ def reconcile(stored: pd.DataFrame, fresh: pd.DataFrame, *, replace: bool) -> Re
 
     Both are rows of `equity_bars`. A value that differs within noise stays as first stored; a
     missing one is no evidence against a stored one. With `replace`, stored bars that did not
-    come again are withdrawn.
+    come again are withdrawn. A bar that cannot be right tells nothing against one that can.
     """
+    fresh = _believed(stored, fresh)
     steps = basis_steps(stored, fresh)
     old = rebased(stored, steps).set_index("session_date")
     new = fresh.set_index("session_date")
@@ -188,6 +205,16 @@ def known_on(bars: pd.DataFrame, changes: pd.DataFrame, instant: datetime) -> pd
                 known.loc[row["session_date"], name] = value
     found = known[known["fetched_at"] <= at].sort_index().reset_index()
     return found.astype({"session_date": DATE_DTYPE, "fetched_at": INSTANT_DTYPE})
+
+
+def _believed(stored: pd.DataFrame, fresh: pd.DataFrame) -> pd.DataFrame:
+    """Leave out what impossible fresh bars say of sessions that a possible bar is stored of."""
+    good = stored.loc[~impossible(stored), "session_date"]
+    is_lie = impossible(fresh) & fresh["session_date"].isin(good)
+    if not is_lie.any():
+        return fresh
+    values = [*PRICES, "volume", "adj_close"]
+    return fresh.assign(**{name: fresh[name].mask(is_lie) for name in values})
 
 
 def _ratio(before: float, now: float) -> float:

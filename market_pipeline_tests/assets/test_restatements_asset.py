@@ -96,3 +96,17 @@ def test_the_quality_of_prices_is_counted_with_the_metrics(graph: Graph) -> None
     assert rows["quality_score"].to_dict()["KO"] == 63 / 64
     metrics = graph.warehouse.read("symbol_daily_metrics").set_index("symbol")
     assert metrics["quality_score"].to_dict() == rows["quality_score"].to_dict()
+
+
+def test_an_impossible_bar_takes_no_stored_one_away(graph: Graph) -> None:
+    """A negative close of a stored session is no restatement, and asks for no history."""
+    assert graph.run(MONDAY).success
+    good = graph.prices.frames["KO"]
+    is_bad = good["session_date"] == pd.Timestamp(MONDAY)
+    tell(graph, "KO", good.assign(close=good["close"].where(~is_bad, -good["close"])))
+    assert graph.run(TUESDAY).success
+    assert [asked for asked in graph.prices.asked if asked[0] == "KO"] == [("KO", MONDAY, TUESDAY)]
+    stored = graph.warehouse.read("equity_bars", symbols=["KO"], first=MONDAY, last=TUESDAY)
+    told = good.set_index("session_date")["close"].loc[stored["session_date"]]
+    assert stored["close"].tolist() == told.tolist()
+    assert graph.warehouse.count("bar_restatements") == 0
