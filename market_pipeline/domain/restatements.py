@@ -14,8 +14,9 @@ import pandas as pd
 
 from market_pipeline.domain.collection import RESTATEMENT_TOLERANCE
 from market_pipeline.domain.frames import DATE_DTYPE, INSTANT_DTYPE, Floats
+from market_pipeline.domain.ports import Rejected
 from market_pipeline.domain.price_rules import BAR_REJECTIONS
-from market_pipeline.domain.quarantine import broken
+from market_pipeline.domain.quarantine import broken, finding_frame, findings
 
 PRICES = ("open", "high", "low", "close")
 FIELDS = (*PRICES, "volume", "dividend_usd", "split_ratio")
@@ -55,12 +56,14 @@ class Reconciled:
     """What to store of a symbol, and what it changes.
 
     `frame` replaces the rows of its keys; `changes` as `CHANGE_COLUMNS`; `is_new_basis` says that
-    stored rows outside of what was fetched are to move as well.
+    stored rows outside of what was fetched are to move as well; `refused` are the bars that cannot
+    be right and stood against stored ones that can.
     """
 
     frame: pd.DataFrame
     changes: pd.DataFrame
     is_new_basis: bool
+    refused: tuple[Rejected, ...] = ()
 
     @property
     def restated(self) -> int:
@@ -146,7 +149,7 @@ def reconcile(stored: pd.DataFrame, fresh: pd.DataFrame, *, replace: bool) -> Re
     missing one is no evidence against a stored one. With `replace`, stored bars that did not
     come again are withdrawn. A bar that cannot be right tells nothing against one that can.
     """
-    fresh = _believed(stored, fresh)
+    fresh, refused = _believed(stored, fresh)
     steps = basis_steps(stored, fresh)
     old = rebased(stored, steps).set_index("session_date")
     new = fresh.set_index("session_date")
@@ -174,7 +177,7 @@ def reconcile(stored: pd.DataFrame, fresh: pd.DataFrame, *, replace: bool) -> Re
     made = pd.DataFrame(changes, columns=list(CHANGE_COLUMNS)).assign(
         symbol=symbol, source=source, seen_at=seen_at
     )
-    return Reconciled(frame[list(fresh.columns)], _typed(made), is_new_basis)
+    return Reconciled(frame[list(fresh.columns)], _typed(made), is_new_basis, refused)
 
 
 def known_on(bars: pd.DataFrame, changes: pd.DataFrame, instant: datetime) -> pd.DataFrame:
@@ -207,14 +210,22 @@ def known_on(bars: pd.DataFrame, changes: pd.DataFrame, instant: datetime) -> pd
     return found.astype({"session_date": DATE_DTYPE, "fetched_at": INSTANT_DTYPE})
 
 
-def _believed(stored: pd.DataFrame, fresh: pd.DataFrame) -> pd.DataFrame:
-    """Leave out what impossible fresh bars say of sessions that a possible bar is stored of."""
+def _believed(
+    stored: pd.DataFrame, fresh: pd.DataFrame
+) -> tuple[pd.DataFrame, tuple[Rejected, ...]]:
+    """Take away what impossible fresh bars say of sessions that a possible bar is stored of."""
     good = stored.loc[~impossible(stored), "session_date"]
     is_lie = impossible(fresh) & fresh["session_date"].isin(good)
     if not is_lie.any():
-        return fresh
+        return fresh, ()
+    lies = fresh[is_lie]
+    marks = finding_frame(findings("", lies, broken(lies, _IMPOSSIBLE), _IMPOSSIBLE))
+    refused = tuple(
+        Rejected(row["symbol"], row["row_date"].date(), row["rule"], row["value"], row["detail"])
+        for row in marks.to_dict("records")
+    )
     values = [*PRICES, "volume", "adj_close"]
-    return fresh.assign(**{name: fresh[name].mask(is_lie) for name in values})
+    return fresh.assign(**{name: fresh[name].mask(is_lie) for name in values}), refused
 
 
 def _ratio(before: float, now: float) -> float:

@@ -5,6 +5,7 @@ caller's transaction. Does not: what counts as a change (`domain.restatements`).
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -22,17 +23,17 @@ from market_pipeline.warehouse.queries import Query, read
 from market_pipeline.warehouse.tables import equity_bars, fetch_coverage
 
 
-def settle(connection: sa.Connection, batch: CollectedBatch) -> tuple[pd.DataFrame, int]:
-    """Give the rows of `equity_bars` to store for a batch, and how many bars it restates.
+def settle(connection: sa.Connection, batch: CollectedBatch) -> tuple[CollectedBatch, int]:
+    """Give the batch with the rows of `equity_bars` to store, and how many bars it restates.
 
     Stored bars of its symbols are brought to the split basis of the fresh ones; what changed
-    besides is kept in `bar_restatements`, dividends and splits in `corporate_actions`. Where none
-    are stored the batch's own frame comes back, the very same object.
+    besides is kept in `bar_restatements`, dividends and splits in `corporate_actions`; bars that
+    stored ones refute are among its rejects. Where none are stored the batch itself comes back.
     """
     lock(connection, equity_bars.name)
     if batch.frame.empty:
-        return batch.frame, 0
-    parts, restated, is_first = [], 0, True
+        return batch, 0
+    parts, refused, restated, is_first = [], list(batch.rejected), 0, True
     run_id = next((entry.run_id for entry in batch.log), None)
     for symbol, rows in batch.frame.groupby("symbol", sort=True):
         fresh = rows.sort_values("session_date", ignore_index=True)
@@ -42,10 +43,14 @@ def settle(connection: sa.Connection, batch: CollectedBatch) -> tuple[pd.DataFra
         else:
             is_first = False
             parts.append(settled.frame)
+            refused += settled.refused
             restated += settled.restated
             _keep_changes(connection, settled, run_id)
         _keep_actions(connection, parts[-1], fresh)
-    return (batch.frame if is_first else pd.concat(parts, ignore_index=True)), restated
+    if is_first:
+        return batch, 0
+    frame = pd.concat(parts, ignore_index=True)
+    return replace(batch, frame=frame, rejected=tuple(refused)), restated
 
 
 def _reconciled(

@@ -219,11 +219,14 @@ class Warehouse:
         counts = WriteCounts()
         with self._database.writing() as connection:
             # Kind by kind: every transaction takes its locks in this order.
+            settled = []
             for batch, rows in zip(batches, encoded, strict=True):
-                counts += self._store_rows(connection, table, batch, rows)
+                stored, count = self._store_rows(connection, table, batch, rows)
+                settled.append(stored)
+                counts += count
             for batch in batches:
                 collection.write_coverage(connection, batch.coverage, anew=batch.replace)
-            for batch in batches:
+            for batch in settled:
                 collection.quarantine_rejected(connection, table_name, batch)
             collection.append_log(connection, [entry for batch in batches for entry in batch.log])
             for batch in batches:
@@ -234,18 +237,19 @@ class Warehouse:
 
     def _store_rows(
         self, connection: sa.Connection, table: sa.Table, batch: CollectedBatch, rows: list[Row]
-    ) -> WriteCounts:
+    ) -> tuple[CollectedBatch, WriteCounts]:
+        """Store the rows; give the batch as it was stored, and what that changed."""
         scope = None
         if batch.replace:
             symbol = queries.column_of(table, "symbol")
             scope = symbol.in_(sorted(set(batch.frame["symbol"])))
         restated = 0
         if table is equity_bars:
-            frame, restated = bar_history.settle(connection, batch)
-            if frame is not batch.frame:
-                rows = to_rows(table, frame, self.dialect)
+            settled, restated = bar_history.settle(connection, batch)
+            if settled is not batch:
+                batch, rows = settled, to_rows(table, settled.frame, self.dialect)
         counts = merge_rows(connection, table, rows, scope=scope, ignored=_COLLECTION_TIME)
-        return replace(counts, restated=restated)
+        return batch, replace(counts, restated=restated)
 
     def plan_jobs(self, asset: str, subjects: Sequence[str], run_id: str) -> None:
         """Make the jobs of `subjects` pending, as one transaction; none for no subjects."""
