@@ -17,7 +17,10 @@ from market_pipeline.warehouse.tables import metadata
 from market_pipeline_tests.operations import rows
 
 CALENDAR = TradingCalendar.xnys()
-ADDED = {"headlines": {"tone", "is_low_confidence"}}
+ADDED = {
+    "headlines": {"tone", "is_low_confidence"},
+    "factor-definitions": {"skipped"},
+}
 """Columns a view adds to its table's."""
 
 FILLED = ("universe", "prices", "factors", "metrics", "headlines", "snapshot", "positions")
