@@ -68,7 +68,9 @@ def test_the_file_adds_changes_and_switches_off(settings: Settings) -> None:
     assert by_name["value"] == FactorDefinition("value", ("VTV", "SPY"), 120, kind="spread")
     assert by_name["market"].window == 60
     assert by_name["market"].proxies == MARKET.proxies
-    assert settings.market is by_name["market"]
+    assert settings.market == by_name["market"]
+    changed = settings.model_copy(update={"factors": {}})
+    assert changed.definitions == DEFAULTS
     assert "interest_rate" not in by_name
     assert "TLT" not in settings.factor_proxies
     assert {"SPY", "VTV", "VNQ"} < set(settings.factor_proxies)

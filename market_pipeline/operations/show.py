@@ -270,8 +270,12 @@ def _why_nothing(
 
 def _recorded_reasons(warehouse: Warehouse, view: View, request: Request, day: date) -> str:
     if request.symbols and view.is_by_session and not view.is_of_portfolios:
-        where = {"asset": view.made_by, "subject": list(request.symbols)}
-        notes = warehouse.read("enrichment_compute_log", first=day, last=day, where=where)
+        notes = warehouse.read(
+            "enrichment_compute_log", first=day, last=day, where={"asset": view.made_by}
+        )
+        # A note is on a symbol as a whole, or on one answer of it: `KO:market`.
+        named = [text.partition(":")[0] in request.symbols for text in notes["subject"]]
+        notes = notes[named]
         if not notes.empty:
             told = notes["subject"] + ": " + notes["reason"]
             return "; " + "; ".join(told.head(_REASONS_SHOWN))

@@ -7,7 +7,6 @@ definition means or the shipped ones (`domain.factor_definitions`).
 from collections.abc import Collection, Mapping
 from dataclasses import fields, replace
 from difflib import get_close_matches
-from functools import cached_property
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -162,7 +161,7 @@ class FactorSettings(BaseSettings):
         ),
     )
 
-    @cached_property
+    @property
     def definitions(self) -> tuple[FactorDefinition, ...]:
         """The factor definitions in force."""
         return definitions_of(self.factors)
