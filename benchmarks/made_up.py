@@ -15,7 +15,7 @@ import pandas as pd
 from benchmarks.lab import SEED
 from market_pipeline.domain.books import STOCK, Book, Position
 from market_pipeline.domain.collection import HISTORY_SESSIONS
-from market_pipeline.domain.factor_definitions import DEFAULTS
+from market_pipeline.domain.factor_definitions import DEFAULTS, proxies_of
 from market_pipeline.domain.portfolio_csv import positions_hash
 from market_pipeline.domain.sessions import TradingCalendar
 
@@ -45,7 +45,7 @@ class MadeUp:
 
     def symbols(self) -> list[str]:
         """Name the stocks, factor proxies included."""
-        proxies = [proxy for definition in DEFAULTS for proxy in definition.proxies]
+        proxies = proxies_of(DEFAULTS)
         names = ("".join(letters) for letters in product("B", *[ascii_uppercase] * 3))
         return sorted([*proxies, *islice(names, self.symbol_count - len(proxies))])
 

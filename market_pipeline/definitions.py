@@ -59,7 +59,7 @@ def build_defs(
             intraday.define(days),
             option_values.define(sessions),
             prices.define_market_data(sessions),
-            factors.define(sessions),
+            factors.define(sessions, settings.definitions),
             metrics.define(sessions),
             snapshots.define(sessions),
             headlines.define_finviz(days),

@@ -12,6 +12,7 @@ import pandas as pd
 
 from market_pipeline.domain.companies import CompanyProfile, Fundamentals
 from market_pipeline.domain.errors import UnknownSymbol, VendorError
+from market_pipeline.domain.factor_definitions import DEFAULTS, INTEREST_RATE, MARKET, proxies_of
 from market_pipeline.domain.intraday import INTRADAY_COLUMNS, hours_of
 from market_pipeline.domain.ports import (
     BAR_COLUMNS,
@@ -23,6 +24,14 @@ from market_pipeline.domain.symbols import parse_occ
 from market_pipeline.vendors.polygon_reference import parse_contracts
 
 CALENDAR = TradingCalendar.xnys()
+PROXIES = proxies_of(DEFAULTS)
+
+TWO_FACTORS = {
+    definition.name: {"active": False}
+    for definition in DEFAULTS
+    if definition not in (MARKET, INTEREST_RATE)
+}
+"""The setting `factors` that leaves the first two of the shipped definitions."""
 
 
 @dataclass
@@ -158,7 +167,7 @@ class FakeCompanies:
         self.asked.append(symbol)
         if self.fails.get(symbol):
             raise self.fails[symbol].pop(0)
-        asset_class = "etf" if symbol in ("SPY", "TLT") else "stock"
+        asset_class = "etf" if symbol in PROXIES else "stock"
         sector = self.sectors.get(symbol, "Technology")
         name = f"{symbol} Inc."
         return CompanyProfile(symbol, name, self.name, asset_class, "XNAS", sector, "Software")

@@ -149,12 +149,12 @@ def test_a_missing_postgresql_is_skipped_with_its_reason(monkeypatch: pytest.Mon
 
 def test_made_up_rows_are_the_same_every_time() -> None:
     """Two runs measure the same rows, a year of them before the first session."""
-    made_up = MadeUp(6, 4, CALENDAR)
+    made_up = MadeUp(24, 4, CALENDAR)
     bars = made_up.bars()
-    assert bars.equals(MadeUp(6, 4, CALENDAR).bars())
-    assert len(bars) == 6 * len(CALENDAR.sessions(made_up.first_bar, LAST))
+    assert bars.equals(MadeUp(24, 4, CALENDAR).bars())
+    assert len(bars) == 24 * len(CALENDAR.sessions(made_up.first_bar, LAST))
     assert {"SPY", "TLT"} < set(bars["symbol"])
-    assert sum(len(book.positions) for book in made_up.books()) == 6
+    assert sum(len(book.positions) for book in made_up.books()) == 24
 
 
 def test_the_plain_graph_makes_what_the_graph_makes(state_dir: Path) -> None:

@@ -17,7 +17,7 @@ from market_pipeline.automation.jobs import range_tags
 from market_pipeline.definitions import build_defs
 from market_pipeline.domain import factors, metrics, snapshots
 from market_pipeline.domain.books import Book
-from market_pipeline.domain.factor_definitions import DEFAULTS
+from market_pipeline.domain.factor_definitions import DEFAULTS, longest_window, proxies_of
 from market_pipeline.domain.frames import between
 from market_pipeline.domain.ports import OPTION_COLUMNS
 from market_pipeline.domain.prices import derive_market_data
@@ -104,9 +104,8 @@ class _Plain:
         return run
 
     def _universe(self) -> pd.DataFrame:
-        proxies = [proxy for definition in DEFAULTS for proxy in definition.proxies]
         sessions = self._calendar.sessions(self._first, LAST)
-        return build_universe(self._books, [], proxies, sessions)
+        return build_universe(self._books, [], proxies_of(DEFAULTS), sessions)
 
     def _market_data(self) -> pd.DataFrame:
         return derive_market_data(
@@ -119,8 +118,7 @@ class _Plain:
         ).frame
 
     def _exposures(self) -> pd.DataFrame:
-        longest = max(definition.window for definition in DEFAULTS)
-        begin = self._calendar.shift(self._first, -(longest - 1))
+        begin = self._calendar.shift(self._first, 1 - longest_window(DEFAULTS))
         data = between(self._made["market_data_cache"], begin, LAST)
         returns = factors.returns_for_regression(data, self._calendar.sessions(begin, LAST))
         universe = collectable(self._made["symbol_universe"])

@@ -12,6 +12,7 @@ from market_pipeline.domain.frames import between
 from market_pipeline.domain.impact import NEXT_SESSIONS, impact_of, stories_of
 from market_pipeline.domain.sessions import TradingCalendar
 from market_pipeline.io_managers import Derived
+from market_pipeline.settings import Settings
 from market_pipeline.warehouse import Warehouse
 
 TABLE = "headline_impact"
@@ -38,6 +39,7 @@ def define(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition
         context: dg.AssetExecutionContext,
         warehouse: dg.ResourceParam[Warehouse],
         calendar: dg.ResourceParam[TradingCalendar],
+        settings: dg.ResourceParam[Settings],
     ) -> Derived:
         """Return and market-adjusted return of the session a story met and of the next five.
 
@@ -47,7 +49,7 @@ def define(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition
         """
         with working(context) as work:
             begin = calendar.shift(work.first, -NEXT_SESSIONS)
-            rows = impact_between(warehouse, calendar, begin, work.last)
+            rows = impact_between(warehouse, calendar, begin, work.last, settings.market.proxy)
             frame = between(rows, work.first, work.last)
             history = between(rows, begin, calendar.previous(work.first))
             work.report_rows(frame)
@@ -63,18 +65,23 @@ def define(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition
 
 
 def impact_between(
-    warehouse: Warehouse, calendar: TradingCalendar, first: date, last: date
+    warehouse: Warehouse,
+    calendar: TradingCalendar,
+    first: date,
+    last: date,
+    proxy: str = MARKET.proxy,
 ) -> pd.DataFrame:
     """Compute `headline_impact` for the stories that met prices in sessions [first, last].
 
-    What is stored now is taken: a late story and a restated price are in, a session to come is NaN.
+    `proxy` stands for the market. What is stored now is taken: a late story and a restated price
+    are in, a session to come is NaN.
     """
     before, after = calendar.previous(first), calendar.shift(last, NEXT_SESSIONS)
     # News meets a session from the day of the one before it on, never later than its own.
     told = warehouse.read("headlines", first=before, last=last)
     pairs = warehouse.read("headline_symbols", first=before, last=last)
     stories = stories_of(between(told, first, last), pairs)
-    symbols = sorted({*stories["symbol"], MARKET.proxy})
+    symbols = sorted({*stories["symbol"], proxy})
     prices = warehouse.read(
         "market_data_cache", first=first, last=after, symbols=symbols,
         columns=["session_date", "symbol", "asset_class", "return_1d", "flags"],
@@ -83,4 +90,4 @@ def impact_between(
         "symbol_factor_exposures", first=before, last=last, symbols=symbols,
         columns=["session_date", "symbol", "factor", "beta"], where={"factor": MARKET.name},
     )  # fmt: skip
-    return impact_of(stories, prices, betas, calendar.sessions(before, after))
+    return impact_of(stories, prices, betas, calendar.sessions(before, after), proxy)

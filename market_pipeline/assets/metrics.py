@@ -13,6 +13,7 @@ from market_pipeline.domain.quality import price_quality
 from market_pipeline.domain.quarantine import REJECTED
 from market_pipeline.domain.sessions import TradingCalendar
 from market_pipeline.domain.universe import within
+from market_pipeline.domain.valuations import KNOWN_FOR
 from market_pipeline.io_managers import SESSIONS_BEFORE, Derived
 from market_pipeline.warehouse import Warehouse
 
@@ -27,6 +28,8 @@ def define(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition
         group="factors",
         kinds={"pandas", "sql"},
         partitions=partitions,
+        version="2",
+        deps=["fundamentals"],
         ins={"market_data_cache": dg.AssetIn(metadata={SESSIONS_BEFORE: READS_BEFORE})},
         automation_condition=FOLLOWS_ITS_INPUTS,
     )
@@ -38,12 +41,12 @@ def define(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition
         warehouse: dg.ResourceParam[Warehouse],
         calendar: dg.ResourceParam[TradingCalendar],
     ) -> Derived:
-        """Price, returns, volatility, drawdown, volume and betas of every stock and ETF.
+        """Price, returns, volatility, drawdown, volume, size and betas of every stock and ETF.
 
         Beside it, in `price_quality`, how many of its bars of the last quarter can be relied on.
 
-        Grain: one row a session and symbol. Source: market_data_cache and factor_exposures;
-        definitions in docs/factors.md. Fresh: with its inputs.
+        Grain: one row a session and symbol. Source: market_data_cache, factor_exposures, and
+        fundamentals as they were known; definitions in docs/factors.md. Fresh: with its inputs.
         """
         with working(context) as work:
             begin = calendar.shift(work.first, -READS_BEFORE)
@@ -53,6 +56,10 @@ def define(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition
                 sessions=calendar.sessions(begin, work.last),
                 first=work.first,
                 last=work.last,
+                universe=symbol_universe,
+                fundamentals=warehouse.read(
+                    "fundamentals", first=work.first - KNOWN_FOR, last=work.last
+                ),
             )
             # A symbol's history reaches back to before it was in the universe; its metrics do not.
             frame = within(frame, symbol_universe)

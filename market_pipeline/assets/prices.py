@@ -17,12 +17,13 @@ from market_pipeline.assets.framework import COLLECTION_RETRIES, Work, stored_as
 from market_pipeline.assets.second_opinions import OPINIONS, ask_second
 from market_pipeline.assets.splits import present_universe
 from market_pipeline.domain.collection import (
-    HISTORY_SESSIONS,
     Gap,
     answered_until,
+    history_sessions,
     plan_gaps,
 )
 from market_pipeline.domain.errors import MixedPrices
+from market_pipeline.domain.factor_definitions import longest_window
 from market_pipeline.domain.ports import (
     ClassedPriceSource,
     Clock,
@@ -74,7 +75,7 @@ def define_bars(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefin
         session. Fresh: hours after the close.
         """
         with working(context) as work:
-            wanted = _wanted(symbol_universe, calendar)
+            wanted = _wanted(symbol_universe, calendar, _history(settings))
             covered = warehouse.coverage(BARS)
             gaps = plan_gaps(wanted, covered, clock())
             source = _told_classes(prices, symbol_universe)
@@ -123,7 +124,7 @@ def define_market_data(
         range are filled in where windows reach back to them.
         """
         with working(context) as work:
-            begin = _first_underived(work, warehouse, calendar)
+            begin = _first_underived(work, warehouse, calendar, _history(settings))
             before = calendar.shift(begin, -SESSIONS_BEFORE)
             universe = symbol_universe
             if begin < work.first:
@@ -163,7 +164,13 @@ def _completed_quotes(warehouse: Warehouse, first: date, last: date) -> pd.DataF
     return quotes
 
 
-def _wanted(universe: pd.DataFrame, calendar: TradingCalendar) -> dict[str, tuple[date, date]]:
+def _history(settings: Settings) -> int:
+    return history_sessions(longest_window(settings.definitions))
+
+
+def _wanted(
+    universe: pd.DataFrame, calendar: TradingCalendar, history: int
+) -> dict[str, tuple[date, date]]:
     """Give each stock's range of sessions: those it is in the universe, and a year before."""
     stocks = listed(universe)
     spans = stocks.groupby("symbol", as_index=False).agg(
@@ -171,7 +178,7 @@ def _wanted(universe: pd.DataFrame, calendar: TradingCalendar) -> dict[str, tupl
     )
     return {
         row["symbol"]: (
-            calendar.shift(row["first"].date(), -HISTORY_SESSIONS),
+            calendar.shift(row["first"].date(), -history),
             row["last"].date(),
         )
         for row in spans.sort_values(["priority", "symbol"]).to_dict("records")
@@ -184,13 +191,15 @@ def _report_rows(work: Work, warehouse: Warehouse) -> None:
     )
 
 
-def _first_underived(work: Work, warehouse: Warehouse, calendar: TradingCalendar) -> date:
+def _first_underived(
+    work: Work, warehouse: Warehouse, calendar: TradingCalendar, history: int
+) -> date:
     """Give the first session before the range whose bars are not derived, or have changed since.
 
     Looks at the sessions that windows reach back to, and for symbols whose bars were restated or
     moved to another split basis at all there are.
     """
-    begin = calendar.shift(work.first, -HISTORY_SESSIONS)
+    begin = calendar.shift(work.first, -history)
     is_open = _underived(warehouse, begin, calendar.previous(work.first), None, ["adj_close"])
     bounds = warehouse.bounds(BARS)
     changed = _changed_symbols(warehouse, begin)

@@ -8,16 +8,12 @@ import pandas as pd
 
 from market_pipeline.assets.books import BOOKS_KEY
 from market_pipeline.assets.framework import stored_asset, working
-from market_pipeline.domain.factor_definitions import DEFAULTS
 from market_pipeline.domain.sessions import TradingCalendar
 from market_pipeline.domain.transactions import Transaction
 from market_pipeline.domain.universe import TRADED_FOR, IntradayChoice, build_universe
 from market_pipeline.io_managers import Derived
 from market_pipeline.settings import Settings
 from market_pipeline.warehouse import Warehouse
-
-PROXIES = tuple(proxy for definition in DEFAULTS for proxy in definition.proxies)
-"""Symbols without which no factor can be measured."""
 
 
 def define(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition:
@@ -58,7 +54,7 @@ def universe_of(warehouse: Warehouse, settings: Settings, sessions: Sequence[dat
         frozenset(settings.intraday_symbols), frozenset(settings.intraday_reasons)
     )
     return build_universe(
-        warehouse.books(), warehouse.watched(), PROXIES, sessions,
+        warehouse.books(), warehouse.watched(), settings.factor_proxies, sessions,
         profiles=warehouse.profiles(), intraday=chosen, transactions=_recent(warehouse, sessions),
     )  # fmt: skip
 

@@ -2,20 +2,32 @@
 
 import dagster as dg
 import numpy as np
+import pandas as pd
 
 from market_pipeline.checks.framework import Scope, Verdict, check, shown
 from market_pipeline.checks.generic import keys_are_unique, not_empty
-from market_pipeline.domain.factor_definitions import DEFAULTS
+from market_pipeline.domain.derived_exposures import DELTA
+from market_pipeline.domain.factor_definitions import METHODS
+from market_pipeline.domain.factors import ASSET, COLLINEAR
+from market_pipeline.domain.universe import collectable, listed
 
 EXPOSURES, METRICS = "symbol_factor_exposures", "symbol_daily_metrics"
+_REASONS_SHOWN = 5
+_OF_DEFINITION = ["session_date", "definition"]
 
 
 def _in_bounds(scope: Scope) -> Verdict:
-    rows = scope.rows(EXPOSURES, "symbol", "factor", "beta", "r_squared", "observations")
-    caps = rows["factor"].map({definition.name: definition.cap for definition in DEFAULTS})
-    r_squared = rows["r_squared"].dropna()
-    is_bad = ~np.isfinite(rows["beta"]) | (rows["beta"].abs() > caps)
-    outside = int((~r_squared.between(-1e-9, 1 + 1e-9)).sum())
+    rows = scope.rows(
+        EXPOSURES, "symbol", "definition", "definition_version", "method", "quality", "beta",
+        "r_squared",
+    )  # fmt: skip
+    defined = scope.warehouse.read("factor_definitions", columns=["name", "version", "cap"])
+    caps = defined.set_index(["name", "version"])["cap"]
+    cap = caps.reindex(pd.MultiIndex.from_frame(rows[["definition", "definition_version"]]))
+    # An option moves as many times more than its underlying as its leverage says.
+    is_beyond = (rows["beta"].abs() > cap.to_numpy()) & (rows["method"] != DELTA)
+    is_bad = is_beyond | (~np.isfinite(rows["beta"]) & (rows["quality"] != COLLINEAR))
+    outside = int((~rows["r_squared"].dropna().between(-1e-9, 1 + 1e-9)).sum())
     return Verdict(
         not is_bad.any() and outside == 0,
         f"{len(rows)} exposures, {int(is_bad.sum())} betas and {outside} R squared out of bounds",
@@ -24,15 +36,50 @@ def _in_bounds(scope: Scope) -> Verdict:
 
 
 def _factors_answered(scope: Scope) -> Verdict:
-    """Name the factors that were skipped, and why."""
+    """Count answers and reasons for every session and definition that could be computed."""
+    names = scope.warehouse.read(
+        "factor_definitions", columns=["name", "version"], where={"is_active": True}
+    )["name"]
     notes = scope.rows(
         "enrichment_compute_log", "session_date", "asset", "subject", "outcome", "reason",
-        asset="factor_exposures", outcome="skipped",
+        asset=ASSET,
     )  # fmt: skip
-    skipped = notes[notes["subject"].isin([definition.name for definition in DEFAULTS])]
+    is_whole = notes["subject"].isin(names)
+    skipped = notes[is_whole]
+    lacking = _owed(scope, list(names)).sub(_answered(scope, notes[~is_whole]), fill_value=0)
+    without = pd.MultiIndex.from_frame(skipped[["session_date", "subject"]])
+    lacking = lacking[(lacking > 0) & ~lacking.index.isin(without)]
     reasons = sorted(set(skipped["reason"]))
-    said = "every factor was measured" if not reasons else f"skipped: {'; '.join(reasons[:5])}"
-    return Verdict(not reasons, said, {"sessions": int(skipped["session_date"].nunique())})
+    said = f"{int(lacking.sum())} answers are missing without a reason"
+    if reasons:
+        said += f"; not computed: {'; '.join(reasons[:_REASONS_SHOWN])}"
+    missing = sorted(set(lacking.index.get_level_values("definition")))
+    return Verdict(
+        lacking.empty, said,
+        {"missing": shown(missing), "sessions_skipped": int(skipped["session_date"].nunique())},
+    )  # fmt: skip
+
+
+def _owed(scope: Scope, names: list[str]) -> "pd.Series[float]":
+    """Count the symbols that every definition owes an answer, by session and definition."""
+    universe = listed(collectable(scope.rows("symbol_universe")))
+    per_session = universe.groupby("session_date")["symbol"].nunique()
+    owed = {(day, name): float(count) for day, count in per_session.items() for name in names}
+    index = pd.MultiIndex.from_tuples(list(owed), names=_OF_DEFINITION) if owed else None
+    empty = pd.MultiIndex.from_arrays([pd.DatetimeIndex([]), []], names=_OF_DEFINITION)
+    return pd.Series(list(owed.values()), empty if index is None else index, dtype=np.float64)
+
+
+def _answered(scope: Scope, notes: pd.DataFrame) -> "pd.Series[float]":
+    """Count the symbols with a measured row, and those with a note instead of one."""
+    rows = scope.rows(EXPOSURES, *_OF_DEFINITION, "symbol", "method")
+    rows = rows[rows["method"].isin(METHODS)]
+    measured = rows.groupby(_OF_DEFINITION)["symbol"].nunique().astype(np.float64)
+    # What is collinear has a row as well.
+    instead = notes[(notes["outcome"] != COLLINEAR) & notes["subject"].str.contains(":")]
+    told = instead.assign(definition=[text.rpartition(":")[2] for text in instead["subject"]])
+    noted = told.groupby(_OF_DEFINITION)["subject"].nunique()
+    return measured.add(noted, fill_value=0)
 
 
 def define() -> list[dg.AssetChecksDefinition]:
@@ -48,7 +95,10 @@ def define() -> list[dg.AssetChecksDefinition]:
         check(
             exposures, "every_factor_was_measured", _factors_answered, table=EXPOSURES,
             severity=dg.AssetCheckSeverity.WARN,
-            description="No factor was skipped for want of its proxy's prices.",
+            description=(
+                "Every listed symbol has an exposure, or a reason, to each factor whose proxies "
+                "have prices."
+            ),
         ),
         not_empty(METRICS, METRICS, "session_date"),
         keys_are_unique(METRICS, METRICS, "session_date", "symbol"),

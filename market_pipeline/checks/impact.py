@@ -26,7 +26,7 @@ def _adjusted_add_up(scope: Scope) -> Verdict:
     rows = scope.rows(TABLE, *_KEY, "beta", *RETURN_COLUMNS, *ADJUSTED_COLUMNS)
     sample = rows.iloc[:: max(1, len(rows) // _SAMPLE)]
     returns = _returns(scope, sample)
-    wrong, tested = [], 0
+    wrong, tested, proxy = [], 0, scope.settings.market.proxy
     for row in sample.to_dict("records"):
         first = row["session_date"].date()
         days = scope.calendar.sessions(first, scope.calendar.shift(first, NEXT_SESSIONS))
@@ -34,7 +34,7 @@ def _adjusted_add_up(scope: Scope) -> Verdict:
             days, RETURN_COLUMNS, ADJUSTED_COLUMNS, strict=True
         ):
             own = returns.get((day, row["symbol"]), np.nan)
-            adjusted = own - row["beta"] * returns.get((day, MARKET.proxy), np.nan)
+            adjusted = own - row["beta"] * returns.get((day, proxy), np.nan)
             tested += 1
             if not (_same(row[own_name], own) and _same(row[adjusted_name], adjusted)):
                 wrong.append(f"{row['session_date']:%Y-%m-%d} {row['symbol']} {adjusted_name}")
@@ -47,7 +47,8 @@ def _returns(scope: Scope, rows: pd.DataFrame) -> dict[tuple[object, str], float
     stored = scope.warehouse.read(
         "market_data_cache", first=scope.first,
         last=scope.calendar.shift(scope.last, NEXT_SESSIONS),
-        symbols=sorted({*rows["symbol"], MARKET.proxy}), where={"asset_class": "stock"},
+        symbols=sorted({*rows["symbol"], scope.settings.market.proxy}),
+        where={"asset_class": "stock"},
     )  # fmt: skip
     days = [day.date() for day in stored["session_date"]]
     values = 100 * usable_returns(stored)

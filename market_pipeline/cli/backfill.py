@@ -27,12 +27,20 @@ def backfill(
         Optional[list[str]],  # noqa: UP045  # typer reads this form for a repeated option
         typer.Option(metavar="ASSETS", help="Assets, comma-separated or repeated; default all."),
     ] = None,
+    factor: Annotated[
+        Optional[list[str]],  # noqa: UP045  # typer reads this form for a repeated option
+        typer.Option(
+            metavar="NAMES",
+            help="Only these factor definitions, comma-separated or repeated, and their proxies' "
+            "prices; exposures to other factors stay untouched.",
+        ),
+    ] = None,
 ) -> None:
     """Materialize every asset of the sessions from DATE to DATE, both included."""
     settings = begin(ctx, is_quiet=False)
     if first > last:
         raise InputError(f"--from {first} is after --to {last}")
-    names = tuple(name.strip() for part in select or () for name in part.split(",") if name.strip())
+    names, factors = _named(select), _named(factor)
     if not names:
         # Asked here as well, so that a holiday is answered before Dagster is loaded.
         calendar = TradingCalendar.xnys(settings.extra_closures)
@@ -40,10 +48,14 @@ def backfill(
         calendar.require_session(last)
     from market_pipeline.operations.backfill import run_backfill
 
-    result = run_backfill(first, last, select=names, progress=remark)
+    result = run_backfill(first, last, select=names, factors=factors, progress=remark)
     _tell(result)
     if not result.succeeded:
         raise typer.Exit(FAILED)
+
+
+def _named(texts: list[str] | None) -> tuple[str, ...]:
+    return tuple(name.strip() for text in texts or () for name in text.split(",") if name.strip())
 
 
 def _tell(result: "BackfillResult") -> None:

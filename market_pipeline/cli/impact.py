@@ -33,7 +33,7 @@ def impact(
     symbol: SymbolOption = None,
     form: FormatOption = Format.table,
 ) -> None:
-    """Compare what stories were scored with what prices did, SPY's move taken out.
+    """Compare what stories were scored with what prices did, the market's move taken out.
 
     By label and confidence; errors are clustered by session, small samples are marked. `show
     impact` shows the rows behind it.
@@ -48,6 +48,6 @@ def impact(
     print_rows(found.frame, form, title=title, columns=FOR_PEOPLE, data_kind=found.data_kind)
     if form is Format.table:
         bounds = ", ".join(f"{name} from {bound:g}" for name, bound in BUCKETS)
-        remark(f"confidence: {bounds}. Returns in percent, less beta times SPY's.")
+        remark(f"confidence: {bounds}. Returns in percent, less beta times the market's.")
     if (found.frame["sample"] != "ok").any():
         remark(f"small: fewer than {SMALL_SAMPLE} stories or sessions, too few to conclude from")

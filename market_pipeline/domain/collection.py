@@ -96,9 +96,18 @@ def answered_until(
     return min(until, asked.last) if until >= asked.first else None
 
 
-HISTORY_SESSIONS = 256
-"""Sessions of prices kept before the first one asked for: a year of returns and the year-to-date
-return, so that the first date of a backfill is as good as its last."""
+HISTORY_SESSIONS = 316
+"""Sessions of prices kept before the first one asked for: a year of volatilities over 63 sessions,
+so that the first date of a backfill is as good as its last."""
+
+
+def history_sessions(longest_window: int) -> int:
+    """Give the sessions of prices kept before the first one asked for, by the longest window.
+
+    Its first return needs the price before it; the daily metrics need `HISTORY_SESSIONS`.
+    """
+    return max(HISTORY_SESSIONS, longest_window)
+
 
 RESTATEMENT_TOLERANCE = 1e-4
 """Relative difference of a stored and a fresh price beyond which a vendor restated the past.

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from market_pipeline.domain.books import STOCK
-from market_pipeline.domain.factor_definitions import SPREAD, FactorDefinition
+from market_pipeline.domain.factor_definitions import SPREAD, FactorDefinition, columns_of
 from market_pipeline.domain.frames import SESSIONS_A_YEAR, Floats, empty_frame, wide
 from market_pipeline.domain.ports import ComputeNote
 from market_pipeline.domain.price_rules import REVERTED_JUMP, UNUSABLE_RETURN_FLAGS
@@ -25,11 +25,12 @@ ASSET = "factor_exposures"
 EXPOSURE_COLUMNS = (
     "session_date", "symbol", "factor", "beta", "std_error", "t_stat", "r_squared",
     "residual_volatility", "observations", "window_first_date", "quality", "method",
+    "definition", "definition_version",
 )  # fmt: skip
 
 FULL_HISTORY, LIMITED_HISTORY, CAPPED = "full_history", "limited_history", "capped"
 SKIPPED, INSUFFICIENT_HISTORY, COLLINEAR = "skipped", "insufficient_history", "collinear"
-_QUALITIES = np.array(["", "", "", FULL_HISTORY, LIMITED_HISTORY, CAPPED], dtype=object)
+_QUALITIES = np.array(["", "", COLLINEAR, FULL_HISTORY, LIMITED_HISTORY, CAPPED], dtype=object)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +157,8 @@ class _Measured:
 
     def frame(self, fit: Fit) -> pd.DataFrame:
         """Give a tile's exposures as rows."""
-        is_given = self._asked_of(fit) & (fit.quality >= Quality.FULL)
+        # A collinear fit has no numbers, and its row says so.
+        is_given = self._asked_of(fit) & (fit.quality >= Quality.COLLINEAR)
         at_factor, at_row, at_symbol = np.nonzero(is_given)
         rows = at_row + fit.rows.start
         names = np.array(self._definition.factors, dtype=object)
@@ -176,6 +178,8 @@ class _Measured:
                 "window_first_date": index[starts],
                 "quality": _QUALITIES[fit.quality[is_given]],
                 "method": self._definition.method,
+                "definition": self._definition.name,
+                "definition_version": self._definition.version,
             }
         )
 
@@ -230,15 +234,8 @@ def _fault(returns: pd.DataFrame, x: Floats, definition: FactorDefinition, row: 
         if seen < definition.min_observations:
             needed = definition.min_observations
             return f"proxy {proxy} has {seen} returns {span}, {needed} are needed"
-    for factor, column in zip(_columns_of(definition), x[window].T, strict=True):
+    for factor, column in zip(columns_of(definition), x[window].T, strict=True):
         moved = column[np.isfinite(column)]
         if moved.size and moved.min() == moved.max():
             return f"proxy {factor} did not move {span}"
     return None
-
-
-def _columns_of(definition: FactorDefinition) -> tuple[str, ...]:
-    """Name the columns of the regression by their proxies."""
-    if definition.kind == SPREAD:
-        return ("-".join(definition.proxies),)
-    return definition.proxies

@@ -1,4 +1,4 @@
-"""What prices did when a story met them: returns of that session and the next five, SPY taken out.
+"""What prices did when a story met them: that session and the next five, the market taken out.
 
 Frames of stories, prices and betas in, `headline_impact` out. Nothing is fitted here and nothing
 looks ahead: the beta is that of the session before. Definitions stand in docs/impact.md; what the
@@ -49,12 +49,16 @@ def stories_of(headlines: pd.DataFrame, headline_symbols: pd.DataFrame) -> pd.Da
 
 
 def impact_of(
-    stories: pd.DataFrame, prices: pd.DataFrame, betas: pd.DataFrame, sessions: Sequence[date]
+    stories: pd.DataFrame,
+    prices: pd.DataFrame,
+    betas: pd.DataFrame,
+    sessions: Sequence[date],
+    proxy: str = MARKET.proxy,
 ) -> pd.DataFrame:
     """Say of each story and symbol what its session and the next five returned: `IMPACT_COLUMNS`.
 
     `stories` has `STORY_COLUMNS`; `prices` are `market_data_cache` rows of the stories' symbols
-    and the market's proxy; `betas` are `symbol_factor_exposures` rows. `sessions` rise without a
+    and the market's `proxy`; `betas` are `symbol_factor_exposures` rows. `sessions` rise without a
     gap, from one before the stories' first session (the beta's) to five after their last, or to
     where the calendar is known. A return is NaN where its session is not there, has no price of
     the symbol, or is flagged as no move of the market, as in the regressions; an adjusted one also
@@ -69,8 +73,8 @@ def impact_of(
     windows = at[:, None] + np.arange(ALL_SESSIONS)
     returns, symbol_at = _padded(returns_for_regression(prices, sessions))
     named = symbol_at.get_indexer(pd.Index(stories["symbol"]))
-    proxy = symbol_at.get_indexer(pd.Index([MARKET.proxy]))[0]
-    own, market = returns[named[:, None], windows], returns[proxy][windows]
+    proxy_at = symbol_at.get_indexer(pd.Index([proxy]))[0]
+    own, market = returns[named[:, None], windows], returns[proxy_at][windows]
     beta = _betas_before(stories, at, betas, sessions)
     frame = stories[list(STORY_COLUMNS)].reset_index(drop=True)
     frame["beta"] = beta

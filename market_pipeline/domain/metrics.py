@@ -1,6 +1,7 @@
-"""A symbol's day in numbers: returns, volatility, drawdown, volume, betas, and their quality.
+"""A symbol's day in numbers: returns, volatility, drawdown, volume, size, betas, and quality.
 
-Frames of `market_data_cache` and `symbol_factor_exposures` in, `symbol_daily_metrics` out.
+Frames of `market_data_cache`, `symbol_factor_exposures`, `fundamentals` and `symbol_universe` in,
+`symbol_daily_metrics` out.
 Definitions and sources of every number stand in docs/factors.md.
 """
 
@@ -26,19 +27,22 @@ from market_pipeline.domain.frames import (
     windows_ending,
 )
 from market_pipeline.domain.quality import WINDOW, quality_score
+from market_pipeline.domain.valuations import all_betas, with_sectors, with_valuations
 
 METRIC_COLUMNS = (
-    "session_date", "symbol", "price_usd", "return_1d_pct", "return_1w_pct", "return_1m_pct",
-    "return_3m_pct", "return_ytd_pct", "volatility_21d_pct", "volatility_63d_pct",
-    "drawdown_63d_pct", "average_volume_21d", "beta_market", "beta_interest_rate",
-    "observations", "quality_score",
+    "session_date", "symbol", "price_usd", "return_1d_pct", "return_1w_pct", "return_mtd_pct",
+    "return_1m_pct", "return_3m_pct", "return_6m_pct", "return_ytd_pct", "return_1y_pct",
+    "volatility_21d_pct", "volatility_63d_pct", "volatility_trend_pct", "volatility_21d_percentile",
+    "volatility_63d_percentile", "drawdown_63d_pct", "drawdown_1y_pct", "average_volume_21d",
+    "market_cap_usd", "trailing_pe", "price_to_sales", "price_to_book", "fundamentals_date",
+    "sector", "beta_market", "beta_interest_rate", "betas", "observations", "quality_score",
 )  # fmt: skip
 
-SESSIONS_BEFORE = 255
-"""Sessions needed before the first date: no year has more, and the year's start is the furthest."""
-
-WEEK, MONTH, QUARTER = 5, 21, 63
+WEEK, MONTH, QUARTER, HALF_YEAR, YEAR = 5, 21, 63, 126, 252
 _OBSERVED = WINDOW
+
+SESSIONS_BEFORE = (YEAR - 1) + (QUARTER - 1)
+"""Sessions needed before the first date: a year of volatilities over a quarter reaches furthest."""
 
 
 def daily_metrics(
@@ -47,12 +51,15 @@ def daily_metrics(
     sessions: Sequence[date],
     first: date,
     last: date,
+    universe: pd.DataFrame | None = None,
+    fundamentals: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Describe each stock in each session from `first` to `last` that has a price.
 
     `market_data` covers `sessions`, which rise and start `SESSIONS_BEFORE` sessions before `first`
-    (with fewer, what reaches further back is NaN); `exposures` covers the range. Percentages,
-    volatility annualised, average volume in shares. Returns `METRIC_COLUMNS`.
+    (with fewer, what reaches further back is NaN); `exposures` and `universe` (sectors) cover the
+    range, `fundamentals` it and `valuations.KNOWN_FOR` before. Percentages, volatility annualised,
+    average volume in shares. Returns `METRIC_COLUMNS`.
     """
     stocks = market_data[market_data["asset_class"] == STOCK]
     today = between(stocks, first, last)
@@ -60,8 +67,8 @@ def daily_metrics(
         return empty_frame(METRIC_COLUMNS)
     index = session_index(sessions)
     rows = range(*index.slice_locs(pd.Timestamp(first), pd.Timestamp(last)))
-    symbols, history = _history(stocks, sessions)
-    parts = [_describe(history, part) for part in blocks(rows, _OBSERVED, len(symbols))]
+    symbols, history = _history(stocks, sessions, rows)
+    parts = [_describe(history, part) for part in blocks(rows, YEAR, len(symbols))]
     keys = pd.MultiIndex.from_product(
         [symbols, index[rows.start : rows.stop]], names=["symbol", "session_date"]
     )
@@ -75,6 +82,8 @@ def daily_metrics(
     frame["observations"] = frame["observations"].astype(np.int64)
     for factor in (MARKET, INTEREST_RATE):
         frame = frame.merge(_betas(exposures, factor.name), how="left")
+    frame = frame.merge(all_betas(exposures), how="left")
+    frame = with_valuations(with_sectors(frame, universe), fundamentals)
     frame = frame.sort_values(["session_date", "symbol"], ignore_index=True)
     return frame[list(METRIC_COLUMNS)]
 
@@ -84,13 +93,17 @@ class _History:
     """What is known of all symbols: matrices of symbols x sessions, and each session's year."""
 
     price: Floats
-    returns: Floats
     volume: Floats
     is_clean: Floats
+    volatility_21d: Floats
+    volatility_63d: Floats
     years: npt.NDArray[np.int64]
+    months: npt.NDArray[np.int64]
 
 
-def _history(stocks: pd.DataFrame, sessions: Sequence[date]) -> tuple[pd.Index, _History]:
+def _history(
+    stocks: pd.DataFrame, sessions: Sequence[date], rows: range
+) -> tuple[pd.Index, _History]:
     clean = stocks.assign(
         return_1d=usable_returns(stocks), is_clean=stocks["flags"].isna().astype(np.float64)
     )
@@ -98,22 +111,42 @@ def _history(stocks: pd.DataFrame, sessions: Sequence[date]) -> tuple[pd.Index, 
     spread = [wide(clean, name, sessions) for name in names]
     price, returns, volume, is_clean = (np.ascontiguousarray(f.to_numpy().T) for f in spread)
     years = np.array([day.year for day in sessions])
-    return spread[0].columns, _History(price, returns, volume, is_clean, years)
+    months = 12 * years + np.array([day.month for day in sessions])
+    month, quarter = (_volatilities(returns, rows, span) for span in (MONTH, QUARTER))
+    history = _History(price, volume, is_clean, month, quarter, years, months)
+    return spread[0].columns, history
+
+
+def _volatilities(returns: Floats, rows: range, span: int) -> Floats:
+    """Compute the volatility of each session that the percentiles of `rows` look at."""
+    found = np.full(returns.shape, np.nan)
+    looked_at = range(max(rows.start - YEAR + 1, 0), rows.stop)
+    for part in blocks(looked_at, span, len(returns)):
+        found[:, part.start : part.stop] = _volatility(windows_ending(returns, part, span))
+    return found
 
 
 def _describe(history: _History, rows: range) -> dict[str, Floats]:
     """Compute every number as a matrix of symbols x sessions of `rows`."""
-    price, returns = history.price, history.returns
-    now = price[:, rows.start : rows.stop]
+    price, at = history.price, slice(rows.start, rows.stop)
+    now = price[:, at]
+    month, quarter = history.volatility_21d, history.volatility_63d
     observed = np.isfinite(windows_ending(price, rows, _OBSERVED)).sum(axis=-1)
     return {
         "return_1w_pct": _change(price, rows, WEEK),
+        "return_mtd_pct": 100 * (now / _starts(price, history.months, rows) - 1),
         "return_1m_pct": _change(price, rows, MONTH),
         "return_3m_pct": _change(price, rows, QUARTER),
-        "return_ytd_pct": 100 * (now / _year_starts(history, rows) - 1),
-        "volatility_21d_pct": _volatility(windows_ending(returns, rows, MONTH)),
-        "volatility_63d_pct": _volatility(windows_ending(returns, rows, QUARTER)),
+        "return_6m_pct": _change(price, rows, HALF_YEAR),
+        "return_ytd_pct": 100 * (now / _starts(price, history.years, rows) - 1),
+        "return_1y_pct": _change(price, rows, YEAR),
+        "volatility_21d_pct": month[:, at],
+        "volatility_63d_pct": quarter[:, at],
+        "volatility_trend_pct": _trend(month[:, at], quarter[:, at]),
+        "volatility_21d_percentile": _percentile(windows_ending(month, rows, YEAR)),
+        "volatility_63d_percentile": _percentile(windows_ending(quarter, rows, YEAR)),
         "drawdown_63d_pct": 100 * (now / _highest(windows_ending(price, rows, QUARTER)) - 1),
+        "drawdown_1y_pct": 100 * (now / _highest(windows_ending(price, rows, YEAR)) - 1),
         "average_volume_21d": _mean(windows_ending(history.volume, rows, MONTH)),
         "observations": observed.astype(np.float64),
         "quality_score": quality_score(
@@ -129,11 +162,23 @@ def _change(price: Floats, rows: range, span: int) -> Floats:
     return 100 * (ends[..., -1] / ends[..., 0] - 1)
 
 
-def _year_starts(history: _History, rows: range) -> Floats:
-    """Give the price of the last session of the year before each session of `rows`."""
-    years = history.years
-    base = np.searchsorted(years, years[rows.start : rows.stop]) - 1
-    return np.where(base >= 0, history.price[:, np.maximum(base, 0)], np.nan)
+def _starts(price: Floats, spans: npt.NDArray[np.int64], rows: range) -> Floats:
+    """Give the price of the last session of the year (or month) before each session of `rows`."""
+    base = np.searchsorted(spans, spans[rows.start : rows.stop]) - 1
+    return np.where(base >= 0, price[:, np.maximum(base, 0)], np.nan)
+
+
+def _trend(recent: Floats, usual: Floats) -> Floats:
+    """Percent by which the recent volatility is above the usual one, NaN where nothing moved."""
+    return np.where(usual > 0, 100 * (recent / np.where(usual > 0, usual, 1.0) - 1), np.nan)
+
+
+def _percentile(values: Floats) -> Floats:
+    """Percent of each window's values that are at most its last one."""
+    n, is_enough = _is_enough(values)
+    now = values[..., -1]
+    at_most = (values <= now[..., None]).sum(axis=-1)
+    return np.where(is_enough & np.isfinite(now), 100 * at_most / np.maximum(n, 1), np.nan)
 
 
 def _is_enough(values: Floats) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:

@@ -80,7 +80,9 @@ def portfolio_exposures(
     for symbol, factor, beta, quality in zip(
         betas["symbol"], betas["factor"], betas["beta"], betas["quality"], strict=True
     ):
-        by_factor.setdefault(factor, {})[symbol] = (float(beta), quality)
+        known = by_factor.setdefault(factor, {})
+        if not pd.isna(beta):  # collinear: there is a row, and no number
+            known[symbol] = (float(beta), quality)
     found = [_exposure(factor, known, holdings, equity_usd) for factor, known in by_factor.items()]
     return tuple(sorted(found, key=lambda each: (-abs(each.exposure_usd), each.factor)))
 

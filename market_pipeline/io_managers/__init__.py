@@ -4,7 +4,7 @@ Belongs here: the meeting of partition keys and warehouse tables. Does not: SQL 
 what a frame means (`domain`, `assets`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -42,6 +42,10 @@ class Derived:
     history_first: date | None = None
     """Where given, `history` is whole from this session on and replaces what stood before the
     range, instead of being merged: a row that is not in it any more goes."""
+    versions: Mapping[str, int] | None = None
+    """Of exposures: the definitions the frame answers, by version; rows of others stay."""
+    notes_about: Sequence[str] | None = None
+    """Where given, only notes on these names are replaced."""
 
 
 class WarehouseIOManager(dg.IOManager):
@@ -67,14 +71,19 @@ class WarehouseIOManager(dg.IOManager):
         elif obj.history is not None and not obj.history.empty:
             counts += self._warehouse.merge(table, obj.history)
         if obj.notes is not None:
-            self._warehouse.replace_notes(asset, first, last, obj.notes, self._clock())
+            self._warehouse.replace_notes(
+                asset, first, last, obj.notes, self._clock(), obj.notes_about
+            )
         if obj.quarantine is not None:
             self._warehouse.replace_quarantine(
                 asset, obj.quarantine_first or first, last, obj.quarantine, self._clock()
             )
         for name, frame in obj.alongside.items():
             counts += self._warehouse.replace_range(name, frame, first, last)
-        counts += self._warehouse.replace_range(table, obj.frame, first, last)
+        if obj.versions is not None:
+            counts += self._warehouse.replace_exposures(obj.frame, first, last, obj.versions)
+        else:
+            counts += self._warehouse.replace_range(table, obj.frame, first, last)
         context.add_output_metadata(
             {
                 "rows_inserted": counts.inserted,

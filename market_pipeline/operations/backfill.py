@@ -7,7 +7,7 @@ of its hourly bars. What the runs did shows in the Dagster UI like any other.
 import os
 import re
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -31,6 +31,12 @@ from market_pipeline.resources import utc_now
 from market_pipeline.settings import Settings, current_settings, project_root
 
 EVENT_BATCH = "100"
+
+FACTOR_ASSETS = (
+    "symbol_universe", "equity_bars", "market_data_cache", "factor_exposures",
+    "symbol_daily_metrics",
+)  # fmt: skip
+"""What a factor's exposures are made of, its proxies' prices included, and what carries them."""
 
 log = structlog.get_logger()
 
@@ -74,16 +80,21 @@ def run_backfill(
     last: date,
     *,
     select: Sequence[str] = (),
+    factors: Sequence[str] = (),
     progress: Progress = lambda line: None,
     settings: Settings | None = None,
 ) -> BackfillResult:
     """Materialize the sessions and news days from `first` to `last`, both included.
 
-    `select` names assets (empty: all). Picks up where an interrupted backfill stopped: what is
-    collected is not asked for again. Raises `NotASession` where an end of the range is none while
-    session assets are selected, `InputError` for a range that is empty or unknown asset names.
+    `select` names assets (empty: all). `factors` names definitions: then `FACTOR_ASSETS` are made
+    unless `select` says otherwise, and exposures to other factors stay untouched. Picks up where
+    an interrupted backfill stopped: what is collected is not asked for again. Raises `NotASession`
+    where an end of the range is none while session assets are selected, `InputError` for a range
+    that is empty or unknown names.
     """
     settings = settings or current_settings()
+    _check_factors(settings, factors)
+    select = select or (FACTOR_ASSETS if factors else ())
     defs = build_defs(settings)
     calendar = TradingCalendar.xnys(settings.extra_closures)
     wanted = _selected(defs, select)
@@ -106,8 +117,11 @@ def run_backfill(
             outcomes.append(_run(defs, instance, "news_job", news_assets, first, until, progress))
         if session_assets:
             outcomes.append(
-                _run(defs, instance, "session_job", session_assets, first, last, progress)
-            )
+                _run(
+                    defs, instance, "session_job", session_assets, first, last, progress,
+                    _config_of(session_assets, factors),
+                )
+            )  # fmt: skip
         # Hours last: they are compared with the daily bars of their sessions.
         if hour_assets:
             outcomes.append(
@@ -137,6 +151,23 @@ def _selected(defs: dg.Definitions, select: Sequence[str]) -> dict[dg.AssetKey, 
             f"no asset is called {', '.join(unknown)}; there are {', '.join(sorted(by_name))}"
         )
     return {by_name[name]: known[by_name[name]] for name in select}
+
+
+def _check_factors(settings: Settings, factors: Sequence[str]) -> None:
+    known = [definition.name for definition in settings.definitions]
+    unknown = sorted(set(factors) - set(known))
+    if unknown:
+        raise InputError(
+            f"no active factor definition is called {', '.join(unknown)}; there are "
+            f"{', '.join(known)}"
+        )
+
+
+def _config_of(assets: Sequence[dg.AssetKey], factors: Sequence[str]) -> dict[str, object]:
+    """Tell the exposures which definitions to measure, where not all."""
+    if not factors or dg.AssetKey("factor_exposures") not in assets:
+        return {}
+    return {"factor_exposures": {"config": {"only": list(factors)}}}
 
 
 def _days_until(calendar: TradingCalendar, last: date) -> date:
@@ -180,6 +211,7 @@ def _run(
     first: date,
     last: date,
     progress: Progress,
+    ops: Mapping[str, object] | None = None,
 ) -> RunOutcome:
     """Run one job over a range of partitions and gather what it did."""
     job = defs.resolve_job_def(job_name)
@@ -196,7 +228,10 @@ def _run(
         # The whole job is asked for as such: naming its assets would leave its checks out.
         asset_selection=None if is_whole else list(assets),
         tags={**range_tags(date_key(first), date_key(last)), PROCESS_TAG: process_mark()},
-        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        run_config={
+            "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+            "ops": dict(ops or {}),
+        },
         raise_on_error=False,
     )
     progress(record.checks_summary())

@@ -6,6 +6,7 @@ import pandas as pd
 
 from market_pipeline.domain.errors import NothingStored
 from market_pipeline.operations.opening import UPGRADE, sqlite_file
+from market_pipeline.resources import utc_now
 from market_pipeline.settings import Settings
 from market_pipeline.warehouse import Warehouse
 from market_pipeline.warehouse.schema import newest_revision
@@ -38,10 +39,14 @@ class Status:
 
 
 def upgrade(settings: Settings) -> Upgrade:
-    """Bring the warehouse's tables to the newest revision, making it where there is none."""
+    """Bring the warehouse's tables to the newest revision, making it where there is none.
+
+    The factor definitions of the settings are there afterwards.
+    """
     warehouse = Warehouse.open(settings.warehouse_url)
     before = warehouse.current_revision()
     warehouse.upgrade()
+    warehouse.settle_definitions(settings.definitions, utc_now())
     return Upgrade(warehouse.display_url, before, warehouse.current_revision())
 
 

@@ -35,7 +35,7 @@ DATA_TABLES = (
     "headlines",
     "headline_sources", "headline_symbols", "headline_aggregates", "headline_impact",
     "company_profiles", "fundamentals",
-    "symbol_factor_exposures", "symbol_daily_metrics", "portfolio_snapshots",
+    "factor_definitions", "symbol_factor_exposures", "symbol_daily_metrics", "portfolio_snapshots",
     "portfolio_positions", "quarantine", "enrichment_compute_log",
 )  # fmt: skip
 """Tables whose rows a second run on equal data must leave as they are."""

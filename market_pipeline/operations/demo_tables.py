@@ -21,7 +21,7 @@ SANDBOX_WORDS = (
     "no number or headline here says anything about a real security."
 )
 _STYLES = {"gain": "green", "loss": "red", "even": ""}
-_HEADLINES, _CONTRIBUTORS, _NAMED = 8, 3, 8
+_FACTORS, _HEADLINES, _CONTRIBUTORS, _NAMED = 8, 8, 3, 8
 _CONTRIBUTORS_WIDTH = 22
 
 
@@ -101,7 +101,7 @@ def _print_exposures(console: Console, view: PortfolioView) -> None:
     for name in ("beta", "exposure", "if +1 %", "covers"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("mostly through", overflow="fold", min_width=_CONTRIBUTORS_WIDTH)
-    for each in view.exposures:
+    for each in view.exposures[:_FACTORS]:
         table.add_row(
             Text(_factor(each.factor)),
             figures.number(each.beta),
@@ -111,6 +111,8 @@ def _print_exposures(console: Console, view: PortfolioView) -> None:
             Text(_contributors(each)),
         )
     console.print(table)
+    if len(view.exposures) > _FACTORS:
+        console.print(Text(f"{len(view.exposures) - _FACTORS} smaller ones are in the report."))
 
 
 def _print_headlines(console: Console, view: PortfolioView) -> None:

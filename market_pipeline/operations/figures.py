@@ -7,11 +7,12 @@ here, too: no control or direction characters, one line.
 from datetime import date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 
-from market_pipeline.domain.factor_definitions import DEFAULTS
+from market_pipeline.domain.factor_definitions import SPREAD
 from market_pipeline.domain.headlines import clean_text
 from market_pipeline.domain.sentiment import is_low, label_of
 from market_pipeline.domain.sessions import NEW_YORK
 from market_pipeline.domain.symbols import parse_occ
+from market_pipeline.settings import current_settings
 
 MISSING = "–"
 MINUS = "\N{MINUS SIGN}"
@@ -23,7 +24,6 @@ _COMPACT: tuple[tuple[int, str], ...] = (
     (10**3, "K"),
     (1, ""),
 )
-_PROXIES = {definition.name: definition.proxy for definition in DEFAULTS}
 
 Number = Decimal | float | int
 
@@ -115,13 +115,19 @@ def described(symbol: str) -> str:
 
 
 def factor_title(factor: str) -> str:
-    """Name a factor for people: `Interest rate`."""
-    return clean(factor).replace("_", " ").capitalize()
+    """Name a factor for people: `Interest rate`, `Style VTV`."""
+    text = clean(factor).replace("_", " ")
+    return text[:1].upper() + text[1:]
 
 
 def factor_proxy(factor: str) -> str | None:
-    """Name what a factor is measured against, where it is known."""
-    return _PROXIES.get(factor)
+    """Name what a factor is measured against, as the settings define it: `SPY`, `VUG less VTV`."""
+    for definition in current_settings().definitions:
+        if definition.kind == SPREAD and factor == definition.name:
+            return " less ".join(definition.proxies)
+        if factor in definition.factors:
+            return definition.proxies[definition.factors.index(factor)]
+    return None
 
 
 def words(code: str) -> str:

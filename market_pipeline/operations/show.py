@@ -20,6 +20,7 @@ from market_pipeline.domain.symbols import parse_occ, parse_symbol
 from market_pipeline.operations import figures
 from market_pipeline.operations.views import (
     COLLECTIONS,
+    DEFINITIONS,
     FETCHES,
     HEADLINES,
     SNAPSHOT,
@@ -88,12 +89,31 @@ def show(
     limit = view.default_limit if request.limit is None else request.limit
     kept = frame.head(limit) if limit else frame
     warning = ""
+    if view is DEFINITIONS:
+        kept = kept.assign(skipped=_why_skipped(warehouse, kept))
     if view is HEADLINES:
         kept = _toned(kept)
         stand = warehouse.news.freshness(clock(), calendar, fresh_for)
         warning = f"STALE: news was {stand}" if stand.is_stale else ""
     kind = warehouse.meta_get("data_kind")
     return Shown(view.name, day, kept, view.for_people, len(frame) - len(kept), kind, warning)
+
+
+def _why_skipped(warehouse: Warehouse, definitions: pd.DataFrame) -> "pd.Series[str]":
+    """Say why a definition was not measured in the last session with exposures or notes."""
+    asset = "factor_exposures"
+    bounds = warehouse.bounds("enrichment_compute_log")
+    notes = pd.DataFrame(columns=["subject", "reason"])
+    if bounds is not None:
+        stored = warehouse.bounds("symbol_factor_exposures")
+        last = max(bounds[1], stored[1]) if stored else bounds[1]
+        notes = warehouse.read(
+            "enrichment_compute_log", first=last, last=last,
+            where={"asset": asset, "subject": sorted(set(definitions["name"]))},
+        )  # fmt: skip
+    reasons = dict(zip(notes["subject"], notes["reason"], strict=True))
+    told = definitions["name"].map(reasons).where(definitions["is_active"].astype(bool))
+    return told.astype(object).where(told.notna(), None)
 
 
 def _toned(frame: pd.DataFrame) -> pd.DataFrame:
@@ -250,8 +270,12 @@ def _why_nothing(
 
 def _recorded_reasons(warehouse: Warehouse, view: View, request: Request, day: date) -> str:
     if request.symbols and view.is_by_session and not view.is_of_portfolios:
-        where = {"asset": view.made_by, "subject": list(request.symbols)}
-        notes = warehouse.read("enrichment_compute_log", first=day, last=day, where=where)
+        notes = warehouse.read(
+            "enrichment_compute_log", first=day, last=day, where={"asset": view.made_by}
+        )
+        # A note is on a symbol as a whole, or on one answer of it: `KO:market`.
+        named = [text.partition(":")[0] in request.symbols for text in notes["subject"]]
+        notes = notes[named]
         if not notes.empty:
             told = notes["subject"] + ": " + notes["reason"]
             return "; " + "; ".join(told.head(_REASONS_SHOWN))

@@ -116,19 +116,42 @@ FACTORS = View(
     "symbol_factor_exposures",
     _columns(
         "symbol factor beta std_error t_stat r_squared residual_volatility observations "
-        "window_first_date quality method"
+        "quality method definition definition_version"
     ),
     made_by="factor_exposures",
+)
+SUPERSEDED = View(
+    "superseded-factors",
+    "superseded exposures",
+    "Show exposures as definitions that were replaced since had measured them.",
+    "superseded_factor_exposures",
+    _columns(
+        "symbol factor beta std_error t_stat r_squared observations quality method definition "
+        "definition_version"
+    ),
+)
+DEFINITIONS = View(
+    "factor-definitions",
+    "factor definitions",
+    "Show what factors are measured, how, in which version, and why some were not.",
+    "factor_definitions",
+    _columns(
+        "name version is_active kind method proxies window min_observations cap penalty half_life "
+        "skipped"
+    ),
+    date_column=None,
+    is_by_session=False,
+    subject="name",
 )
 METRICS = View(
     "metrics",
     "metrics",
-    "Show returns, volatility, drawdown and betas of each symbol.",
+    "Show returns, volatility, drawdown, size and betas of each symbol.",
     "symbol_daily_metrics",
     _columns(
-        "symbol price_usd return_1d_pct return_1w_pct return_1m_pct return_ytd_pct "
-        "volatility_21d_pct drawdown_63d_pct average_volume_21d beta_market beta_interest_rate "
-        "observations quality_score"
+        "symbol sector price_usd return_1d_pct return_1m_pct return_ytd_pct return_1y_pct "
+        "volatility_21d_pct volatility_21d_percentile drawdown_1y_pct market_cap_usd trailing_pe "
+        "beta_market quality_score"
     ),
     made_by="symbol_daily_metrics",
 )
@@ -323,7 +346,8 @@ JOBS = View(
 VIEWS = {
     view.name: view
     for view in (
-        UNIVERSE, COMPANIES, FUNDAMENTALS, PRICES, OPTIONS, CONTRACTS, FACTORS, METRICS, QUALITY,
+        UNIVERSE, COMPANIES, FUNDAMENTALS, PRICES, OPTIONS, CONTRACTS, FACTORS, SUPERSEDED,
+        DEFINITIONS, METRICS, QUALITY,
         HEADLINES, TELLINGS, IMPACT, SOURCES, COLLECTIONS, SNAPSHOT, POSITIONS, NOTES, QUARANTINE,
         ACTIONS, RESTATEMENTS, FETCHES, JOBS, TRANSACTIONS,
     )

@@ -38,7 +38,7 @@ class Exposure:
 
     factor: str
     session_date: date
-    beta: float
+    beta: float | None
     r_squared: float | None
     observations: int
     quality: str

@@ -155,6 +155,26 @@ _FUNDS = (
      0.05, 94, 1.6),
     ("SIZE", "iShares MSCI USA Size Factor ETF", {"market": 1.0, "size": 0.5}, 0.06, 155, 1.4),
     ("VLUE", "iShares MSCI USA Value Factor ETF", {"market": 1.0, "value": 0.9}, 0.06, 116, 2.6),
+    ("XLB", "Materials Select Sector SPDR Fund", {"market": 1.0, "materials": 1.0}, 0.06, 92, 1.9),
+    ("XLC", "Communication Services Select Sector SPDR Fund",
+     {"market": 1.05, "communications": 1.0}, 0.06, 105, 1.0),
+    ("XLE", "Energy Select Sector SPDR Fund",
+     {"market": 0.95, "energy": 1.0, "rates": -0.12}, 0.06, 88, 3.3),
+    ("XLF", "Financial Select Sector SPDR Fund",
+     {"market": 1.05, "financials": 1.0, "rates": -0.25}, 0.06, 52, 1.5),
+    ("XLI", "Industrial Select Sector SPDR Fund", {"market": 1.05, "industrials": 1.0}, 0.06, 148,
+     1.4),
+    ("XLK", "Technology Select Sector SPDR Fund",
+     {"market": 1.15, "tech": 1.0, "value": -0.3}, 0.06, 255, 0.6),
+    ("XLP", "Consumer Staples Select Sector SPDR Fund",
+     {"market": 0.6, "staples": 1.0, "rates": 0.06}, 0.06, 80, 2.6),
+    # No factor of its own: what moves property here are the market, rates, and itself.
+    ("XLRE", "Real Estate Select Sector SPDR Fund", {"market": 0.85, "rates": 0.3}, 0.55, 42, 3.4),
+    ("XLU", "Utilities Select Sector SPDR Fund", {"market": 0.5, "utilities": 1.0, "rates": 0.25},
+     0.06, 80, 2.9),
+    ("XLV", "Health Care Select Sector SPDR Fund", {"market": 0.7, "health": 1.0}, 0.06, 140, 1.6),
+    ("XLY", "Consumer Discretionary Select Sector SPDR Fund",
+     {"market": 1.2, "discretionary": 1.0}, 0.06, 225, 0.8),
 )  # fmt: skip
 
 

@@ -189,10 +189,12 @@ def replace_notes(
     last: date,
     notes: Sequence[ComputeNote],
     noted_at: datetime | None = None,
+    about: Sequence[str] | None = None,
 ) -> WriteCounts:
     """Make the compute log of `asset` in [first, last] equal `notes`; reasons are cleaned.
 
-    A note that is kept already keeps its `noted_at`; one without is never past its time.
+    A note that is kept already keeps its `noted_at`; one without is never past its time. With
+    `about` only notes whose subject is one of these names, or ends in `:` and one, are replaced.
     Raises ValueError for a note of another asset, outside the range, or a second one for the
     same session and subject.
     """
@@ -205,5 +207,8 @@ def replace_notes(
         columns=["session_date", "asset", "subject", "outcome", "reason"],
     ).assign(noted_at=pd.Timestamp(noted_at) if noted_at else None)
     scope = sa.and_(columns.asset == asset, columns.session_date.between(first, last))
+    if about is not None:
+        on_one = [columns.subject.endswith(f":{name}", autoescape=True) for name in about]
+        scope &= sa.or_(columns.subject.in_(list(about)), *on_one)
     rows = to_rows(enrichment_compute_log, frame, connection.dialect.name)
     return merge_rows(connection, enrichment_compute_log, rows, scope=scope, kept=("noted_at",))

@@ -5,8 +5,9 @@ from datetime import date, timedelta
 
 import sqlalchemy as sa
 
+from market_pipeline.warehouse.factor_tables import symbol_factor_exposures
 from market_pipeline.warehouse.membership import among
-from market_pipeline.warehouse.tables import market_data_cache, symbol_factor_exposures
+from market_pipeline.warehouse.tables import market_data_cache
 
 PRICE_DAYS = 30
 """A symbol whose last price is older than the newest of all by more than this has none."""

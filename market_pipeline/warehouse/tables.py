@@ -1,6 +1,6 @@
 """The tables of the warehouse, as SQLAlchemy Core; those of the news stand in `news_tables`,
-those of what happened to prices in `price_tables`, of options in `option_tables`, of the jobs in
-`job_tables`.
+those of what happened to prices in `price_tables`, of options in `option_tables`, of factors in
+`factor_tables`, of the jobs in `job_tables`.
 
 Columns carry their unit in the name (`_usd`, `_pct`, `_ms`); instants end in `_at` (UTC),
 session dates in `_date`. Money is exact (`Exact`), statistics are floats. Partitioned tables
@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from market_pipeline.warehouse import (
     company_tables,
+    factor_tables,
     job_tables,
     news_tables,
     option_tables,
@@ -31,6 +32,7 @@ __all__ = [
     "Exact",
     "Instant",
     "company_tables",
+    "factor_tables",
     "job_tables",
     "metadata",
     "news_tables",
@@ -167,27 +169,22 @@ market_data_cache = by_session(
 
 # -- statistics ----------------------------------------------------------------------------
 
-symbol_factor_exposures = by_session(
-    "symbol_factor_exposures",
-    key("symbol", sa.String(32)),
-    key("factor", sa.String(40)),
-    required("beta", sa.Float(53)),
-    *optional("std_error", "t_stat", "r_squared", "residual_volatility", kind=sa.Float(53)),
-    required("observations", sa.Integer),
-    required("window_first_date", sa.Date),
-    required("quality", sa.String(20)),  # full_history, limited_history, capped
-    required("method", sa.String(40)),
-)
-
 symbol_daily_metrics = by_session(
     "symbol_daily_metrics",
     key("symbol", sa.String(32)),
     required("price_usd", sa.Float(53)),
     *optional(
-        "return_1d_pct", "return_1w_pct", "return_1m_pct", "return_3m_pct", "return_ytd_pct",
-        "volatility_21d_pct", "volatility_63d_pct", "drawdown_63d_pct",
-        "average_volume_21d", "beta_market", "beta_interest_rate", kind=sa.Float(53),
+        "return_1d_pct", "return_1w_pct", "return_mtd_pct", "return_1m_pct", "return_3m_pct",
+        "return_6m_pct", "return_ytd_pct", "return_1y_pct", "volatility_21d_pct",
+        "volatility_63d_pct", "volatility_trend_pct", "volatility_21d_percentile",
+        "volatility_63d_percentile", "drawdown_63d_pct", "drawdown_1y_pct", "average_volume_21d",
+        "market_cap_usd", "trailing_pe", "price_to_sales", "price_to_book",
+        kind=sa.Float(53),
     ),
+    *optional("fundamentals_date", kind=sa.Date),  # as of when size and ratios were told
+    *optional("sector", kind=sa.String(120)),
+    *optional("beta_market", "beta_interest_rate", kind=sa.Float(53)),
+    *optional("betas", kind=sa.Text),  # JSON: every factor's beta by name, six digits
     required("observations", sa.Integer),
     required("quality_score", sa.Float(53)),
 )  # fmt: skip

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from market_pipeline.domain.books import Book
 from market_pipeline.domain.companies import CompanyProfile
 from market_pipeline.domain.errors import ConfigurationError
+from market_pipeline.domain.factor_definitions import FactorDefinition
 from market_pipeline.domain.ports import CollectedBatch, ComputeNote, Coverage, Job, WriteCounts
 from market_pipeline.domain.universe import Watched
 from market_pipeline.warehouse import (
@@ -24,6 +25,7 @@ from market_pipeline.warehouse import (
     books,
     collection,
     company_store,
+    factor_store,
     jobs,
     meta,
     queries,
@@ -31,6 +33,7 @@ from market_pipeline.warehouse import (
     schema,
 )
 from market_pipeline.warehouse.engine import Database
+from market_pipeline.warehouse.factor_tables import symbol_factor_exposures
 from market_pipeline.warehouse.frames import Row, to_rows
 from market_pipeline.warehouse.generations import note_change
 from market_pipeline.warehouse.merge import merge_rows
@@ -198,6 +201,38 @@ class Warehouse:
             note_change(connection, table_name, counts)
         return counts
 
+    # -- factors ---------------------------------------------------------------------------
+
+    def settle_definitions(
+        self, definitions: Sequence[FactorDefinition], at: datetime
+    ) -> tuple[FactorDefinition, ...]:
+        """Make `definitions` the active ones; give them with the version each is of its name."""
+        with self._database.writing() as connection:
+            return factor_store.settle_definitions(connection, definitions, at)
+
+    def replace_exposures(
+        self, frame: pd.DataFrame, first: date, last: date, versions: Mapping[str, int]
+    ) -> WriteCounts:
+        """Make the results of the definitions in `versions` dated in [first, last] equal `frame`.
+
+        Results of other definitions stay as they are; those of another version of these move to
+        `superseded_factor_exposures`. Raises ValueError for a row outside the range or of another
+        definition or version, and as `replace_range` does.
+        """
+        rows = to_rows(symbol_factor_exposures, frame, self.dialect)
+        dates = pd.to_datetime(frame["session_date"])
+        told = zip(frame["definition"], frame["definition_version"], strict=True)
+        strangers = sorted(set(told) - set(versions.items()))
+        if strangers or not dates.between(pd.Timestamp(first), pd.Timestamp(last)).all():
+            raise ValueError(
+                f"the frame has exposures outside {first} to {last}, or of other definitions than "
+                f"those replaced: {', '.join(f'{name} {version}' for name, version in strangers)}"
+            )
+        with self._database.writing() as connection:
+            counts = factor_store.replace_exposures(connection, rows, first, last, versions)
+            note_change(connection, symbol_factor_exposures.name, counts)
+        return counts
+
     # -- collecting ------------------------------------------------------------------------
 
     def commit_batch(self, table_name: str, batch: CollectedBatch) -> WriteCounts:
@@ -275,13 +310,15 @@ class Warehouse:
         last: date,
         notes: Sequence[ComputeNote],
         noted_at: datetime | None = None,
+        about: Sequence[str] | None = None,
     ) -> WriteCounts:
         """Make the compute log of `asset` in [first, last] equal `notes`.
 
-        New ones are dated `noted_at`: without it they are never past their time.
+        New ones are dated `noted_at`: without it they are never past their time. With `about` only
+        notes on these are replaced: their subject is `NAME` or `SYMBOL:NAME`.
         """
         with self._database.writing() as connection:
-            return collection.replace_notes(connection, asset, first, last, notes, noted_at)
+            return collection.replace_notes(connection, asset, first, last, notes, noted_at, about)
 
     def forget_expired(
         self, before: Mapping[str, datetime], *, is_dry_run: bool = False

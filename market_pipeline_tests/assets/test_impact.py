@@ -77,7 +77,7 @@ class News:
                 "beta": [beta_of(s, d) for d, s in keys], "std_error": np.nan, "t_stat": np.nan,
                 "r_squared": np.nan, "residual_volatility": np.nan, "observations": 90,
                 "window_first_date": pd.Timestamp(FIRST), "quality": "full_history",
-                "method": "ols",
+                "method": "ols", "definition": "market", "definition_version": 1,
             }
         )  # fmt: skip
         self.warehouse.replace_range("market_data_cache", prices, first, last)
@@ -283,7 +283,7 @@ def test_a_session_without_news_is_no_failure(news: News) -> None:
 
 def test_it_follows_prices_and_not_every_collection_of_news() -> None:
     """Prices and betas of a session ask for it, once both are there; headlines ask for nothing."""
-    unused: dict[str, object] = dict.fromkeys(("warehouse", "calendar"), plain(None))
+    unused: dict[str, object] = dict.fromkeys(("warehouse", "calendar", "settings"), plain(None))
     unused["warehouse_io"] = dg.mem_io_manager
     defs = dg.Definitions(assets=graph(), resources=unused)
     instance = dg.DagsterInstance.ephemeral()

@@ -20,7 +20,7 @@ from market_pipeline_tests.assets.conftest import HISTORY_TO, bars_of, book_of, 
 from market_pipeline_tests.assets.graph import Graph
 from market_pipeline_tests.assets.test_headlines import EVENING, MIDNIGHT, MORNING
 from market_pipeline_tests.assets.test_options import CALL, option
-from market_pipeline_tests.fakes import FakeHours, FakeOptions, steady_bars
+from market_pipeline_tests.fakes import TWO_FACTORS, FakeHours, FakeOptions, steady_bars
 from market_pipeline_tests.news_making import FakeCollector
 
 MONDAY, TUESDAY, WEDNESDAY, THURSDAY, FRIDAY = (date(2026, 11, day) for day in range(16, 21))
@@ -93,6 +93,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
         first_session=date(2026, 1, 2),
         sandbox_url=None,
         intraday_symbols=("KO",),
+        factors=TWO_FACTORS,
     )
     file = folder / "warehouse.db"
     warehouse = Warehouse.open(f"sqlite:///{file}")

@@ -426,17 +426,44 @@ def test_a_doubtful_row_is_worth_a_look(court: Court, asset: str, severity: str,
     assert court.judge(DOUBTS, over=WEDNESDAY)[DOUBTS].passed
 
 
-def test_a_factor_that_was_skipped_is_named_with_the_reason(court: Court) -> None:
-    """A note on a factor fails the claim; a note on one symbol does not."""
-    note = ComputeNote("factor_exposures", TUESDAY, "interest_rate", "skipped", "proxy TLT is gone")
-    one = ComputeNote("factor_exposures", TUESDAY, "KO:market", "skipped", "too few returns")
-    court.warehouse.replace_notes("factor_exposures", MONDAY, FRIDAY, [one])
+def test_an_answer_that_is_missing_needs_a_reason(court: Court) -> None:
+    """A note on the symbol is one, and a note on the factor; without either a person is told."""
     assert court.judge(FACTORS)[FACTORS].passed
-    court.warehouse.replace_notes("factor_exposures", MONDAY, FRIDAY, [one, note])
+    stored = court.warehouse.read("enrichment_compute_log", where={"asset": "factor_exposures"})
+    columns = ("asset", "session_date", "subject", "outcome", "reason")
+    cells = zip(*(stored[name] for name in columns), strict=True)
+    kept = [ComputeNote(name, day.date(), *rest) for name, day, *rest in cells]
+
+    def without_one(rows: pd.DataFrame) -> pd.DataFrame:
+        is_it = (rows["session_date"] == pd.Timestamp(TUESDAY)) & (rows["symbol"] == "KO")
+        return rows[~(is_it & (rows["factor"] == "market"))]
+
+    court.edit("symbol_factor_exposures", without_one)
     verdict = court.judge(FACTORS)[FACTORS]
     assert (verdict.passed, verdict.severity) == (False, WARN)
-    assert verdict.description == "skipped: proxy TLT is gone"
-    assert said(verdict)["sessions"] == 1
+    assert verdict.description == "1 answers are missing without a reason"
+    assert said(verdict)["missing"] == "market"
+    for subject in ("KO:market", "market"):
+        note = ComputeNote("factor_exposures", TUESDAY, subject, "skipped", "proxy SPY is gone")
+        court.warehouse.replace_notes("factor_exposures", MONDAY, FRIDAY, [*kept, note])
+        verdict = court.judge(FACTORS)[FACTORS]
+        assert verdict.passed
+    assert "proxy SPY is gone" in (verdict.description or "")
+    assert said(verdict)["sessions_skipped"] == 1
+
+
+def test_bounds_are_those_of_the_definition_and_not_of_options(court: Court) -> None:
+    """A collinear row has no beta; an option has as much as its leverage gives."""
+
+    def change(**values: Any) -> None:
+        court.edit("symbol_factor_exposures", lambda rows: rows.assign(**values))
+
+    change(beta=float("nan"), quality="collinear")
+    assert court.judge(BOUNDS)[BOUNDS].passed
+    change(beta=40.0, quality="full_history", method="delta")
+    assert court.judge(BOUNDS)[BOUNDS].passed
+    change(beta=float("nan"), quality="full_history", method="ols")
+    assert not court.judge(BOUNDS)[BOUNDS].passed
 
 
 @given(st.lists(st.one_of(st.text(), st.sampled_from(["[x](javascript:y)", "<script>", "**"]))))

@@ -198,6 +198,7 @@ def test_db_upgrade_makes_the_warehouse_and_says_so(run: Run, state_dir: Path) -
     assert shown.exit_code == 0
     tables = {row["table"]: row["row_count"] for row in json.loads(shown.stdout)}
     assert tables["equity_bars"] == 0
+    assert tables["factor_definitions"] == 2  # before anything is calculated
 
 
 def test_db_status_exits_1_for_tables_of_another_version(

@@ -1,6 +1,7 @@
 """Exposures: windows, gaps, caps, notes, and the check values of recorded history."""
 
 import time
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from market_pipeline.domain.factors import (
 from market_pipeline.domain.frames import DATE_DTYPE, session_index
 from market_pipeline.domain.prices import derive_market_data
 from market_pipeline.domain.sessions import TradingCalendar
-from market_pipeline.warehouse import tables
+from market_pipeline.warehouse import factor_tables
 from market_pipeline_tests.domain.recorded_bars import read_bars
 
 SESSIONS = TradingCalendar.xnys().sessions(date(2025, 1, 2), date(2025, 12, 31))
@@ -54,7 +55,7 @@ def row_of(result: Exposures, symbol: str, day: date, factor: str = "market") ->
 
 def test_columns_are_those_of_the_table() -> None:
     """The frame can be written as it is, also when there is no exposure."""
-    assert tuple(tables.symbol_factor_exposures.columns.keys()) == EXPOSURE_COLUMNS
+    assert tuple(factor_tables.symbol_factor_exposures.columns.keys()) == EXPOSURE_COLUMNS
     day = SESSIONS[59]
     assert tuple(exposures(made_returns(), [SMALL], day, day).frame.columns) == EXPOSURE_COLUMNS
     nothing = exposures(made_returns(5), [SMALL], SESSIONS[4], SESSIONS[4])
@@ -77,10 +78,10 @@ def test_one_date_and_a_range_agree_to_the_last_bit() -> None:
     """Whatever else is computed at the same time, block cuts included."""
     returns = made_returns(200, 120)
     returns = returns.mask(np.random.default_rng(3).random(returns.shape) < 0.1)
-    whole = exposures(returns, DEFAULTS, SESSIONS[89], SESSIONS[199])
+    whole = exposures(returns, DEFAULTS[:2], SESSIONS[89], SESSIONS[199])
     for at in (89, 140, 199):
         day = SESSIONS[at]
-        alone = exposures(returns.iloc[at - 89 : at + 1], DEFAULTS, day, day)
+        alone = exposures(returns.iloc[at - 89 : at + 1], DEFAULTS[:2], day, day)
         same = whole.frame[whole.frame["session_date"] == pd.Timestamp(day)]
         pd.testing.assert_frame_equal(alone.frame, same.reset_index(drop=True), check_exact=True)
         assert set(alone.notes) == {note for note in whole.notes if note.session_date == day}
@@ -148,6 +149,64 @@ def test_a_proxy_still_while_the_symbol_traded_is_a_note() -> None:
     result = exposures(returns, [SMALL], SESSIONS[59], SESSIONS[59])
     assert [(note.subject, note.outcome) for note in result.notes] == [("S1:market", "skipped")]
     assert "S1" not in set(result.frame["symbol"])
+
+
+def test_collinear_proxies_leave_a_row_without_numbers_and_a_note() -> None:
+    """Each factor of the joint definition has its row, flagged; the market's beta is unharmed."""
+    returns = made_returns()
+    returns["TWIN"] = returns["SPY"] * (1 + 1e-9)
+    joint = FactorDefinition("joint", ("SPY", "TWIN"), window=20, min_observations=10)
+    result = exposures(returns, [SMALL, joint], SESSIONS[59], SESSIONS[59])
+    rows = result.frame[result.frame["definition"] == "joint"]
+    assert set(rows["factor"]) == {"joint_SPY", "joint_TWIN"}
+    assert set(rows["quality"]) == {"collinear"}
+    numbers = ["beta", "std_error", "t_stat", "r_squared", "residual_volatility"]
+    assert rows[numbers].isna().all(axis=None)
+    assert set(rows["observations"]) == {20}
+    assert {note.outcome for note in result.notes} == {"collinear"}
+    assert np.isfinite(row_of(result, "S2", SESSIONS[59])["beta"])
+
+
+def test_a_result_names_its_definition_and_the_version_of_it() -> None:
+    """So that results of a definition that has changed since can be told apart."""
+    day = SESSIONS[59]
+    found = exposures(made_returns(), [replace(SMALL, version=3)], day, day).frame
+    assert set(zip(found["definition"], found["definition_version"], strict=True)) == {
+        ("market", 3)
+    }
+
+
+def test_a_spread_is_the_difference_of_its_proxies_returns() -> None:
+    """One factor, as statsmodels fits it on the difference."""
+    spread = FactorDefinition("gap", ("S3", "SPY"), 40, 20, kind="spread")
+    returns = made_returns()
+    row = row_of(
+        exposures(returns, [spread], SESSIONS[59], SESSIONS[59]), "S1", SESSIONS[59], "gap"
+    )
+    window = returns.iloc[20:60]
+    ols = sm.OLS(window["S1"], sm.add_constant((window["S3"] - window["SPY"]).rename("x"))).fit()
+    assert row["beta"] == pytest.approx(ols.params["x"], rel=1e-9)
+    assert row["std_error"] == pytest.approx(ols.bse["x"], rel=1e-9)
+
+
+def test_the_shipped_style_is_scikit_learns_ridge_on_standardised_returns() -> None:
+    """Six proxies jointly, over 252 sessions, with the penalty the documents state."""
+    from sklearn.linear_model import Ridge
+    from sklearn.preprocessing import StandardScaler
+
+    style = next(definition for definition in DEFAULTS if definition.name == "style")
+    sessions = TradingCalendar.xnys().sessions(date(2024, 1, 2), date(2025, 12, 31))[:300]
+    random = np.random.default_rng(11)
+    x = random.normal(0, 0.01, (300, 6)) + random.normal(0, 0.008, (300, 1))
+    y = x @ [0.5, -0.3, 0.2, 0.0, 0.4, 0.1] + random.normal(0, 0.01, 300)
+    returns = pd.DataFrame(x, index=session_index(sessions), columns=list(style.proxies))
+    returns["KO"] = y
+    found = exposures(returns, [style], sessions[-1], sessions[-1]).frame
+    scaler = StandardScaler().fit(x[-252:])
+    ridge = Ridge(alpha=25.0).fit(scaler.transform(x[-252:]), y[-252:])
+    betas = found[found["symbol"] == "KO"].set_index("factor")["beta"]
+    for proxy, expected in zip(style.proxies, ridge.coef_ / scaler.scale_, strict=True):
+        assert betas[f"style_{proxy}"] == pytest.approx(expected, rel=1e-9)
 
 
 def test_a_beta_beyond_the_cap_is_cut_and_marked() -> None:
@@ -232,7 +291,7 @@ def test_a_long_backfill_of_many_symbols_takes_seconds() -> None:
         random.normal(0, 0.01, (689, 260)), index=session_index(sessions), columns=names
     )
     start = time.perf_counter()
-    result = exposures(returns, DEFAULTS, sessions[89], sessions[-1])
+    result = exposures(returns, DEFAULTS[:2], sessions[89], sessions[-1])
     assert time.perf_counter() - start < 20
     assert len(result.frame) == 600 * 260 * 2
 

@@ -1,6 +1,6 @@
 """Daily metrics: each number against its definition, computed the plain way."""
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
@@ -81,6 +81,105 @@ def test_every_number_follows_its_definition() -> None:
     assert (row["observations"], row["quality_score"]) == (64, 1.0)
 
 
+def test_longer_returns_and_volatility_in_context_follow_plain_pandas() -> None:
+    """Month, half a year, a year; the trend of volatility and where it stands in its year."""
+    frame = prices_of(seed=3)
+    row = last_row(frame)
+    days = pd.DatetimeIndex(frame["session_date"])
+    price, returns = frame["price_usd"], frame["return_1d"]
+    month_end = price[(days.month == 11) & (days.year == 2025)].iloc[-1]
+    assert row["return_mtd_pct"] == pytest.approx(100 * (price.iloc[-1] / month_end - 1))
+    assert row["return_6m_pct"] == pytest.approx(100 * price.pct_change(126).iloc[-1])
+    assert row["return_1y_pct"] == pytest.approx(100 * price.pct_change(252).iloc[-1])
+    drawdown = 100 * (price / price.rolling(252).max() - 1).iloc[-1]
+    assert row["drawdown_1y_pct"] == pytest.approx(drawdown)
+    month, quarter = (returns.rolling(span).std() for span in (21, 63))
+    trend = 100 * (month.iloc[-1] / quarter.iloc[-1] - 1)
+    assert row["volatility_trend_pct"] == pytest.approx(trend)
+    for span, volatility in ((21, month), (63, quarter)):
+        rank = volatility.rolling(252).rank(method="max", pct=True).iloc[-1]
+        assert row[f"volatility_{span}d_percentile"] == pytest.approx(100 * rank)
+
+
+def test_a_percentile_needs_two_thirds_of_a_year_of_volatilities() -> None:
+    """168 windows of 252, and a volatility today."""
+    for sessions, is_there in ((168 + 14 - 1, True), (168 + 14 - 2, False)):
+        young = prices_of()[-sessions:].assign(return_1d=lambda f: 0.01 * (f.index % 7))
+        assert np.isfinite(last_row(young)["volatility_21d_percentile"]) == is_there
+
+
+def test_what_never_moved_has_no_trend() -> None:
+    """A volatility of zero has nothing above it; it is as high as it ever was."""
+    row = last_row(prices_of().assign(price_usd=10.0, return_1d=0.0))
+    assert row["volatility_21d_pct"] == 0
+    assert np.isnan(row["volatility_trend_pct"])
+    assert row["volatility_21d_percentile"] == 100
+
+
+def told(as_of: date, **figures: object) -> dict[str, object]:
+    """Make a row of `fundamentals` told of KO."""
+    known = {"market_cap": 3e11, "trailing_pe": 25.0, "price_to_sales": 6.0, "price_to_book": 11.0}
+    return {
+        "as_of_date": pd.Timestamp(as_of),
+        "symbol": "KO",
+        "currency": "USD",
+        **known,
+        **figures,
+    }
+
+
+def described(sectors: str | None, *rows: dict[str, object]) -> pd.Series:
+    """Give the last session's metrics with a universe and fundamentals."""
+    universe = pd.DataFrame(
+        {"session_date": np.array([LAST], dtype=DATE_DTYPE), "symbol": "KO", "sector": [sectors]}
+    )
+    fundamentals = pd.DataFrame(list(rows), columns=list(told(LAST))) if rows else None
+    found = daily_metrics(prices_of(), exposures_of(), SESSIONS, LAST, LAST, universe, fundamentals)
+    return found.iloc[0]
+
+
+def test_size_and_ratios_are_as_known_on_the_session() -> None:
+    """The newest told by then: a later one says nothing, and one too old is forgotten."""
+    before = LAST - timedelta(days=30)
+    row = described(
+        "Staples", told(before, market_cap=2e11), told(LAST + timedelta(days=1), market_cap=9e11)
+    )
+    assert (row["market_cap_usd"], row["trailing_pe"]) == (2e11, 25.0)
+    assert (row["price_to_sales"], row["price_to_book"]) == (6.0, 11.0)
+    assert row["fundamentals_date"] == pd.Timestamp(before)
+    assert row["sector"] == "Staples"
+    assert described(None, told(LAST))["market_cap_usd"] == 3e11
+    for days, is_known in ((120, True), (121, False)):
+        old = described(None, told(LAST - timedelta(days=days)))
+        assert np.isfinite(old["market_cap_usd"]) == is_known
+
+
+def test_a_size_in_another_currency_is_no_size_in_dollars() -> None:
+    """Its ratios have no currency, and stand."""
+    row = described(None, told(LAST, currency="EUR"))
+    assert np.isnan(row["market_cap_usd"])
+    assert row["trailing_pe"] == 25.0
+
+
+def test_without_fundamentals_and_sector_the_rest_is_there() -> None:
+    """What nobody told is missing, not zero."""
+    row = described(None)
+    assert np.isnan(row["market_cap_usd"])
+    assert pd.isna(row["fundamentals_date"])
+    assert row["sector"] is None
+    assert np.isfinite(row["volatility_63d_pct"])
+
+
+def test_every_beta_stands_in_one_text() -> None:
+    """By factor, sorted, six digits; null where it is collinear."""
+    betas = exposures_of()
+    betas.loc[betas["factor"] == "market", "beta"] = 0.123456789
+    betas.loc[betas["factor"] == "value", "beta"] = np.nan
+    row = last_row(prices_of(), betas)
+    assert row["betas"] == '{"interest_rate": -0.1, "market": 0.123457, "value": null}'
+    assert pd.isna(last_row(prices_of())["betas"])
+
+
 def test_without_exposures_betas_are_missing() -> None:
     """A symbol too young for a beta still has its other numbers."""
     row = last_row(prices_of())
@@ -130,7 +229,7 @@ def test_one_date_and_a_range_agree_to_the_last_bit() -> None:
     frame = frame[np.random.default_rng(5).random(len(frame)) > 0.05]
     first = SESSIONS[SESSIONS_BEFORE]
     whole = daily_metrics(frame, exposures_of("S01"), SESSIONS, first, LAST)
-    for day in (first, SESSIONS[300], LAST):
+    for day in (first, SESSIONS[350], LAST):
         at = SESSIONS.index(day)
         near = SESSIONS[at - SESSIONS_BEFORE : at + 1]
         rows = frame[frame["session_date"].between(pd.Timestamp(near[0]), pd.Timestamp(day))]

@@ -79,6 +79,7 @@ def store_betas(
     frame = pd.DataFrame(betas, columns=["symbol", "factor", "beta"]).assign(
         session_date=day, std_error=0.1, t_stat=1.0, r_squared=0.5, residual_volatility=0.01,
         observations=90, window_first_date=date(2026, 7, 1), quality="full_history", method="ols",
+        definition="made", definition_version=1,
     )  # fmt: skip
     warehouse.merge("symbol_factor_exposures", frame)
 

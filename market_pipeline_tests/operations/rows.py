@@ -60,6 +60,8 @@ def exposures(session: date = SESSION) -> pd.DataFrame:
             "window_first_date": pd.Timestamp(2026, 7, 15),
             "quality": ["full_history", "limited_history"],
             "method": "ols",
+            "definition": "market",
+            "definition_version": 1,
         }
     )
 
@@ -186,8 +188,11 @@ def metrics(session: date = SESSION) -> pd.DataFrame:
     """Give the metrics of one symbol, with what it is too young for missing."""
     known = ("return_1d_pct", "return_1w_pct", "return_1m_pct", "volatility_21d_pct")
     missing = (
-        "return_3m_pct", "return_ytd_pct", "volatility_63d_pct", "drawdown_63d_pct",
-        "average_volume_21d", "beta_market", "beta_interest_rate",
+        "return_mtd_pct", "return_3m_pct", "return_6m_pct", "return_ytd_pct", "return_1y_pct",
+        "volatility_63d_pct", "volatility_trend_pct", "volatility_21d_percentile",
+        "volatility_63d_percentile", "drawdown_63d_pct", "drawdown_1y_pct", "average_volume_21d",
+        "market_cap_usd", "trailing_pe", "price_to_sales", "price_to_book", "beta_market",
+        "beta_interest_rate",
     )  # fmt: skip
     return pd.DataFrame(
         {
@@ -196,6 +201,9 @@ def metrics(session: date = SESSION) -> pd.DataFrame:
             "price_usd": [270.123456789],
             **dict.fromkeys(known, 1.5),
             **dict.fromkeys(missing, NAN),
+            "fundamentals_date": pd.NaT,
+            "sector": None,
+            "betas": '{"market": 1.1}',
             "observations": [22],
             "quality_score": [0.5],
         }

@@ -1,5 +1,6 @@
 """Finding rows for a person, and the words where there are none."""
 
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -8,6 +9,7 @@ import pytest
 
 from market_pipeline.domain.books import Book, Position
 from market_pipeline.domain.errors import InputError, NotASession, NothingStored
+from market_pipeline.domain.factor_definitions import INTEREST_RATE, MARKET
 from market_pipeline.domain.ports import ComputeNote
 from market_pipeline.domain.sessions import TradingCalendar
 from market_pipeline.operations.show import Request, Shown, show
@@ -17,7 +19,10 @@ from market_pipeline.warehouse.tables import metadata
 from market_pipeline_tests.operations import rows
 
 CALENDAR = TradingCalendar.xnys()
-ADDED = {"headlines": {"tone", "is_low_confidence"}}
+ADDED = {
+    "headlines": {"tone", "is_low_confidence"},
+    "factor-definitions": {"skipped"},
+}
 """Columns a view adds to its table's."""
 
 FILLED = ("universe", "prices", "factors", "metrics", "headlines", "snapshot", "positions")
@@ -173,6 +178,36 @@ def test_a_symbol_without_an_answer_comes_with_the_recorded_reason(filled: Wareh
     with pytest.raises(NothingStored, match="NEWCO: only 7 of 30"):
         look(filled, "factors", symbols=("NEWCO",))
     assert list(look(filled, "notes", day=rows.SESSION).frame["reason"]) == ["only 7 of 30"]
+    note = replace(note, subject="NEWCO:market")
+    filled.replace_notes("factor_exposures", rows.SESSION, rows.SESSION, [note])
+    with pytest.raises(NothingStored, match="NEWCO:market: only 7 of 30"):
+        look(filled, "factors", symbols=("NEWCO",))
+
+
+def test_definitions_are_shown_by_version_and_with_why_they_were_skipped(
+    filled: Warehouse,
+) -> None:
+    """Only the active version is said to be skipped, and only where it was in the last session."""
+    filled.settle_definitions([MARKET, INTEREST_RATE], rows.AT)
+    filled.settle_definitions([replace(MARKET, window=60), INTEREST_RATE], rows.AT)
+    note = ComputeNote("factor_exposures", rows.SESSION, "market", "skipped", "proxy SPY is gone")
+    filled.replace_notes("factor_exposures", rows.SESSION, rows.SESSION, [note])
+    shown = look(filled, "factor-definitions").frame
+    told = shown.set_index(["name", "version"])["skipped"].to_dict()
+    assert told == {
+        ("interest_rate", 1): None, ("market", 1): None, ("market", 2): "proxy SPY is gone",
+    }  # fmt: skip
+
+
+def test_superseded_exposures_are_shown_of_their_session(filled: Warehouse) -> None:
+    """What a replaced definition had measured is read as the present results are."""
+    old = filled.read("symbol_factor_exposures")
+    day = rows.SESSION
+    filled.replace_exposures(old.assign(definition_version=2, beta=9.0), day, day, {"market": 2})
+    kept = look(filled, "superseded-factors", day=day).frame
+    assert kept["definition_version"].tolist() == [1, 1]
+    assert kept["beta"].tolist() == old["beta"].tolist()
+    assert look(filled, "factors").frame["beta"].tolist() == [9.0, 9.0]
 
 
 def test_a_portfolio_narrows_symbols_to_what_it_holds(filled: Warehouse) -> None:

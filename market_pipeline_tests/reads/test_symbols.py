@@ -47,7 +47,7 @@ def exposed(day: date, symbol: str, beta: float) -> pd.DataFrame:
             "beta": beta, "std_error": 0.1, "t_stat": 1.0, "r_squared": 0.5,
             "residual_volatility": 0.1, "observations": 250,
             "window_first_date": pd.Timestamp("2025-11-20"), "quality": "full_history",
-            "method": "ols",
+            "method": "ols", "definition": "market", "definition_version": 1,
         }
     ).astype({"session_date": "datetime64[s]", "window_first_date": "datetime64[s]"})  # fmt: skip
 

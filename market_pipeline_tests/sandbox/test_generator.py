@@ -6,6 +6,7 @@ from time import perf_counter
 import numpy as np
 import pytest
 
+from market_pipeline.domain.factor_definitions import DEFAULTS, SECTOR, proxies_of
 from market_pipeline.domain.sessions import TradingCalendar
 from market_pipeline.sandbox import generated
 from market_pipeline.sandbox.generator import GeneratedMarket
@@ -108,6 +109,29 @@ def test_returns_follow_the_factors(market: GeneratedMarket) -> None:
     assert beta("KO") == pytest.approx(0.55, abs=0.15)
     assert abs(beta("TLT")) < 0.1
     assert 0.10 < spy.std() * np.sqrt(252) < 0.25
+
+
+def test_every_shipped_proxy_is_a_fund_of_the_cast() -> None:
+    """The demo measures what the definitions name, and none of it is a company by chance."""
+    assert {BUILT_IN[proxy].kind for proxy in proxies_of(DEFAULTS)} == {"ETF"}
+
+
+def test_a_sector_fund_explains_its_own_sector_best(market: GeneratedMarket) -> None:
+    """A stock's residual to the market moves with its own sector's fund, and with no other."""
+    spy = returns(market, "SPY")
+
+    def apart(symbol: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+        own = returns(market, symbol)
+        return np.asarray(own - np.cov(own, spy)[0, 1] / spy.var(ddof=1) * spy)
+
+    for stock, fund in (("XOM", "XLE"), ("JPM", "XLF"), ("DUK", "XLU"), ("KO", "XLP")):
+        known = {
+            each.proxy: np.corrcoef(apart(stock), apart(each.proxy))[0, 1]
+            for each in DEFAULTS
+            if each.kind == SECTOR
+        }
+        assert max(known, key=known.__getitem__) == fund
+        assert known[fund] > 0.3
 
 
 def test_unknown_and_made_up_tickers(market: GeneratedMarket) -> None:

@@ -73,11 +73,15 @@ def metrics(rows: Sequence[tuple[int, str, float]]) -> pd.DataFrame:
         }
     )
     for name in (
-        "return_1d_pct", "return_1w_pct", "return_1m_pct", "return_3m_pct", "return_ytd_pct",
-        "volatility_21d_pct", "volatility_63d_pct", "drawdown_63d_pct", "average_volume_21d",
-        "beta_market", "beta_interest_rate",
+        "return_1d_pct", "return_1w_pct", "return_mtd_pct", "return_1m_pct", "return_3m_pct",
+        "return_6m_pct", "return_ytd_pct", "return_1y_pct", "volatility_21d_pct",
+        "volatility_63d_pct", "volatility_trend_pct", "volatility_21d_percentile",
+        "volatility_63d_percentile", "drawdown_63d_pct", "drawdown_1y_pct", "average_volume_21d",
+        "market_cap_usd", "trailing_pe", "price_to_sales", "price_to_book", "beta_market",
+        "beta_interest_rate",
     ):  # fmt: skip
         frame[name] = float("nan")
+    frame = frame.assign(fundamentals_date=None, sector=None, betas=None)
     return frame.assign(observations=1, quality_score=1.0)
 
 
