@@ -19,6 +19,8 @@ import psutil
 import pytest
 
 from market_pipeline.domain.onboarding import COMPLETED, Onboarding
+from market_pipeline.domain.sessions import TradingCalendar
+from market_pipeline.operations import onboarding
 from market_pipeline.operations.backfill import dagster_instance
 from market_pipeline.resources import open_warehouse
 from market_pipeline.sandbox import SandboxServer, create_app, generated
@@ -214,6 +216,10 @@ def test_twenty_new_symbols_are_valued_within_a_minute(
     assert beta["snapshot"]["reason"] == f"without a price: {UNKNOWN}"
 
 
+@pytest.mark.soak
+@pytest.mark.skipif(
+    os.environ.get("MARKET_PIPELINE_SOAK") != "1", reason="minutes; make test-soak runs it"
+)
 def test_killed_in_the_middle_it_goes_on_by_itself(daemon: Daemon, server: SandboxServer) -> None:
     """Run worker and daemon are killed while histories arrive; a new daemon brings it to its end.
 
@@ -247,10 +253,6 @@ def test_killed_in_the_middle_it_goes_on_by_itself(daemon: Daemon, server: Sandb
 
 
 def status(daemon: Daemon, name: str) -> dict[str, dict[str, Any]]:
-    """Ask the command how a portfolio stands, by step."""
-    command = [sys.executable, "-m", "market_pipeline.cli", "onboarding", "status", name, "--json"]
-    said = subprocess.run(
-        command, cwd=ROOT, env=environment(daemon.settings.state_dir), check=True,
-        capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
-    return {row["step"]: row for row in json.loads(said.stdout)}
+    """Give how a portfolio stands, as the command shows it, by step."""
+    rows = onboarding.steps(daemon.warehouse, TradingCalendar.xnys(), name).to_dict("records")
+    return {row["step"]: row for row in rows}
