@@ -41,7 +41,9 @@ def define(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition
         the session graph; `market-pipeline onboarding status` shows it in between.
         """
         with working(context) as work:
-            mine = [one for one in warehouse.onboarding.all() if one.run_id == work.run_id]
+            # A run that goes on from a killed one skips the step which took them up.
+            runs = {work.run_id, context.run.parent_run_id, context.run.root_run_id} - {None}
+            mine = [one for one in warehouse.onboarding.unfinished() if one.run_id in runs]
             asked = warehouse.coverage(BARS)
             unknown = {s for s, known in asked.items() if known.outcome == UNKNOWN_SYMBOL}
             missing: set[str] = set()
