@@ -31,6 +31,7 @@ EMPTY_IS_FINE = {
     "intraday_bars": "nobody may be chosen; hours_are_complete claims more of those that are",
     "headline_impact": "a session that no news met has none; stories_have_their_impact says more",
     "wire_headlines": "without a key for Tiingo or Finnhub there is no wire",
+    "portfolio_onboarding": "a session after which no file was imported has none",
     "portfolio_snapshots": "every_portfolio_has_a_snapshot claims more, and allows for no book",
 }
 """Assets without a claim that they have rows, and why."""

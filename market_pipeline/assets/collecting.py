@@ -6,7 +6,7 @@ meaning, or how one request is retried (`vendors`).
 
 import contextvars
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -290,17 +290,31 @@ def is_last_try(work: Work) -> bool:
     return bool(work.context.retry_number >= COLLECTION_RETRIES.max_retries)
 
 
-def verdict(work: Work, report: Report, wanted: int, minimum_coverage: float) -> None:
+def verdict(
+    work: Work,
+    report: Report,
+    wanted: int,
+    minimum_coverage: float,
+    awaited: Collection[str] = (),
+) -> None:
     """Fail the asset where too few of the `wanted` subjects are answered, now or before.
 
     Symbols no vendor knows are reported, not counted: asking again would not find them. Nor are
     those deferred, whose turn comes with the next day's requests. Below the share asked for the
-    step is tried again; on the last try `tolerated_missing` decides. A vendor that refuses for
-    want of a key or plan is not asked again.
+    step is tried again; on the last try `tolerated_missing` decides. So it is while one of the
+    `awaited` failed, for what is below waits for them. A vendor that refuses for want of a key
+    or plan is not asked again.
     """
     asked, failed = wanted - len(report.unknown) - len(report.deferred), len(report.failed)
     is_enough = asked - failed >= minimum_coverage * asked
-    if not failed or is_enough:
+    owed = sorted(
+        symbol
+        for symbol, error in report.failed.items()
+        if symbol in awaited and not isinstance(error, NotEntitled)
+    )
+    if not failed or (is_enough and (not owed or is_last_try(work))):
+        if owed:
+            work.tell(f"going on without new symbols: {', '.join(owed[:_SHOWN_NAMES])}")
         return
     if is_last_try(work) and failed <= tolerated_missing(asked, minimum_coverage):
         work.log.warning("going_on_without", symbols=sorted(report.failed))

@@ -11,6 +11,7 @@ import pandas as pd
 
 from market_pipeline.assets.books import BOOKS_KEY
 from market_pipeline.assets.framework import COLLECTION_RETRIES, stored_asset, working
+from market_pipeline.assets.onboarding import take_up
 from market_pipeline.assets.present import collect_or_pass, todays_batch
 from market_pipeline.assets.universe import universe_of
 from market_pipeline.domain.collection import Gap, due_again
@@ -57,6 +58,8 @@ def define_profiles(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsD
         (MARKET_PIPELINE_PROFILE_REFRESH_DAYS). A symbol that fails is asked about by the next run.
         """
         with working(context) as work:
+            # First of all: what is taken up now is in every book that this run reads.
+            newcomers = take_up(work, warehouse, calendar, clock)
             sessions = calendar.sessions(work.first, work.last)
             universe = universe_of(warehouse, settings, sessions)
             asked = warehouse.coverage(PROFILES)
@@ -73,6 +76,7 @@ def define_profiles(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsD
             collect_or_pass(
                 work, warehouse, PROFILES, [Gap(symbol, today, today) for symbol in due], fetch,
                 source=companies.name, concurrency=settings.vendor_concurrency, clock=clock,
+                ranks={symbol: int(symbol not in newcomers) for symbol in due},
             )  # fmt: skip
 
     return company_profiles

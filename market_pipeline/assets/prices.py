@@ -76,6 +76,7 @@ def define_bars(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefin
         """
         with working(context) as work:
             wanted = _wanted(symbol_universe, calendar, _history(settings))
+            newcomers = warehouse.onboarding.newcomers()
             covered = warehouse.coverage(BARS)
             gaps = plan_gaps(wanted, covered, clock())
             source = _told_classes(prices, symbol_universe)
@@ -83,7 +84,7 @@ def define_bars(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefin
             report = collect(
                 work, warehouse, BARS, gaps, fetch,
                 source=source.name, concurrency=settings.vendor_concurrency, clock=clock,
-                ranks=ranks(symbol_universe),
+                ranks=ranks(symbol_universe) | dict.fromkeys(newcomers, 0),
             )  # fmt: skip
             if second_prices is not None:
                 answers = ask_second(
@@ -92,7 +93,7 @@ def define_bars(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefin
                 work.report(second_opinions=answers)
             _report_rows(work, warehouse)
             work.report(**report.metadata())
-            verdict(work, report, len(wanted), settings.minimum_coverage)
+            verdict(work, report, len(wanted), settings.minimum_coverage, awaited=newcomers)
 
     return equity_bars
 

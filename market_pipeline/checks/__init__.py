@@ -12,6 +12,7 @@ from market_pipeline.checks import (
     headlines,
     impact,
     intraday,
+    onboarding,
     prices,
     snapshots,
     universe,
@@ -20,5 +21,7 @@ from market_pipeline.checks import (
 
 def all_checks() -> list[dg.AssetChecksDefinition]:
     """Give every check of the graph."""
-    modules = (universe, companies, prices, intraday, headlines, factors, impact, snapshots)
+    modules = (
+        universe, companies, prices, intraday, headlines, factors, impact, snapshots, onboarding,
+    )  # fmt: skip
     return [check for module in modules for check in module.define()]

@@ -14,6 +14,7 @@ from market_pipeline.cli import (
     impact,
     news,
     notices,
+    onboarding,
     portfolio,
     price,
     sandbox,
@@ -49,6 +50,7 @@ def options(
 app.command("demo")(demo.demo)
 app.add_typer(sandbox.app, name="sandbox")
 app.add_typer(portfolio.app, name="portfolio")
+app.add_typer(onboarding.app, name="onboarding")
 app.add_typer(watchlist.app, name="watchlist")
 app.command("backfill")(backfill.backfill)
 app.add_typer(show.app, name="show")

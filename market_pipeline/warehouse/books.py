@@ -15,6 +15,7 @@ from market_pipeline.domain.books import Book, Position
 from market_pipeline.domain.ports import WriteCounts
 from market_pipeline.domain.sessions import NEW_YORK
 from market_pipeline.domain.universe import Watched
+from market_pipeline.warehouse import onboarding
 from market_pipeline.warehouse.engine import lock
 from market_pipeline.warehouse.frames import to_rows
 from market_pipeline.warehouse.merge import merge_rows
@@ -26,7 +27,9 @@ _POSITION_FIELDS = [field.name for field in fields(Position)]
 
 
 def import_book(connection: sa.Connection, book: Book, imported_at: datetime) -> WriteCounts:
-    """Store `book` in place of the portfolio's present one; count positions only.
+    """Store `book` in place of the portfolio's present one, and begin its onboarding.
+
+    Counts positions only.
 
     Raises ValueError for a number that would be rounded on its way to the column.
     """
@@ -50,7 +53,9 @@ def import_book(connection: sa.Connection, book: Book, imported_at: datetime) ->
         [asdict(position) for position in book.positions], columns=_POSITION_FIELDS, dtype=object
     ).assign(portfolio_id=book.portfolio_id)
     scope = positions.c.portfolio_id == book.portfolio_id
-    return merge_rows(connection, positions, to_rows(positions, frame, dialect), scope=scope)
+    counts = merge_rows(connection, positions, to_rows(positions, frame, dialect), scope=scope)
+    onboarding.begin(connection, book, imported_at)
+    return counts
 
 
 def _refuse_rounding(book: Book) -> None:

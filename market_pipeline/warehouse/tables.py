@@ -1,6 +1,6 @@
 """The tables of the warehouse, as SQLAlchemy Core; those of the news stand in `news_tables`,
 those of what happened to prices in `price_tables`, of options in `option_tables`, of factors in
-`factor_tables`, of the jobs in `job_tables`.
+`factor_tables`, of the jobs in `job_tables`, of onboarding in `onboarding_tables`.
 
 Columns carry their unit in the name (`_usd`, `_pct`, `_ms`); instants end in `_at` (UTC),
 session dates in `_date`. Money is exact (`Exact`), statistics are floats. Partitioned tables
@@ -15,6 +15,7 @@ from market_pipeline.warehouse import (
     factor_tables,
     job_tables,
     news_tables,
+    onboarding_tables,
     option_tables,
     price_tables,
 )
@@ -36,6 +37,7 @@ __all__ = [
     "job_tables",
     "metadata",
     "news_tables",
+    "onboarding_tables",
     "option_tables",
     "price_tables",
 ]

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from market_pipeline.domain.portfolio_csv.overlap import refuse_overlap
 from market_pipeline.domain.ports import WriteCounts
 from market_pipeline.domain.transactions import Transaction, TransactionFile
+from market_pipeline.warehouse import onboarding
 from market_pipeline.warehouse.engine import Database, lock
 from market_pipeline.warehouse.frames import to_rows
 from market_pipeline.warehouse.merge import merge_rows
@@ -82,7 +83,11 @@ def _import_file(
     scope = (transactions.c.portfolio_id == file.portfolio_id) & (
         transactions.c.source_file == file.source_file
     )
-    return merge_rows(connection, transactions, to_rows(transactions, frame, dialect), scope=scope)
+    counts = merge_rows(
+        connection, transactions, to_rows(transactions, frame, dialect), scope=scope
+    )
+    onboarding.begin(connection, file, imported_at)
+    return counts
 
 
 def _content_hash(connection: sa.Connection, file: TransactionFile) -> str | None:

@@ -39,6 +39,7 @@ from market_pipeline.warehouse.generations import note_change
 from market_pipeline.warehouse.merge import merge_rows
 from market_pipeline.warehouse.news_store import NewsStore
 from market_pipeline.warehouse.notices import Notices
+from market_pipeline.warehouse.onboarding import OnboardingStore
 from market_pipeline.warehouse.tables import equity_bars, metadata
 from market_pipeline.warehouse.transactions import TransactionStore
 
@@ -93,6 +94,11 @@ class Warehouse:
     def transactions(self) -> TransactionStore:
         """What people did in their portfolios."""
         return TransactionStore(self._database)
+
+    @property
+    def onboarding(self) -> OnboardingStore:
+        """How imported files come to their snapshots."""
+        return OnboardingStore(self._database)
 
     def ping(self) -> float:
         """Ask the database for a row; give the milliseconds it took (SQLAlchemy errors pass)."""
