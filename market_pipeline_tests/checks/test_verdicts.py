@@ -57,6 +57,7 @@ HASHES = "headlines.headlines_keys_are_unique"
 ONE_CONTRACT = "option_contracts.option_contracts_keys_are_unique"
 ONE_PROFILE = "company_profiles.company_profiles_keys_are_unique"
 DESCRIBED = "symbol_universe.symbols_are_described"
+ONBOARDED = "portfolio_onboarding.imported_files_have_a_snapshot"
 TOLD = "headlines.items_tell_one_story"
 FRESH = "headlines.headlines_are_fresh"
 DELIVERED = "headlines.sources_delivered"
@@ -286,6 +287,7 @@ def test_every_check_has_a_case_that_fails(court: Court) -> None:
     shown |= {check for check, _ in UNIQUE} | {FRESH, DELIVERED, OLD_IMPACT}
     # assets/test_restatements_asset.py: it speaks of what its own run found
     shown |= {RESTATED, ONE_PROFILE, ONE_CONTRACT, DESCRIBED}
+    shown |= {ONBOARDED}  # assets/test_onboarding_asset.py
     shown |= {COMPLETE, AGREE}  # test_intraday.py
     assert known == shown
 
@@ -298,7 +300,7 @@ def test_every_check_has_a_case_that_fails(court: Court) -> None:
 def test_every_claim_holds_of_what_the_graph_made(court: Court, over: Span, first: str) -> None:
     """On sound data all checks pass, over a range, a partition, or the last day, asked alone."""
     verdicts = court.judge(over=over)
-    assert len(verdicts) == 47
+    assert len(verdicts) == 49
     assert {name for name, verdict in verdicts.items() if not verdict.passed} == set()
     spans = {(said(v)["first"], said(v)["last"]) for v in verdicts.values()}
     assert spans == {(first, "2026-11-20")}
@@ -320,6 +322,7 @@ UNIQUE = [
     ("wire_headlines.wire_headlines_keys_are_unique", "wire_headlines"),
     ("headline_impact.headline_impact_keys_are_unique", "headline_impact"),
     ("portfolio_snapshots.portfolio_snapshots_keys_are_unique", "portfolio_snapshots"),
+    ("portfolio_onboarding.portfolio_onboarding_keys_are_unique", "onboarding"),
 ]
 
 
@@ -541,7 +544,7 @@ def test_a_restated_price_makes_the_day_before_outdated_not_wrong(court: Court) 
 def test_an_empty_warehouse_fails_in_words(state_dir: Path, warehouse: Warehouse) -> None:
     """Asked alone, every claim about nothing fails, says so, and raises nothing."""
     verdicts = Court(Graph(warehouse, bars_of()), state_dir).judge(over=None)
-    assert len(verdicts) == 47
+    assert len(verdicts) == 49
     for name, verdict in verdicts.items():
         assert not verdict.passed, name
         assert (verdict.description or "").endswith("holds no row at all"), name
