@@ -187,13 +187,17 @@ def _scaled(work: Callable[[int], object], returns: Returns, symbols: int) -> tu
 
 
 def _operations(returns: Returns) -> float:
-    """Count the operations of the sums' matrix products and of the factorisations."""
+    """Count the operations of the sums and of the factorisations."""
     symbols, factors = len(returns.y.T), len(returns.x.T)
+    ordinals = np.arange(len(returns.y))
     total = 0.0
-    for chunk in chunks(returns.x, _MODEL, range(len(returns.y)), np.arange(len(returns.y))):
-        for kind in (chunk.pairs, chunk.singles, chunk.ones, chunk.counts):
-            numbers = kind.shared.size + sum(part.size for part in (*kind.middles, *kind.edges))
-            total += 2 * numbers * symbols
+    for chunk in chunks(returns.x, _MODEL, range(len(returns.y)), ordinals):
+        # Products of the proxies, of each with y, and the square of y.
+        products = chunk.parts[0].products.shape[1] + factors + 2
+        shared = chunk.shared.stop - chunk.shared.start + sum(len(p.middle) for p in chunk.parts)
+        # A window adds one row at either edge, and the two edges to each other.
+        edges = sum(2 * (part.size - 1) + len(part.rows) for part in chunk.parts)
+        total += 2 * products * (shared + edges) * symbols
     # Elimination and inversion of L: a sixth of a cube each, twice for product and difference.
     solve = 2 * factors**3 / 3 + 5 * factors**2
     return total + solve * returns.windows
@@ -202,14 +206,13 @@ def _operations(returns: Returns) -> float:
 def _sums_alone(returns: Returns) -> float:
     """Time the matrix products of all windows without what is made of them."""
     present = np.isfinite(returns.y).astype(np.float64)
+    columns = (slice(None), slice(1, 2 + len(returns.x.T)), [1, 1])
     busy = 0.0
     for chunk in chunks(returns.x, _MODEL, range(len(returns.y)), np.arange(len(returns.y))):
         rows = np.nan_to_num(chunk.slab(present))
         began = time.process_time()
-        for kind in (chunk.pairs, chunk.singles, chunk.ones, chunk.counts):
-            kind.shared @ rows[chunk.shared]
-            for at, part in enumerate(chunk.parts):
-                kind.middles[at] @ rows[part.middle]
-                kind.edges[at] @ rows[part.edge]
+        for of_kind in columns:
+            for _ in chunk.common(rows, of_kind):
+                pass
         busy += time.process_time() - began
     return busy

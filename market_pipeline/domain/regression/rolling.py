@@ -24,8 +24,6 @@ from market_pipeline.domain.regression.model import (
     Model,
     Quality,
 )
-from market_pipeline.domain.regression.normal import Factorised, Solution, factorise, solve
-from market_pipeline.domain.regression.scratch import Scratch
 from market_pipeline.domain.regression.windows import Chunk, Whole, chunks
 
 # Symbols of a tile: many enough that its operations outweigh calling them.
@@ -50,7 +48,7 @@ def rolling(
     it and all factors are there. `ordinals` place rows on a scale of their own, rising: a row gets
     the same bits whatever range it is computed in, if it keeps its ordinal.
     """
-    whole = _Work(y, x, model, Scratch())
+    whole = _Work(y, x, model)
     yield from _side_by_side(whole.tile, whole.tiles(rows, ordinals), workers)
 
 
@@ -65,7 +63,7 @@ def fit_all(
 ) -> Fit:
     """Give all tiles of `rolling` as one `Fit`."""
     whole = _empty(rows, range(y.shape[1]), x.shape[1])
-    work = _Work(y, x, model, Scratch(), whole)
+    work = _Work(y, x, model, whole)
     deque(_side_by_side(work.tile, work.tiles(rows, ordinals), workers), maxlen=0)
     return whole
 
@@ -112,7 +110,6 @@ class _Work:
     y: Floats
     x: Floats
     model: Model
-    scratch: Scratch
     whole: Fit | None = None
 
     def tiles(self, rows: range, ordinals: Whole | None) -> Iterator[tuple[Chunk, range]]:
@@ -127,21 +124,26 @@ class _Work:
         """Fit one chunk's windows: by sums, and exactly where those do not do."""
         values = chunk.slab(self.y[:, symbols.start : symbols.stop])
         proxies = chunk.slab(self.x)
-        if self.whole is None:
-            fit = _empty(chunk.rows, symbols, self.x.shape[1])
-        else:
-            fit = _part_of(self.whole, chunk.rows, symbols)
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            is_safe = _by_sums(fit, values, proxies, self.model, chunk, self.scratch)
+        whole = self.whole or _empty(chunk.rows, symbols, self.x.shape[1])
+        fit = _part_of(whole, chunk.rows, symbols)
+        with np.errstate(invalid="ignore", over="ignore"):
+            is_safe = _by_sums(fit, whole, values, proxies, self.model, chunk)
         _mend(fit, ~is_safe, values, proxies, self.model, chunk)
         _judge(fit, self.model)
         return fit
 
 
 def _by_sums(
-    fit: Fit, values: Floats, proxies: Floats, model: Model, chunk: Chunk, scratch: Scratch
+    fit: Fit,
+    whole: Fit,
+    values: Floats,
+    proxies: Floats,
+    model: Model,
+    chunk: Chunk,
 ) -> npt.NDArray[np.bool_]:
-    """Fill `fit` from sums of products, and say where that is exact enough."""
+    """Fill `fit`, a part of `whole`, from sums of products; say where that is exact enough."""
+    from market_pipeline.domain.regression import normal
+
     # Symbols that do not exist fill up the last lanes.
     lacking = -len(fit.symbols) % _LANES
     if lacking:
@@ -149,68 +151,52 @@ def _by_sums(
     is_there = np.isfinite(values)
     is_there &= np.isfinite(proxies).all(axis=1, keepdims=True)
     present, which = _patterns(is_there)
-    known = np.where(is_there, values, 0.0)
-    layers = (present, present, known, known * known)
-    kinds = (chunk.counts, chunk.pairs, chunk.singles, chunk.ones)
-    bases = [kind.shared @ rows[chunk.shared] for kind, rows in zip(kinds, layers, strict=True)]
+    known = np.ascontiguousarray(np.where(is_there, values, 0.0))
+    factors = len(fit.beta)
+    # Squares need the weight alone, here twice: a product with one row has an order of its own.
+    layers = ((present, slice(None)), (known, slice(1, 2 + factors)), (known * known, [1, 1]))
+    commons = zip(*(chunk.common(*layer) for layer in layers), strict=True)
+    demands = normal.Demands(
+        float(model.penalty), model.fewest(factors), model.half_life is not None
+    )
     is_safe = np.empty((len(chunk.rows), len(fit.symbols)), dtype=bool)
-    for at, part in enumerate(chunk.parts):
-        scratch.reset()
-        count, pairs, crosses, squares = (
-            kind.sums(rows, base, part, at, scratch)
-            for kind, rows, base in zip(kinds, layers, bases, strict=True)
+    for part, common in zip(chunk.parts, commons, strict=True):
+        present_cases, known_cases, squares = (
+            normal.Cases(rows, sums) for (rows, _), sums in zip(layers, common, strict=True)
         )
-        proxy_side = factorise(pairs, count[0], len(crosses) - 1, model.penalty, scratch)
-        if which is not None:
-            proxy_side = proxy_side.take(which, len(part.rows))
-        solution = solve(proxy_side, crosses, squares[0], model.penalty, scratch)
-        rows = slice(part.rows.start - chunk.rows.start, part.rows.stop - chunk.rows.start)
-        is_safe[rows] = _write(fit, rows, proxy_side, solution, model)
+        skipped = part.rows.start - chunk.first - part.start
+        windows = normal.Part(
+            part.start, part.oldest, part.size, skipped, part.decay, part.products
+        )
+        written = normal.Written(
+            whole.beta, whole.std_error, whole.t_stat, whole.quality,
+            whole.r_squared, whole.residual_deviation, whole.observations,
+            is_safe[part.rows.start - chunk.rows.start :],
+            part.rows.start - whole.rows.start,
+            fit.symbols.start - whole.symbols.start,
+        )  # fmt: skip
+        normal.fit_part(
+            windows, present_cases, known_cases, squares, which, len(fit.symbols), demands, written
+        )
     return is_safe
 
 
-def _patterns(is_there: npt.NDArray[np.bool_]) -> tuple[Floats, Whole | None]:
-    """Give each pattern of missing rows once, and whose is whose; None where each has its own."""
+def _patterns(is_there: npt.NDArray[np.bool_]) -> tuple[Floats, Whole]:
+    """Give each pattern of missing rows once, and whose is whose; empty where each has its own."""
     seen: dict[bytes, int] = {}
     packed = np.ascontiguousarray(np.packbits(is_there, axis=0).T)
     which = np.array([seen.setdefault(column.tobytes(), len(seen)) for column in packed])
     if 2 * len(seen) > len(which):
-        return is_there.astype(np.float64), None
+        return is_there.astype(np.float64, order="C"), which[:0]
     _, firsts = np.unique(which, return_index=True)
     filled_up = np.resize(firsts, len(firsts) + -len(firsts) % _LANES)
-    return is_there[:, filled_up].astype(np.float64), which
-
-
-def _write(
-    fit: Fit, rows: slice, proxies: Factorised, solution: Solution, model: Model
-) -> npt.NDArray[np.bool_]:
-    """Write a part's numbers; give where they are exact enough, or not wanted."""
-    at = (Ellipsis, rows, slice(None))
-    windows = rows.stop - rows.start
-
-    def shaped(values: Floats) -> Floats:
-        return values.reshape(*values.shape[:-1], windows, -1)[..., : len(fit.symbols)]
-
-    # Weights count as if their mean were 1.
-    scale = 1.0 if model.half_life is None else proxies.count / proxies.total
-    error_variance = solution.residual / (proxies.count - 1 - proxies.freedom)
-    np.sqrt(shaped(error_variance * scale), out=fit.residual_deviation[at])
-    proxies.variance[:] *= error_variance
-    fit.beta[at] = shaped(solution.beta)
-    np.sqrt(shaped(proxies.variance), out=fit.std_error[at])
-    np.divide(fit.beta[at], fit.std_error[at], out=fit.t_stat[at])
-    fit.r_squared[at] = 1 - shaped(solution.residual / solution.squares)
-    fit.observations[at] = shaped(proxies.count)
-    is_enough = fit.observations[at] >= model.fewest(len(fit.beta))
-    fit.quality[at] = np.where(is_enough, np.uint8(Quality.FULL), np.uint8(Quality.TOO_FEW))
-    is_safe = solution.is_safe.reshape(windows, -1)[:, : len(fit.symbols)]
-    result: npt.NDArray[np.bool_] = is_safe | ~is_enough
-    return result
+    # Of one layout, as compiled code is made anew for each.
+    return is_there[:, filled_up].astype(np.float64, order="C"), which
 
 
 def _part_of(whole: Fit, rows: range, symbols: range) -> Fit:
-    at_rows = slice(rows.start - whole.rows.start, rows.stop - whole.rows.start)
-    at = (Ellipsis, at_rows, slice(symbols.start, symbols.stop))
+    row, symbol = rows.start - whole.rows.start, symbols.start - whole.symbols.start
+    at = (Ellipsis, slice(row, row + len(rows)), slice(symbol, symbol + len(symbols)))
     return Fit(rows, symbols, *(getattr(whole, name)[at] for name in _ARRAYS))
 
 
