@@ -154,8 +154,11 @@ class PlainGraph:
     def _call(
         self, body: Callable[..., Any], context: _Context, inputs: Mapping[str, object]
     ) -> Any:
-        names = [name for name in inspect.signature(body).parameters if name != "context"]
-        given = {**self._resources, **inputs}
+        parameters = inspect.signature(body).parameters
+        names = [name for name in parameters if name != "context"]
+        # Configured by nobody, an asset runs with its defaults.
+        config = {"config": parameters["config"].annotation()} if "config" in names else {}
+        given = {**self._resources, **config, **inputs}
         return body(context, **{name: given[name] for name in names})
 
 
