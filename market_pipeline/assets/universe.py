@@ -8,6 +8,7 @@ import pandas as pd
 
 from market_pipeline.assets.books import BOOKS_KEY
 from market_pipeline.assets.framework import stored_asset, working
+from market_pipeline.assets.ledgers import held_books
 from market_pipeline.domain.factor_definitions import DEFAULTS
 from market_pipeline.domain.sessions import TradingCalendar
 from market_pipeline.domain.transactions import Transaction
@@ -28,7 +29,7 @@ def define(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition
         group="universe",
         kinds={"pandas", "sql"},
         partitions=partitions,
-        version="3",
+        version="4",
         deps=[BOOKS_KEY, "company_profiles"],
     )
     def symbol_universe(
@@ -58,7 +59,7 @@ def universe_of(warehouse: Warehouse, settings: Settings, sessions: Sequence[dat
         frozenset(settings.intraday_symbols), frozenset(settings.intraday_reasons)
     )
     return build_universe(
-        warehouse.books(), warehouse.watched(), PROXIES, sessions,
+        held_books(warehouse), warehouse.watched(), PROXIES, sessions,
         profiles=warehouse.profiles(), intraday=chosen, transactions=_recent(warehouse, sessions),
     )  # fmt: skip
 

@@ -72,9 +72,8 @@ class WarehouseIOManager(dg.IOManager):
             self._warehouse.replace_quarantine(
                 asset, obj.quarantine_first or first, last, obj.quarantine, self._clock()
             )
-        for name, frame in obj.alongside.items():
-            counts += self._warehouse.replace_range(name, frame, first, last)
-        counts += self._warehouse.replace_range(table, obj.frame, first, last)
+        frames = {**obj.alongside, table: obj.frame}
+        counts += self._warehouse.replace_ranges(frames, first, last)
         context.add_output_metadata(
             {
                 "rows_inserted": counts.inserted,

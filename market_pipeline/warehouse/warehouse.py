@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from market_pipeline.domain.books import Book
 from market_pipeline.domain.companies import CompanyProfile
 from market_pipeline.domain.errors import ConfigurationError
+from market_pipeline.domain.ledger import ManualValues
 from market_pipeline.domain.ports import CollectedBatch, ComputeNote, Coverage, Job, WriteCounts
 from market_pipeline.domain.universe import Watched
 from market_pipeline.warehouse import (
@@ -176,18 +177,43 @@ class Warehouse:
         Raises ValueError for rows outside the range, two rows with one key, and columns that
         are missing, extra or unfit.
         """
-        table = queries.table_named(table_name)
-        partition = queries.partition_of(table)
-        rows = to_rows(table, frame, self.dialect)
-        dates = pd.to_datetime(frame[partition.name])
-        if not dates.between(pd.Timestamp(first), pd.Timestamp(last)).all():
-            raise ValueError(f"{table_name}: the frame has rows outside {first} to {last}")
+        table, rows = self._encoded(table_name, frame, first, last)
+        scope = queries.partition_of(table).between(first, last)
         with self._database.writing() as connection:
-            counts = merge_rows(
-                connection, table, rows, scope=partition.between(first, last), kept=keep_columns
-            )
+            counts = merge_rows(connection, table, rows, scope=scope, kept=keep_columns)
             note_change(connection, table_name, counts)
         return counts
+
+    def replace_ranges(
+        self, frames: Mapping[str, pd.DataFrame], first: date, last: date
+    ) -> WriteCounts:
+        """Make the rows of several tables dated in [first, last] equal their frames, or none.
+
+        All are one transaction. Raises ValueError as `replace_range` does, before anything is
+        written.
+        """
+        encoded = [
+            (name, *self._encoded(name, frame, first, last)) for name, frame in frames.items()
+        ]
+        counts = WriteCounts()
+        with self._database.writing() as connection:
+            for name, table, rows in encoded:
+                scope = queries.partition_of(table).between(first, last)
+                changed = merge_rows(connection, table, rows, scope=scope)
+                note_change(connection, name, changed)
+                counts += changed
+        return counts
+
+    def _encoded(
+        self, table_name: str, frame: pd.DataFrame, first: date, last: date
+    ) -> tuple[sa.Table, list[Row]]:
+        """Turn a frame into rows; refuse those outside [first, last]."""
+        table = queries.table_named(table_name)
+        rows = to_rows(table, frame, self.dialect)
+        dates = pd.to_datetime(frame[queries.partition_of(table).name])
+        if not dates.between(pd.Timestamp(first), pd.Timestamp(last)).all():
+            raise ValueError(f"{table_name}: the frame has rows outside {first} to {last}")
+        return table, rows
 
     def merge(self, table_name: str, frame: pd.DataFrame) -> WriteCounts:
         """Insert or update the rows of `frame`; one equal in all but `fetched_at` stays as is."""
@@ -321,6 +347,11 @@ class Warehouse:
         """Give one book, or None."""
         with self._database.reading() as connection:
             return next(iter(books.read_books(connection, portfolio_id)), None)
+
+    def manual_values(self) -> dict[str, ManualValues]:
+        """Give the values of private holdings over time, by portfolio."""
+        with self._database.reading() as connection:
+            return books.read_manual_values(connection)
 
     def content_hash(self, portfolio_id: str) -> str | None:
         """Give the hash of the stored book, or None."""
