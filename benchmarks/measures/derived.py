@@ -16,10 +16,10 @@ from benchmarks.turns import in_turns, seconds
 from market_pipeline.automation.jobs import range_tags
 from market_pipeline.definitions import build_defs
 from market_pipeline.domain import factors, metrics, snapshots
+from market_pipeline.domain.bookkeeping import ledgers_of
 from market_pipeline.domain.books import Book
 from market_pipeline.domain.factor_definitions import DEFAULTS
 from market_pipeline.domain.frames import between
-from market_pipeline.domain.ledger import ledgers_of
 from market_pipeline.domain.option_splits import splits_by_symbol
 from market_pipeline.domain.ports import OPTION_COLUMNS
 from market_pipeline.domain.prices import derive_market_data

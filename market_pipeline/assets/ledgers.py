@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from datetime import date
 
 from market_pipeline.domain.actions import dividends_by_symbol, splits_of_actions
+from market_pipeline.domain.bookkeeping import ledgers_of
 from market_pipeline.domain.books import Book
 from market_pipeline.domain.holdings import books_of_holdings
-from market_pipeline.domain.ledger import Dividends, Ledger, ledgers_of
+from market_pipeline.domain.ledger import Dividends, Ledger
 from market_pipeline.domain.option_splits import Splits
 from market_pipeline.domain.transactions import Transaction
 from market_pipeline.warehouse import Warehouse
+from market_pipeline.warehouse.books import read_manual_values
 
 _ACTION = ["ex_date", "symbol", "value"]
 
@@ -22,7 +24,7 @@ def read_ledgers(warehouse: Warehouse) -> list[Ledger]:
         return []
     return ledgers_of(
         books, done, splits_after(warehouse, _earliest_count(books, told)),
-        _dividends(warehouse, books), warehouse.manual_values(),
+        _dividends(warehouse, books), warehouse.ask(read_manual_values),
     )  # fmt: skip
 
 

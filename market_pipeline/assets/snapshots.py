@@ -1,6 +1,7 @@
 """What every portfolio is worth in a session, and what it is made of."""
 
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 import dagster as dg
@@ -54,23 +55,92 @@ def define(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition
 def value_portfolios(
     warehouse: Warehouse, calendar: TradingCalendar, first: date, last: date
 ) -> Snapshots:
-    """Value the portfolios as they stand in each session from `first` to `last`."""
+    """Value the portfolios as they stand in each session from `first` to `last`.
+
+    Returns are chained from the stored snapshot before `first` where it is what would be stored
+    now, else from the portfolio's start: any slicing of a backfill gives the same rows.
+    """
     ledgers = read_ledgers(warehouse)
-    begin = calendar.shift(first, -SESSIONS_BEFORE)
+    known = _growth_before(warehouse, calendar, ledgers, first)
+    chained = [each for each in ledgers if each.portfolio_id in known]
+    anew = [each for each in ledgers if each.portfolio_id not in known]
+    starts = [max(each.start, calendar.all_sessions[0]) for each in anew if each.start is not None]
+    parts = [
+        _valued(warehouse, calendar, chained, first, first, last, known),
+        _valued(warehouse, calendar, anew, min([first, *starts]), first, last, None),
+    ]
+    return Snapshots(
+        _joined([part.portfolios for part in parts], "portfolio_id"),
+        _joined([part.positions for part in parts], "portfolio_id", "position_no"),
+        tuple(each for part in parts for each in part.followed),
+    )
+
+
+def _growth_before(
+    warehouse: Warehouse, calendar: TradingCalendar, ledgers: Sequence[Ledger], first: date
+) -> dict[str, float]:
+    """Give what a dollar had become by the session before, of those whose snapshot still holds.
+
+    One that has not begun by then starts with one dollar.
+    """
+    before = calendar.previous(first)
+    stored = warehouse.read("portfolio_snapshots", first=before, last=before)
+    known = {
+        each.portfolio_id: 1.0 for each in ledgers if each.start is None or each.start > before
+    }
+    told = stored[stored["growth"].notna()].to_dict("records")
+    grown = {row["portfolio_id"]: row for row in told}
+    begun = [each for each in ledgers if each.portfolio_id in grown]
+    if not begun:
+        return known
+    present = _valued(warehouse, calendar, begun, before, before, before, {}).portfolios
+    for row in present.to_dict("records"):
+        name = row["portfolio_id"]
+        if all(row[column] == grown[name][column] for column in _KEPT):
+            known[name] = float(grown[name]["growth"])
+    return known
+
+
+_KEPT = ("equity_usd", "flows_usd", "invested_usd", "cumulative_pnl_usd", "unpriced_cost_usd")
+"""What a stored snapshot must still be made of for its growth to be believed."""
+
+
+def _valued(
+    warehouse: Warehouse,
+    calendar: TradingCalendar,
+    ledgers: Sequence[Ledger],
+    start: date,
+    first: date,
+    last: date,
+    growth_before: Mapping[str, float] | None,
+) -> Snapshots:
+    """Value some portfolios from `first` on, with prices since well before `start`."""
+    begin = _sessions_before(calendar, start, SESSIONS_BEFORE)
     prices = warehouse.read(
         "market_data_cache", first=begin, last=last, symbols=sorted(symbols_of(ledgers)),
         columns=_PRICE_COLUMNS,
     )  # fmt: skip
     lapse = oldest_lapse(ledgers)
     if lapse is not None and lapse <= last:
-        early = min(
-            calendar.shift(calendar.session_on_or_before(lapse), -SESSIONS_BEFORE - 1), begin
-        )
+        early = min(_sessions_before(calendar, lapse, SESSIONS_BEFORE), begin)
         prices = _with_lapsed(warehouse, ledgers, prices, early, begin)
         begin = early
     return snapshot_range(
-        ledgers, prices, sessions=calendar.sessions(begin, last), first=first, last=last
-    )
+        ledgers, prices, sessions=calendar.sessions(begin, last), first=first, last=last,
+        growth_before=growth_before,
+    )  # fmt: skip
+
+
+def _sessions_before(calendar: TradingCalendar, day: date, count: int) -> date:
+    """Give the session `count` sessions before `day`, or the calendar's first."""
+    sessions = calendar.all_sessions
+    return sessions[max(bisect_left(sessions, day) - count, 0)]
+
+
+def _joined(frames: Sequence[pd.DataFrame], *keys: str) -> pd.DataFrame:
+    filled = [frame for frame in frames if len(frame)] or list(frames[:1])
+    joined = pd.concat(filled, ignore_index=True)
+    return joined.sort_values(["session_date", *keys], ignore_index=True)
 
 
 def _with_lapsed(

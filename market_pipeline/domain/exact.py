@@ -43,18 +43,28 @@ def whole(value: Decimal) -> int:
 
 def wholes_of_floats(numbers: Iterable[float]) -> Amounts:
     """Count the ten-billionths of floats, each read as `of_float` does."""
-    found = []
-    with localcontext(prec=PRECISION):
-        for number in numbers:
-            text = repr(float(number))
-            found.append(int(Decimal(text).scaleb(DECIMALS).to_integral_value()))
-    return array(found)
+    return array([_whole_of_text(repr(float(number))) for number in numbers])
+
+
+def _whole_of_text(text: str) -> int:
+    """Count the ten-billionths in a number as Python writes it, by its digits where it can."""
+    before, _, after = text.partition(".")
+    if len(after) <= DECIMALS and after.isdecimal() and before.removeprefix("-").isdecimal():
+        return int(before + after.ljust(DECIMALS, "0"))
+    return whole(rounded(Decimal(text)))
 
 
 def decimals(amounts: Iterable[Any]) -> list[Decimal]:
-    """Give amounts as Decimals of ten decimals."""
+    """Give amounts as Decimals of ten decimals; equal ones, which are many, are made once."""
+    made: dict[int, Decimal] = {}
+    found = []
     with localcontext(prec=PRECISION):
-        return [Decimal(int(amount)).scaleb(-DECIMALS) for amount in amounts]
+        for amount in amounts:
+            value = made.get(amount)
+            if value is None:
+                value = made[amount] = Decimal(int(amount)).scaleb(-DECIMALS)
+            found.append(value)
+    return found
 
 
 def array(amounts: Sequence[int]) -> Amounts:

@@ -110,10 +110,11 @@ class LotDays:
 
     `pnl` is without meaning where `is_known` is not set: a price was missing at either end. Change
     of `value` = pnl + flow + gap always, pnl counting only where it is known. `gain` is what
-    closing has gained so far; `cost` is of what is open.
+    closing has gained so far; `cost` is of what is open. `changes` are the lot's, and its lapse.
     """
 
     lot: Lot
+    changes: Sequence[Change]
     status: npt.NDArray[np.int8]
     quantity: Amounts
     price: Amounts
@@ -149,7 +150,8 @@ class LotDays:
 def lot_days(lot: Lot, table: PriceTable, begin: int) -> LotDays:
     """Follow a lot through the sessions from place `begin` on; what came before is in the first."""
     count = len(table.days) - begin
-    happened = _Happened(_settled(lot, table), table, begin)
+    changes = _settled(lot, table)
+    happened = _Happened(changes, table, begin)
     quantity, cost = happened.running("quantity"), happened.running("cost")
     paid, dividends, fees = (happened.daily(name) for name in ("paid", "dividends", "fees"))
     gain = cost - happened.running("paid")
@@ -160,7 +162,7 @@ def lot_days(lot: Lot, table: PriceTable, begin: int) -> LotDays:
     income = dividends - fees
     unexplained = marks.value - before - paid
     return LotDays(
-        lot, marks.status, marks.quantity, marks.price, marks.price_place, marks.source,
+        lot, changes, marks.status, marks.quantity, marks.price, marks.price_place, marks.source,
         marks.value, cost, gain, paid, dividends, fees,
         pnl=income + np.where(is_known, unexplained, 0),
         gap=np.where(is_known, 0, unexplained),
@@ -190,7 +192,7 @@ def _settled(lot: Lot, table: PriceTable) -> list[Change]:
         left = lot.cost
     else:
         left = decimals([worth_on(lot, table, at - 1) or 0])[0]
-    return [*lot.changes, Change(table.sessions[at], -lot.quantity, -lot.cost, -left)]
+    return [*lot.changes, Change(lot.lapses_on, -lot.quantity, -lot.cost, -left)]
 
 
 class _Happened:

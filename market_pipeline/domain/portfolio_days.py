@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from market_pipeline.domain.books import CASH
-from market_pipeline.domain.exact import Amounts, whole, zeros
+from market_pipeline.domain.exact import WHOLE, Amounts, whole, zeros
 from market_pipeline.domain.frames import Floats
 from market_pipeline.domain.ledger import CashMove, Ledger
 from market_pipeline.domain.lots import LotDays, PriceTable, lot_days
@@ -110,6 +110,34 @@ def follow(ledger: Ledger, table: PriceTable, begin: int) -> PortfolioDays:
     )  # fmt: skip
 
 
+def dated_flows(days: PortfolioDays) -> dict[date, float]:
+    """Give all money put in from outside (taken out: negative) by day, entries at their cost, USD.
+
+    Of the whole past, also before the sessions that are followed.
+    """
+    found: dict[date, int] = {}
+    for each in days.lots:
+        for change in each.changes:
+            moved = whole(change.paid) - whole(change.dividends) + whole(change.fees)
+            found[change.on] = found.get(change.on, 0) + moved
+    for move in days.ledger.cash:
+        earned = whole(move.interest) + whole(move.dividends) - whole(move.fees)
+        moved = (whole(move.amount) if days.ledger.keeps_cash else 0) - earned
+        found[move.on] = found.get(move.on, 0) + moved
+    last = days.sessions[-1]
+    return {day: amount / WHOLE for day, amount in found.items() if amount and day <= last}
+
+
+def symbol_values(days: PortfolioDays) -> dict[str, Floats]:
+    """Give the net value of each symbol's lots in every session, USD; cash is left out."""
+    found: dict[str, Floats] = {}
+    for each in days.lots:
+        if each.lot.asset_class != CASH:
+            value = each.value.astype(np.float64) / WHOLE
+            found[each.lot.last_symbol] = found.get(each.lot.last_symbol, 0.0) + value
+    return found
+
+
 def daily_returns(days: PortfolioDays) -> Floats:
     """Give P&L over equity before plus flows, as fractions; NaN in a first session and on no base.
 
@@ -117,6 +145,7 @@ def daily_returns(days: PortfolioDays) -> Floats:
     """
     base = days.before + days.flow
     has_return = ~days.is_first & (base > 0).astype(bool)
+    has_return[:1] = False  # what came before is in its flows
     found = np.full(len(base), np.nan)
     found[has_return] = (days.pnl[has_return] / base[has_return]).astype(np.float64)
     return found

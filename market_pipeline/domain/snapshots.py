@@ -4,7 +4,7 @@ Ledgers and prices in, `portfolio_snapshots` and `portfolio_positions` out. A se
 from what people stated and from prices, never from a stored snapshot, so it can be replayed alone.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from market_pipeline.domain.books import CASH
+from market_pipeline.domain.concentration import concentration
 from market_pipeline.domain.exact import WHOLE, Amounts, decimals
 from market_pipeline.domain.frames import DATE_DTYPE, empty_frame
 from market_pipeline.domain.ledger import CASH_NO, CASH_SYMBOL, Ledger
@@ -21,6 +22,7 @@ from market_pipeline.domain.lots import (
     CLOSED,
     MANUAL,
     MAX_PRICE_AGE,
+    PRICED,
     STALE,
     STATUSES,
     UNPRICED,
@@ -28,7 +30,21 @@ from market_pipeline.domain.lots import (
     PriceTable,
 )
 from market_pipeline.domain.option_splits import series_on
-from market_pipeline.domain.portfolio_days import Flags, PortfolioDays, daily_returns, follow
+from market_pipeline.domain.performance import (
+    LONG_WINDOW,
+    SHORT_WINDOW,
+    growth,
+    money_weighted_returns,
+    realised_volatility,
+)
+from market_pipeline.domain.portfolio_days import (
+    Flags,
+    PortfolioDays,
+    daily_returns,
+    dated_flows,
+    follow,
+    symbol_values,
+)
 
 SNAPSHOT_COLUMNS = (
     "session_date", "portfolio_id", "market_value_usd", "cash_usd", "equity_usd", "long_usd",
@@ -36,7 +52,9 @@ SNAPSHOT_COLUMNS = (
     "daily_return_pct", "position_count", "stale_count", "unpriced_count", "stale_symbols",
     "unpriced_symbols", "long_count", "short_count", "dividends_usd", "interest_usd", "fees_usd",
     "invested_usd", "unpriced_cost_usd", "realised_pnl_usd", "unrealised_pnl_usd",
-    "cumulative_pnl_usd",
+    "cumulative_pnl_usd", "growth", "twr_pct", "mwr_pct", "volatility_21d_pct",
+    "volatility_63d_pct", "herfindahl", "effective_positions", "top_3_weight_pct",
+    "top_10_weight_pct", "completeness_pct",
 )  # fmt: skip
 
 POSITION_COLUMNS = (
@@ -46,8 +64,8 @@ POSITION_COLUMNS = (
     "fees_usd", "realised_pnl_usd",
 )  # fmt: skip
 
-SESSIONS_BEFORE = MAX_PRICE_AGE + 1
-"""Sessions of prices needed before the first date: the one before it may itself be stale."""
+SESSIONS_BEFORE = LONG_WINDOW + MAX_PRICE_AGE + 1
+"""Sessions of prices needed before the first date: for returns, the first of which may be stale."""
 
 Columns = dict[str, Any]
 
@@ -77,19 +95,26 @@ def snapshot_range(
     sessions: Sequence[date],
     first: date,
     last: date,
+    growth_before: Mapping[str, float] | None = None,
 ) -> Snapshots:
     """Value every portfolio in each session from `first` to `last`.
 
     `sessions` rise without a gap from at least `SESSIONS_BEFORE` sessions before `first` (fewer
     only where there are none) to `last`; `prices` are `market_data_cache` rows of all of them.
-    Earlier sessions serve lots that lapsed in them. Always equity = equity before + P&L + flows +
-    gap, exactly, P&L being NULL in a portfolio's first session. Rules: docs/portfolios.md.
+    Earlier sessions serve lots that lapsed in them. `growth_before` is the `growth` of portfolios
+    at the end of the session before `first`; without it `sessions` begin before their start.
+    Always equity = equity before + P&L + flows + gap, exactly, P&L being NULL in a portfolio's
+    first session. Rules: docs/portfolios.md.
     """
     table = PriceTable(prices, sessions, symbols_of(ledgers))
-    begin = max(int(np.searchsorted(table.days, np.datetime64(first))) - 1, 0)
+    place = int(np.searchsorted(table.days, np.datetime64(first)))
+    begin = max(place - LONG_WINDOW - 1, 0) if growth_before is not None else 0
     followed = tuple(follow(ledger, table, begin) for ledger in ledgers)
     wanted = np.array([first <= day <= last for day in sessions[begin:]], dtype=bool)
-    portfolios = [_portfolio_columns(each, wanted) for each in followed]
+    known = growth_before or {}
+    portfolios = [
+        _portfolio_columns(each, wanted, known.get(each.ledger.portfolio_id)) for each in followed
+    ]
     positions = [columns for each in followed for columns in _position_columns(each, table, wanted)]
     return Snapshots(
         _framed(portfolios, SNAPSHOT_COLUMNS, "portfolio_id"),
@@ -101,7 +126,7 @@ def snapshot_range(
 # -- portfolios ------------------------------------------------------------------------------
 
 
-def _portfolio_columns(days: PortfolioDays, wanted: Flags) -> Columns:
+def _portfolio_columns(days: PortfolioDays, wanted: Flags, before: float | None) -> Columns:
     equity, net = days.equity[wanted], (days.long - days.short)[wanted]
     is_first = days.is_first[wanted]
     pnl = days.pnl[wanted]
@@ -133,6 +158,44 @@ def _portfolio_columns(days: PortfolioDays, wanted: Flags) -> Columns:
         "realised_pnl_usd": money(days.realised),
         "unrealised_pnl_usd": money(days.unrealised),
         "cumulative_pnl_usd": money(days.equity + days.unpriced_cost - days.invested),
+        **_performance(days, wanted, before),
+        **_spread(days, wanted),
+    }
+
+
+def _performance(days: PortfolioDays, wanted: Flags, before: float | None) -> Columns:
+    """Give the statistics of returns; `before` is what a dollar had become before the first row."""
+    returns = daily_returns(days)
+    chained = returns.copy()
+    if before is not None:
+        chained[: int(np.argmax(wanted))] = np.nan
+    grown = growth(chained, 1.0 if before is None else before)[wanted]
+    dates, equity = _days(days, wanted), days.equity[wanted].astype(np.float64) / WHOLE
+    has_begun = ~days.is_first[wanted]
+    return {
+        "growth": grown,
+        "twr_pct": np.where(has_begun, 100 * (grown - 1.0), np.nan),
+        "mwr_pct": 100 * money_weighted_returns(dated_flows(days), dates, equity),
+        "volatility_21d_pct": 100 * realised_volatility(returns, SHORT_WINDOW)[wanted],
+        "volatility_63d_pct": 100 * realised_volatility(returns, LONG_WINDOW)[wanted],
+    }
+
+
+def _spread(days: PortfolioDays, wanted: Flags) -> Columns:
+    """Give how concentrated it is, and how many of its lots have a price of the session."""
+    found = concentration(symbol_values(days), len(days.sessions))
+    held = np.zeros(len(days.sessions))
+    good = np.zeros(len(days.sessions))
+    for each in days.lots:
+        held += each.is_in_book
+        good += np.isin(each.status, (STATUSES.index(PRICED), STATUSES.index(MANUAL)))
+    complete = np.divide(100 * good, held, out=np.full(len(held), np.nan), where=held > 0)
+    return {
+        "herfindahl": found.herfindahl[wanted],
+        "effective_positions": found.effective[wanted],
+        "top_3_weight_pct": 100 * found.top_3[wanted],
+        "top_10_weight_pct": 100 * found.top_10[wanted],
+        "completeness_pct": complete[wanted],
     }
 
 

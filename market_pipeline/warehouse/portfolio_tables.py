@@ -31,7 +31,13 @@ portfolio_snapshots = by_session(
     *optional("invested_usd", kind=Exact),  # all flows so far, entries at their cost
     *optional("unpriced_cost_usd", kind=Exact),  # cost of what has no price
     *optional("realised_pnl_usd", "unrealised_pnl_usd", "cumulative_pnl_usd", kind=Exact),
-)
+    *optional(
+        "growth",  # of a dollar since the first session's end
+        "twr_pct", "mwr_pct", "volatility_21d_pct", "volatility_63d_pct", "herfindahl",
+        "effective_positions", "top_3_weight_pct", "top_10_weight_pct", "completeness_pct",
+        kind=sa.Float(53),
+    ),
+)  # fmt: skip
 
 portfolio_positions = by_session(
     "portfolio_positions",

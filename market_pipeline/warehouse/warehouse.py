@@ -17,7 +17,6 @@ import sqlalchemy as sa
 from market_pipeline.domain.books import Book
 from market_pipeline.domain.companies import CompanyProfile
 from market_pipeline.domain.errors import ConfigurationError
-from market_pipeline.domain.ledger import ManualValues
 from market_pipeline.domain.ports import CollectedBatch, ComputeNote, Coverage, Job, WriteCounts
 from market_pipeline.domain.universe import Watched
 from market_pipeline.warehouse import (
@@ -37,6 +36,7 @@ from market_pipeline.warehouse.generations import note_change
 from market_pipeline.warehouse.merge import merge_rows
 from market_pipeline.warehouse.news_store import NewsStore
 from market_pipeline.warehouse.notices import Notices
+from market_pipeline.warehouse.ranges import range_of
 from market_pipeline.warehouse.tables import equity_bars, metadata
 from market_pipeline.warehouse.transactions import TransactionStore
 
@@ -177,8 +177,7 @@ class Warehouse:
         Raises ValueError for rows outside the range, two rows with one key, and columns that
         are missing, extra or unfit.
         """
-        table, rows = self._encoded(table_name, frame, first, last)
-        scope = queries.partition_of(table).between(first, last)
+        table, rows, scope = range_of(table_name, frame, (first, last), self.dialect)
         with self._database.writing() as connection:
             counts = merge_rows(connection, table, rows, scope=scope, kept=keep_columns)
             note_change(connection, table_name, counts)
@@ -187,33 +186,14 @@ class Warehouse:
     def replace_ranges(
         self, frames: Mapping[str, pd.DataFrame], first: date, last: date
     ) -> WriteCounts:
-        """Make the rows of several tables dated in [first, last] equal their frames, or none.
-
-        All are one transaction. Raises ValueError as `replace_range` does, before anything is
-        written.
-        """
-        encoded = [
-            (name, *self._encoded(name, frame, first, last)) for name, frame in frames.items()
-        ]
-        counts = WriteCounts()
+        """Make several tables equal their frames in [first, last], in one transaction."""
+        ranges = [range_of(*named, (first, last), self.dialect) for named in frames.items()]
         with self._database.writing() as connection:
-            for name, table, rows in encoded:
-                scope = queries.partition_of(table).between(first, last)
-                changed = merge_rows(connection, table, rows, scope=scope)
-                note_change(connection, name, changed)
-                counts += changed
+            counts = WriteCounts()
+            for table, rows, scope in ranges:
+                counts += (changed := merge_rows(connection, table, rows, scope=scope))
+                note_change(connection, table.name, changed)
         return counts
-
-    def _encoded(
-        self, table_name: str, frame: pd.DataFrame, first: date, last: date
-    ) -> tuple[sa.Table, list[Row]]:
-        """Turn a frame into rows; refuse those outside [first, last]."""
-        table = queries.table_named(table_name)
-        rows = to_rows(table, frame, self.dialect)
-        dates = pd.to_datetime(frame[queries.partition_of(table).name])
-        if not dates.between(pd.Timestamp(first), pd.Timestamp(last)).all():
-            raise ValueError(f"{table_name}: the frame has rows outside {first} to {last}")
-        return table, rows
 
     def merge(self, table_name: str, frame: pd.DataFrame) -> WriteCounts:
         """Insert or update the rows of `frame`; one equal in all but `fetched_at` stays as is."""
@@ -347,11 +327,6 @@ class Warehouse:
         """Give one book, or None."""
         with self._database.reading() as connection:
             return next(iter(books.read_books(connection, portfolio_id)), None)
-
-    def manual_values(self) -> dict[str, ManualValues]:
-        """Give the values of private holdings over time, by portfolio."""
-        with self._database.reading() as connection:
-            return books.read_manual_values(connection)
 
     def content_hash(self, portfolio_id: str) -> str | None:
         """Give the hash of the stored book, or None."""

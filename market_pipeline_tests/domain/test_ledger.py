@@ -1,15 +1,14 @@
 """Ledgers: which lots a portfolio has, and what files, transactions and splits did to them."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from market_pipeline.domain.bookkeeping import ledger_of
 from market_pipeline.domain.books import Book, Position
-from market_pipeline.domain.ledger import Ledger, Lot, ledger_of
 from market_pipeline.domain.transactions import Transaction, cash_effect
 
 CALL = "KO260116C00070000"
@@ -46,16 +45,16 @@ def position(no: int, quantity: str, price: str = "10", **rest: Any) -> Position
     return Position(no, rest.pop("symbol", "KO"), kind, D(quantity), D(price), day(2), **rest)
 
 
-def made(transactions: Sequence[Transaction], held: Book | None = None, **rest: Any) -> Ledger:
+def made(transactions: Sequence[Transaction], held: Book | None = None, **rest: Any) -> Any:
     known = {"splits": {}, "dividends": {}, "values": {}} | rest
     return ledger_of("p", held, transactions, **known)
 
 
-def gain(lot: Lot) -> Decimal:
+def gain(lot: Any) -> Any:
     return sum((change.cost - change.paid for change in lot.changes), D(0))
 
 
-def total(ledger: Ledger, name: str) -> Decimal:
+def total(ledger: Any, name: str) -> Any:
     return sum((getattr(c, name) for lot in ledger.lots for c in lot.changes), D(0))
 
 

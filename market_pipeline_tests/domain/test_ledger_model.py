@@ -5,6 +5,7 @@ Each is recomputed by `slow_ledger`, which shares no code with the package. `mak
 """
 
 import os
+from collections.abc import Hashable
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -14,8 +15,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from market_pipeline.domain.bookkeeping import ledgers_of
 from market_pipeline.domain.frames import DATE_DTYPE
-from market_pipeline.domain.ledger import ledgers_of
 from market_pipeline.domain.sessions import TradingCalendar
 from market_pipeline.domain.snapshots import snapshot_range
 from market_pipeline.domain.transactions import Transaction, cash_effect
@@ -93,7 +94,7 @@ def judge(history: History, shown: dict[tuple[str, date], Decimal] | None = None
         ledgers, market(shown or prices), sessions=SESSIONS, first=SESSIONS[0], last=SESSIONS[-1]
     )
     slow = slow_days(done, SESSIONS, prices, MULTIPLIERS, {"KO": (EX_DATE, ratio)})
-    before: dict[str, Any] | None = None
+    before: dict[Hashable, Any] | None = None
     for row, other in zip(result.portfolios.to_dict("records"), slow, strict=True):
         pairs = {
             "equity_usd": other.equity, "cash_usd": other.cash, "long_usd": other.long,
@@ -103,11 +104,13 @@ def judge(history: History, shown: dict[tuple[str, date], Decimal] | None = None
         for name, value in pairs.items():
             assert close_to(row[name], value), (name, row["session_date"], row[name], value)
         held = result.positions[result.positions["session_date"] == row["session_date"]]
-        identities(dict(row), before, held)
-        before = dict(row)
+        identities(row, before, held)
+        before = row
 
 
-def identities(row: dict[str, Any], before: dict[str, Any] | None, held: pd.DataFrame) -> None:
+def identities(
+    row: dict[Hashable, Any], before: dict[Hashable, Any] | None, held: pd.DataFrame
+) -> None:
     assert row["equity_usd"] == row["long_usd"] - row["short_usd"] + row["cash_usd"]
     assert row["net_usd"] == row["long_usd"] - row["short_usd"]
     assert row["gross_usd"] == row["long_usd"] + row["short_usd"]

@@ -19,6 +19,10 @@ _SNAPSHOT = (
     "dividends_usd", "interest_usd", "fees_usd", "invested_usd", "unpriced_cost_usd",
     "realised_pnl_usd", "unrealised_pnl_usd", "cumulative_pnl_usd",
 )  # fmt: skip
+_STATISTICS = (
+    "growth", "twr_pct", "mwr_pct", "volatility_21d_pct", "volatility_63d_pct", "herfindahl",
+    "effective_positions", "top_3_weight_pct", "top_10_weight_pct", "completeness_pct",
+)  # fmt: skip
 _POSITION = (
     "cost_usd", "flows_usd", "gap_usd", "dividends_usd", "fees_usd", "realised_pnl_usd",
 )  # fmt: skip
@@ -48,6 +52,8 @@ def upgrade() -> None:
         op.add_column("portfolio_snapshots", sa.Column(name, sa.Integer(), nullable=True))
     for name in _SNAPSHOT:
         op.add_column("portfolio_snapshots", sa.Column(name, Exact(), nullable=True))
+    for name in _STATISTICS:
+        op.add_column("portfolio_snapshots", sa.Column(name, sa.Float(53), nullable=True))
     for name in _POSITION:
         op.add_column("portfolio_positions", sa.Column(name, Exact(), nullable=True))
 
@@ -55,7 +61,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     for name in reversed(_POSITION):
         op.drop_column("portfolio_positions", name)
-    for name in reversed((*_COUNTS, *_SNAPSHOT)):
+    for name in reversed((*_COUNTS, *_SNAPSHOT, *_STATISTICS)):
         op.drop_column("portfolio_snapshots", name)
     op.drop_table("manual_values")
     op.drop_column("transactions", "lot_date")
