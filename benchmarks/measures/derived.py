@@ -16,9 +16,11 @@ from benchmarks.turns import in_turns, seconds
 from market_pipeline.automation.jobs import range_tags
 from market_pipeline.definitions import build_defs
 from market_pipeline.domain import factors, metrics, snapshots
+from market_pipeline.domain.bookkeeping import ledgers_of
 from market_pipeline.domain.books import Book
 from market_pipeline.domain.factor_definitions import DEFAULTS, longest_window, proxies_of
 from market_pipeline.domain.frames import between
+from market_pipeline.domain.option_splits import splits_by_symbol
 from market_pipeline.domain.ports import OPTION_COLUMNS
 from market_pipeline.domain.prices import derive_market_data
 from market_pipeline.domain.sessions import TradingCalendar
@@ -137,9 +139,8 @@ class _Plain:
     def _snapshots(self) -> pd.DataFrame:
         begin = self._calendar.shift(self._first, -snapshots.SESSIONS_BEFORE)
         return snapshots.snapshot_range(
-            self._books,
+            ledgers_of(self._books, {}, splits_by_symbol(self._bars), {}, {}),
             between(self._made["market_data_cache"], begin, LAST),
-            self._bars[["session_date", "symbol", "split_ratio"]],
             sessions=self._calendar.sessions(begin, LAST),
             first=self._first,
             last=LAST,

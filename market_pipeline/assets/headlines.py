@@ -13,6 +13,7 @@ import pandas as pd
 from market_pipeline.assets.collection_alerts import judge_collections, judge_waiting
 from market_pipeline.assets.conditions import FOLLOWS_ITS_INPUTS
 from market_pipeline.assets.framework import COLLECTION_RETRIES, Work, stored_asset, working
+from market_pipeline.assets.ledgers import held_books
 from market_pipeline.assets.news_collecting import (
     Desk,
     Outcome,
@@ -167,7 +168,7 @@ def _collect_all(work: Work, desk: Desk, calendar: TradingCalendar) -> None:
     outcomes: list[Outcome] = []
     if desk.collector.sources:
         plan = portfolio_symbols(
-            desk.warehouse.books(), desk.warehouse.watchlist(), calendar, desk.clock(),
+            held_books(desk.warehouse), desk.warehouse.watchlist(), calendar, desk.clock(),
             whole=tuple(desk.settings.finviz_portfolio_ids),
         )  # fmt: skip
         outcomes = collect_portfolios(work, desk, plan)
@@ -198,7 +199,7 @@ def _reader(
     settings: Settings,
     now: datetime,
 ) -> Reader:
-    plan = portfolio_symbols(warehouse.books(), warehouse.watchlist(), calendar, now)
+    plan = portfolio_symbols(held_books(warehouse), warehouse.watchlist(), calendar, now)
     known = frozenset(symbol for symbols in plan.values() for symbol in symbols)
     oldest = oldest_kept(now, timedelta(days=settings.headline_retention_days))
     return Reader(calendar, tone, known, warehouse.news.companies(), oldest)

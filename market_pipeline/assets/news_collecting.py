@@ -87,7 +87,10 @@ def portfolio_symbols(
     session = calendar.last_completed(now)
     asked: set[str] = set()
     plan: dict[str, tuple[str, ...]] = {}
-    portfolios = [(book.portfolio_id, [book], ()) for book in books]
+    held_by: dict[str, list[Book]] = {}
+    for book in books:
+        held_by.setdefault(book.portfolio_id, []).append(book)
+    portfolios = [(name, held, ()) for name, held in held_by.items()]
     for name, held, seen in [*portfolios, (WATCHLIST, [], tuple(watched))]:
         universe = build_universe(held, seen, (), [session])
         stocks = sorted(listed(universe)["symbol"])

@@ -7,6 +7,7 @@ import dagster as dg
 import pandas as pd
 
 from market_pipeline.assets.framework import COLLECTION_RETRIES, stored_asset, working
+from market_pipeline.assets.ledgers import held_books
 from market_pipeline.assets.present import collect_or_pass, todays_batch
 from market_pipeline.assets.splits import present_universe
 from market_pipeline.domain.collection import Gap, due_again
@@ -61,7 +62,7 @@ def define(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition
             )
             known = warehouse.read(TABLE, columns=["symbol", "underlying", "first_seen_date"])
             today = clock().astimezone(NEW_YORK).date()
-            expired = expired_unlisted(warehouse.books(), set(known["symbol"]), today)
+            expired = expired_unlisted(held_books(warehouse), set(known["symbol"]), today)
             asked = warehouse.coverage(TABLE)
             every = timedelta(days=settings.contract_refresh_days)
             due = due_again([*expired, *listings], asked, clock(), every)

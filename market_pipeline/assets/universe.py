@@ -8,6 +8,7 @@ import pandas as pd
 
 from market_pipeline.assets.books import BOOKS_KEY
 from market_pipeline.assets.framework import stored_asset, working
+from market_pipeline.assets.ledgers import held_books
 from market_pipeline.domain.sessions import TradingCalendar
 from market_pipeline.domain.transactions import Transaction
 from market_pipeline.domain.universe import TRADED_FOR, IntradayChoice, build_universe
@@ -24,7 +25,7 @@ def define(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition
         group="universe",
         kinds={"pandas", "sql"},
         partitions=partitions,
-        version="3",
+        version="4",
         deps=[BOOKS_KEY, "company_profiles"],
     )
     def symbol_universe(
@@ -54,7 +55,7 @@ def universe_of(warehouse: Warehouse, settings: Settings, sessions: Sequence[dat
         frozenset(settings.intraday_symbols), frozenset(settings.intraday_reasons)
     )
     return build_universe(
-        warehouse.books(), warehouse.watched(), settings.factor_proxies, sessions,
+        held_books(warehouse), warehouse.watched(), settings.factor_proxies, sessions,
         profiles=warehouse.profiles(), intraday=chosen, transactions=_recent(warehouse, sessions),
     )  # fmt: skip
 

@@ -1,6 +1,6 @@
 """Do the snapshots add up, exactly, and is every position accounted for?"""
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Mapping
 from datetime import date
 from decimal import Decimal
 from itertools import pairwise
@@ -9,10 +9,9 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from market_pipeline.assets.snapshots import value_books
+from market_pipeline.assets.snapshots import value_portfolios
 from market_pipeline.checks.framework import Scope, Verdict, check, shown
 from market_pipeline.checks.generic import keys_are_unique
-from market_pipeline.domain.snapshots import SESSIONS_BEFORE
 
 ASSET, POSITIONS = "portfolio_snapshots", "portfolio_positions"
 
@@ -20,6 +19,7 @@ ASSET, POSITIONS = "portfolio_snapshots", "portfolio_positions"
 def _all_books(scope: Scope) -> Verdict:
     """Every portfolio has a snapshot in every session of the range."""
     expected = {book.portfolio_id for book in scope.warehouse.books()}
+    expected |= {name for name, _, _ in scope.warehouse.transactions.hashes()}
     rows = scope.rows(ASSET, "session_date", "portfolio_id")
     sessions = scope.calendar.sessions(scope.first, scope.last)
     held = rows.groupby("portfolio_id")["session_date"].nunique()
@@ -38,43 +38,60 @@ def _add_up(scope: Scope) -> Verdict:
     wrong = []
     parts = _position_sums(scope)
     for row in scope.rows(ASSET).to_dict("records"):
+        sums = parts.get((row["session_date"], row["portfolio_id"]), _NOTHING)
         holds = (
             row["equity_usd"] == row["market_value_usd"] + row["cash_usd"]
             and row["long_usd"] - row["short_usd"] == row["net_usd"] == row["market_value_usd"]
             and row["long_usd"] + row["short_usd"] == row["gross_usd"]
-            and parts.get((row["session_date"], row["portfolio_id"]), 0) == row["equity_usd"]
+            and sums["market_value_usd"] == row["equity_usd"]
+            and _profit_adds_up(row, sums)
         )
         if not holds:
             wrong.append(f"{row['session_date']:%Y-%m-%d} {row['portfolio_id']}")
     return Verdict(not wrong, f"{len(wrong)} snapshots do not add up", {"wrong": shown(wrong)})
 
 
-def _position_sums(scope: Scope) -> dict[tuple[pd.Timestamp, str], Decimal]:
-    sums: dict[tuple[pd.Timestamp, str], Decimal] = {}
-    columns = ("session_date", "portfolio_id", "market_value_usd")
-    for row in scope.rows(POSITIONS, *columns).to_dict("records"):
-        if row["market_value_usd"] is not None:
-            key = (row["session_date"], row["portfolio_id"])
-            sums[key] = sums.get(key, Decimal(0)) + row["market_value_usd"]
+def _profit_adds_up(row: dict[Hashable, Any], sums: Mapping[str, Decimal]) -> bool:
+    """Test P&L against its parts: of the positions, and of all time. A first session has none."""
+    total = row["equity_usd"] + row["unpriced_cost_usd"] - row["invested_usd"]
+    return bool(
+        row["realised_pnl_usd"] + row["unrealised_pnl_usd"] == row["cumulative_pnl_usd"] == total
+        and sums["unrealised_pnl_usd"] == row["unrealised_pnl_usd"]
+        and sums["flows_usd"] == row["flows_usd"]
+        and sums["gap_usd"] == row["gap_usd"]
+        and sums["daily_pnl_usd"] == (row["daily_pnl_usd"] or 0)
+    )
+
+
+_SUMMED = ("market_value_usd", "daily_pnl_usd", "unrealised_pnl_usd", "flows_usd", "gap_usd")
+_NOTHING: Mapping[str, Decimal] = dict.fromkeys(_SUMMED, Decimal(0))
+
+
+def _position_sums(scope: Scope) -> dict[tuple[pd.Timestamp, str], dict[str, Decimal]]:
+    sums: dict[tuple[pd.Timestamp, str], dict[str, Decimal]] = {}
+    for row in scope.rows(POSITIONS, "session_date", "portfolio_id", *_SUMMED).to_dict("records"):
+        found = sums.setdefault((row["session_date"], row["portfolio_id"]), dict(_NOTHING))
+        for name in _SUMMED:
+            if row[name] is not None:
+                found[name] += row[name]
     return sums
 
 
 def _roll_forward(scope: Scope) -> Verdict:
     """Test equity(t) = equity(t-1) + P&L + flows + gap between neighbouring sessions.
 
-    The step into the range is left out, and named, where the snapshot before it was made from a
-    book or from prices that are no longer those: imported anew, restated, or delivered late.
+    Over sessions that are missing, the latest earlier snapshot is tested by what is counted since
+    the beginning. The step into the range is left out, and named, where the snapshot before it was
+    made from a book or from prices that are no longer those.
     """
-    before = scope.calendar.previous(scope.first)
-    columns = "session_date", "portfolio_id", "equity_usd", "daily_pnl_usd", "flows_usd", "gap_usd"
-    rows = scope.warehouse.read(ASSET, first=before, last=scope.last, columns=columns)
+    before = _earlier(scope)
+    rows = scope.warehouse.read(ASSET, first=before, last=scope.last, columns=_ROLLED)
     outdated = _outdated(scope, before)
     wrong, tested = [], 0
     for portfolio_id, book in rows.groupby("portfolio_id"):
         for previous, row in _steps(book, scope, is_outdated=portfolio_id in outdated):
             tested += 1
-            moved = row["daily_pnl_usd"] + row["flows_usd"] + row["gap_usd"]
-            if row["equity_usd"] != previous["equity_usd"] + moved:
+            if not _reconciles(previous, row, scope):
                 wrong.append(f"{row['session_date']:%Y-%m-%d} {portfolio_id}")
     said = f"{tested} steps tested, {len(wrong)} do not reconcile"
     if outdated:
@@ -82,15 +99,49 @@ def _roll_forward(scope: Scope) -> Verdict:
     return Verdict(not wrong, said, {"wrong": shown(wrong), "outdated": shown(sorted(outdated))})
 
 
+_ROLLED = (
+    "session_date", "portfolio_id", "equity_usd", "daily_pnl_usd", "flows_usd", "gap_usd",
+    "invested_usd", "unpriced_cost_usd", "cumulative_pnl_usd",
+)  # fmt: skip
+
+
+def _earlier(scope: Scope) -> date:
+    """Give the session before the range; where it has no snapshot, the latest that has one."""
+    before = scope.calendar.previous(scope.first)
+    if not scope.warehouse.read(ASSET, first=before, last=before, columns=["session_date"]).empty:
+        return before
+    bounds = scope.warehouse.bounds(ASSET)
+    if bounds is None or bounds[0] >= before:
+        return before
+    stored = scope.warehouse.read(ASSET, first=bounds[0], last=before, columns=["session_date"])
+    return stored["session_date"].max().date()  # type: ignore[no-any-return]  # a Timestamp's date
+
+
+def _reconciles(
+    previous: Mapping[Hashable, Any], row: Mapping[Hashable, Any], scope: Scope
+) -> bool:
+    """Test a step: a session's by its own parts, one over a gap by what is counted all along."""
+    changed = row["equity_usd"] - previous["equity_usd"]
+    if previous["invested_usd"] is None:  # made before P&L was kept in parts
+        return bool(changed == row["daily_pnl_usd"] + row["flows_usd"] + row["gap_usd"])
+    put_in = row["invested_usd"] - previous["invested_usd"]
+    gained = row["cumulative_pnl_usd"] - previous["cumulative_pnl_usd"]
+    out_of_sight = row["unpriced_cost_usd"] - previous["unpriced_cost_usd"]
+    if changed != put_in + gained - out_of_sight:
+        return False
+    is_next = scope.calendar.next(previous["session_date"].date()) == row["session_date"].date()
+    return not is_next or bool(
+        changed == row["daily_pnl_usd"] + row["flows_usd"] + row["gap_usd"]
+        and put_in == row["flows_usd"]
+    )
+
+
 def _outdated(scope: Scope, day: date) -> set[str]:
     """Name the portfolios whose stored positions of `day` are not what would be stored now."""
     stored = _inputs(scope.warehouse.read(POSITIONS, first=day, last=day))
     if not stored:
         return set()
-    prices = scope.warehouse.read(
-        "market_data_cache", first=scope.calendar.shift(day, -SESSIONS_BEFORE), last=day
-    )
-    present = _inputs(value_books(scope.warehouse, scope.calendar, prices, day, day).positions)
+    present = _inputs(value_portfolios(scope.warehouse, scope.calendar, day, day).positions)
     return {name for name, rows in stored.items() if present.get(name) != rows}
 
 
@@ -108,9 +159,11 @@ def _steps(book: pd.DataFrame, scope: Scope, *, is_outdated: bool) -> Iterator[t
     """Yield the rows of neighbouring sessions in pairs."""
     for previous, row in pairwise(book.sort_values("session_date").to_dict("records")):
         before, day = previous["session_date"].date(), row["session_date"].date()
-        is_next = scope.calendar.next(before) == day
         is_into_range = before < scope.first
-        if is_next and row["daily_pnl_usd"] is not None and not (is_into_range and is_outdated):
+        is_next = scope.calendar.next(before) == day
+        can_be_told = is_next or previous["invested_usd"] is not None
+        has_step = row["daily_pnl_usd"] is not None and can_be_told
+        if has_step and not (is_into_range and is_outdated):
             yield previous, row
 
 

@@ -6,7 +6,6 @@ Does not: decide which quotes are good, or where rates and yields come from. doc
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -14,6 +13,7 @@ import numpy.typing as npt
 
 from market_pipeline.domain import american_options
 from market_pipeline.domain.frames import Floats
+from market_pipeline.domain.root_finding import roots_between
 
 Booleans = npt.NDArray[np.bool_]
 
@@ -24,7 +24,7 @@ DAYS_A_YEAR = 365.0
 _POINT = 100.0
 # Bumps of the differences that greeks of American options are taken from.
 _DELTA_BUMP, _GAMMA_BUMP, _VOLATILITY_BUMP, _DAYS_BUMP = 0.01, 0.04, 0.001, 0.5
-_ITERATIONS, _TOLERANCE = 80, 1e-11
+_TOLERANCE = 1e-11
 _TREE_TOLERANCE = 1e-7
 # A price this close above the floor (relative to spot) tells nothing of the volatility.
 _LEAST_TIME_VALUE = 1e-13
@@ -255,41 +255,4 @@ def _solved(contracts: Contracts, price: Floats, tolerance: float) -> Floats:
 
     low = np.full(len(contracts), LEAST_VOLATILITY)
     high = np.full(len(contracts), MOST_VOLATILITY)
-    return _root(excess, low, high, tolerance)
-
-
-def _root(function: Callable[[Floats], Floats], a: Floats, b: Floats, tolerance: float) -> Floats:
-    """Find the root of each element between `a` and `b`; NaN where the ends have one sign.
-
-    T. R. Chandrupatla, "A new hybrid quadratic/bisection algorithm for finding the zero of a
-    nonlinear function without using derivatives", Advances in Engineering Software 28 (1997).
-    """
-    fa, fb = function(a), function(b)
-    is_bracketed = np.sign(fa) * np.sign(fb) <= 0
-    c, fc, share = a, fa, np.full(len(a), 0.5)
-    best = np.where(np.abs(fa) < np.abs(fb), a, b)
-    for _ in range(_ITERATIONS):
-        x = a + share * (b - a)
-        fx = function(x)
-        is_same = np.sign(fx) == np.sign(fa)
-        c, fc = np.where(is_same, a, b), np.where(is_same, fa, fb)
-        b, fb = np.where(is_same, b, a), np.where(is_same, fb, fa)
-        a, fa = x, fx
-        is_a = np.abs(fa) < np.abs(fb)
-        best, least = np.where(is_a, a, b), np.where(is_a, fa, fb)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            edge = tolerance * 2 / np.abs(b - c)
-            share = _next_share(a, b, c, fa, fb, fc)
-        is_done = (np.abs(b - a) < tolerance) | (least == 0)
-        if (is_done | ~is_bracketed).all():
-            break
-        share = np.clip(share, np.minimum(edge, 0.5), np.maximum(1 - edge, 0.5))
-    return np.where(is_bracketed, best, np.nan)
-
-
-def _next_share(a: Floats, b: Floats, c: Floats, fa: Floats, fb: Floats, fc: Floats) -> Floats:
-    """Say how far from `a` to `b` to look next: by inverse quadratic fit where it is safe."""
-    xi, phi = (a - b) / (c - b), (fa - fb) / (fc - fb)
-    is_safe = (phi**2 < xi) & ((1 - phi) ** 2 < 1 - xi)
-    fit = fa / (fb - fa) * fc / (fb - fc) + (c - a) / (b - a) * fa / (fc - fa) * fb / (fc - fb)
-    return np.where(is_safe & np.isfinite(fit), fit, 0.5)
+    return roots_between(excess, low, high, tolerance)

@@ -1,216 +1,343 @@
 """What every portfolio was worth in a session, and what changed it since the one before.
 
-Books and prices in, `portfolio_snapshots` and `portfolio_positions` out. A session is computed
-from books and prices alone, never from a stored snapshot, so it can be replayed by itself.
+Ledgers and prices in, `portfolio_snapshots` and `portfolio_positions` out. A session is computed
+from what people stated and from prices, never from a stored snapshot, so it can be replayed alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal, localcontext
-from itertools import chain
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from market_pipeline.domain.books import CASH, Book
-from market_pipeline.domain.frames import typed_frame
+from market_pipeline.domain.books import CASH
+from market_pipeline.domain.concentration import concentration
+from market_pipeline.domain.exact import WHOLE, Amounts, decimals
+from market_pipeline.domain.frames import DATE_DTYPE, empty_frame
+from market_pipeline.domain.ledger import CASH_NO, CASH_SYMBOL, Ledger
 from market_pipeline.domain.lots import (
+    BOOK_SOURCE,
+    CLOSED,
+    MANUAL,
     MAX_PRICE_AGE,
+    PRICED,
     STALE,
+    STATUSES,
     UNPRICED,
-    ZERO,
-    Lot,
-    Mark,
-    Move,
-    PriceHistory,
-    lot_of,
-    mark,
-    move,
-    worth,
+    LotDays,
+    PriceTable,
 )
-from market_pipeline.domain.option_splits import Series, splits_by_symbol
+from market_pipeline.domain.option_splits import series_on
+from market_pipeline.domain.performance import (
+    LONG_WINDOW,
+    SHORT_WINDOW,
+    growth,
+    money_weighted_returns,
+    realised_volatility,
+)
+from market_pipeline.domain.portfolio_days import (
+    Flags,
+    PortfolioDays,
+    daily_returns,
+    dated_flows,
+    follow,
+    symbol_values,
+)
 
 SNAPSHOT_COLUMNS = (
     "session_date", "portfolio_id", "market_value_usd", "cash_usd", "equity_usd", "long_usd",
     "short_usd", "gross_usd", "net_usd", "daily_pnl_usd", "flows_usd", "gap_usd",
     "daily_return_pct", "position_count", "stale_count", "unpriced_count", "stale_symbols",
-    "unpriced_symbols",
+    "unpriced_symbols", "long_count", "short_count", "dividends_usd", "interest_usd", "fees_usd",
+    "invested_usd", "unpriced_cost_usd", "realised_pnl_usd", "unrealised_pnl_usd",
+    "cumulative_pnl_usd", "growth", "twr_pct", "mwr_pct", "volatility_21d_pct",
+    "volatility_63d_pct", "herfindahl", "effective_positions", "top_3_weight_pct",
+    "top_10_weight_pct", "completeness_pct",
 )  # fmt: skip
 
 POSITION_COLUMNS = (
     "session_date", "portfolio_id", "position_no", "symbol", "asset_class", "quantity",
     "multiplier", "price_usd", "price_date", "market_value_usd", "daily_pnl_usd",
-    "unrealised_pnl_usd", "status", "source",
+    "unrealised_pnl_usd", "status", "source", "cost_usd", "flows_usd", "gap_usd", "dividends_usd",
+    "fees_usd", "realised_pnl_usd",
 )  # fmt: skip
 
-SESSIONS_BEFORE = MAX_PRICE_AGE + 1
-"""Sessions of prices needed before the first date: the one before it may itself be stale."""
+SESSIONS_BEFORE = LONG_WINDOW + MAX_PRICE_AGE + 1
+"""Sessions of prices needed before the first date: for returns, the first of which may be stale."""
 
-# Quantity and price have ten decimals each: 28 digits would round a large product.
-_PRECISION = 60
-
-Row = dict[str, object]
+Columns = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshots:
-    """Portfolios as `SNAPSHOT_COLUMNS`, their positions as `POSITION_COLUMNS`."""
+    """Portfolios as `SNAPSHOT_COLUMNS`, their positions as `POSITION_COLUMNS`.
+
+    `followed` are the portfolios they were made from.
+    """
 
     portfolios: pd.DataFrame
     positions: pd.DataFrame
+    followed: tuple[PortfolioDays, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Holding:
-    """A lot with its worth in two sessions, and what happened between (None: no earlier one).
-
-    `series` is what the lot stands in in the later session.
-    """
-
-    lot: Lot
-    series: Series
-    before: Mark | None
-    now: Mark | None
-    moved: Move | None
-
-    @property
-    def is_cash(self) -> bool:
-        return self.lot.position.asset_class == CASH
+def symbols_of(ledgers: Iterable[Ledger]) -> set[str]:
+    """Name all symbols that the lots of some portfolios are ever priced under."""
+    lots = (lot for ledger in ledgers for lot in ledger.lots if not lot.values)
+    return {series.symbol for lot in lots for series in lot.series}
 
 
 def snapshot_range(
-    books: Sequence[Book],
+    ledgers: Sequence[Ledger],
     prices: pd.DataFrame,
-    splits: pd.DataFrame,
     *,
     sessions: Sequence[date],
     first: date,
     last: date,
+    growth_before: Mapping[str, float] | None = None,
 ) -> Snapshots:
-    """Value every book in each session from `first` to `last`.
+    """Value every portfolio in each session from `first` to `last`.
 
-    `sessions` rise without a gap from `SESSIONS_BEFORE` sessions before `first` (fewer only where
-    there are none) to `last`; `prices` are `market_data_cache` rows of all of them. `splits`
-    (session_date = ex-date, symbol, split_ratio) holds every split known, also later ones: prices
-    are adjusted for them. Always equity = equity before + P&L + flows + gap, exactly, P&L being
-    NULL (nothing) in a portfolio's first session. Rules: docs/factors.md.
+    `sessions` rise without a gap from at least `SESSIONS_BEFORE` sessions before `first` (fewer
+    only where there are none) to `last`; `prices` are `market_data_cache` rows of all of them.
+    Earlier sessions serve lots that lapsed in them. `growth_before` is the `growth` of portfolios
+    at the end of the session before `first`; without it `sessions` begin before their start.
+    Always equity = equity before + P&L + flows + gap, exactly, P&L being NULL in a portfolio's
+    first session. Rules: docs/portfolios.md.
     """
-    portfolio_rows: list[Row] = []
-    position_rows: list[Row] = []
-    with localcontext(prec=_PRECISION):
-        known = splits_by_symbol(splits)
-        lots_of = {
-            book.portfolio_id: [lot_of(held, book.as_of_date, known) for held in book.positions]
-            for book in books
-        }
-        every_lot = chain.from_iterable(lots_of.values())
-        symbols = {series.symbol for lot in every_lot for series in lot.series}
-        history = PriceHistory(prices, sessions, symbols)
-        for book in books:
-            lots = lots_of[book.portfolio_id]
-            for at, day in enumerate(sessions):
-                if first <= day <= last:
-                    holdings = _holdings(lots, history, sessions, at)
-                    portfolio_rows.append(_portfolio_row(book, day, holdings))
-                    position_rows += _position_rows(book, day, holdings)
+    table = PriceTable(prices, sessions, symbols_of(ledgers))
+    place = int(np.searchsorted(table.days, np.datetime64(first)))
+    begin = max(place - LONG_WINDOW - 1, 0) if growth_before is not None else 0
+    followed = tuple(follow(ledger, table, begin) for ledger in ledgers)
+    wanted = np.array([first <= day <= last for day in sessions[begin:]], dtype=bool)
+    known = growth_before or {}
+    portfolios = [
+        _portfolio_columns(each, wanted, known.get(each.ledger.portfolio_id)) for each in followed
+    ]
+    positions = [columns for each in followed for columns in _position_columns(each, table, wanted)]
     return Snapshots(
-        _sorted(typed_frame(portfolio_rows, SNAPSHOT_COLUMNS), "portfolio_id"),
-        _sorted(typed_frame(position_rows, POSITION_COLUMNS), "portfolio_id", "position_no"),
+        _framed(portfolios, SNAPSHOT_COLUMNS, "portfolio_id"),
+        _framed(positions, POSITION_COLUMNS, "portfolio_id", "position_no"),
+        followed,
     )
 
 
-def _holdings(
-    lots: Sequence[Lot], prices: PriceHistory, sessions: Sequence[date], at: int
-) -> list[_Holding]:
-    """Mark all lots in session `at` and the one before; no moves in a book's first session."""
-    previous = sessions[at - 1] if at > 0 else None
-    is_first = previous is None or all(lot.position.entry_date > previous for lot in lots)
-    holdings = []
-    for lot in lots:
-        now, series = mark(lot, prices, sessions, at), lot.on(sessions[at])
-        if previous is None or is_first:
-            holdings.append(_Holding(lot, series, None, now, None))
-        else:
-            before = mark(lot, prices, sessions, at - 1)
-            days = (previous, sessions[at])
-            holdings.append(_Holding(lot, series, before, now, move(lot, days, before, now)))
-    return holdings
+# -- portfolios ------------------------------------------------------------------------------
 
 
-def _portfolio_row(book: Book, day: date, holdings: Sequence[_Holding]) -> Row:
-    values = [worth(h.now) for h in holdings if not h.is_cash]
-    cash = sum((worth(h.now) for h in holdings if h.is_cash), ZERO)
-    long = sum((value for value in values if value > 0), ZERO)
-    short = -sum((value for value in values if value < 0), ZERO)
-    equity = long - short + cash
-    stale, unpriced = _symbols_with(STALE, holdings), _symbols_with(UNPRICED, holdings)
+def _portfolio_columns(days: PortfolioDays, wanted: Flags, before: float | None) -> Columns:
+    equity, net = days.equity[wanted], (days.long - days.short)[wanted]
+    is_first = days.is_first[wanted]
+    pnl = days.pnl[wanted]
+    flow = np.where(is_first, equity, days.flow[wanted])
+
+    def money(amounts: Amounts) -> list[Any]:
+        return decimals(amounts[wanted])
+
     return {
-        "session_date": day,
-        "portfolio_id": book.portfolio_id,
-        "market_value_usd": long - short,
-        "cash_usd": cash,
-        "equity_usd": equity,
-        "long_usd": long,
-        "short_usd": short,
-        "gross_usd": long + short,
-        "net_usd": long - short,
-        **_change(holdings, equity),
-        "position_count": sum(h.now is not None for h in holdings),
-        "stale_count": len(stale),
-        "unpriced_count": len(unpriced),
-        "stale_symbols": ",".join(sorted(set(stale))),
-        "unpriced_symbols": ",".join(sorted(set(unpriced))),
+        "session_date": _dates(days, wanted),
+        "portfolio_id": [days.ledger.portfolio_id] * int(wanted.sum()),
+        "market_value_usd": decimals(net),
+        "cash_usd": money(days.cash),
+        "equity_usd": decimals(equity),
+        "long_usd": money(days.long),
+        "short_usd": money(days.short),
+        "gross_usd": money(days.long + days.short),
+        "net_usd": decimals(net),
+        "daily_pnl_usd": _unless(is_first, decimals(pnl)),
+        "flows_usd": decimals(flow),
+        "gap_usd": decimals(np.where(is_first, 0, days.gap[wanted])),
+        "daily_return_pct": 100 * daily_returns(days)[wanted],
+        **_counts(days, wanted),
+        "dividends_usd": money(days.dividends),
+        "interest_usd": money(days.cash_moves.interest),
+        "fees_usd": money(days.fees),
+        "invested_usd": money(days.invested),
+        "unpriced_cost_usd": money(days.unpriced_cost),
+        "realised_pnl_usd": money(days.realised),
+        "unrealised_pnl_usd": money(days.unrealised),
+        "cumulative_pnl_usd": money(days.equity + days.unpriced_cost - days.invested),
+        **_performance(days, wanted, before),
+        **_spread(days, wanted),
     }
 
 
-def _change(holdings: Sequence[_Holding], equity: Decimal) -> Row:
-    """Part the change of equity into P&L, flows and gap; a first session is all flow."""
-    moves = [h.moved for h in holdings if h.moved is not None]
-    if not moves:
-        return {
-            "daily_pnl_usd": None, "flows_usd": equity, "gap_usd": ZERO, "daily_return_pct": None,
-        }  # fmt: skip
-    pnl = sum((m.pnl for m in moves if m.pnl is not None), ZERO)
-    flows = sum((m.flow for m in moves), ZERO)
-    invested = sum((worth(h.before) for h in holdings), ZERO) + flows
+def _performance(days: PortfolioDays, wanted: Flags, before: float | None) -> Columns:
+    """Give the statistics of returns; `before` is what a dollar had become before the first row."""
+    returns = daily_returns(days)
+    chained = returns.copy()
+    if before is not None:
+        chained[: int(np.argmax(wanted))] = np.nan
+    grown = growth(chained, 1.0 if before is None else before)[wanted]
+    dates, equity = _days(days, wanted), days.equity[wanted].astype(np.float64) / WHOLE
+    has_begun = ~days.is_first[wanted]
     return {
-        "daily_pnl_usd": pnl,
-        "flows_usd": flows,
-        "gap_usd": sum((m.gap for m in moves), ZERO),
-        "daily_return_pct": float(pnl / invested * 100) if invested > 0 else None,
+        "growth": grown,
+        "twr_pct": np.where(has_begun, 100 * (grown - 1.0), np.nan),
+        "mwr_pct": 100 * money_weighted_returns(dated_flows(days), dates, equity),
+        "volatility_21d_pct": 100 * realised_volatility(returns, SHORT_WINDOW)[wanted],
+        "volatility_63d_pct": 100 * realised_volatility(returns, LONG_WINDOW)[wanted],
     }
 
 
-def _symbols_with(status: str, holdings: Sequence[_Holding]) -> list[str]:
-    return [h.series.symbol for h in holdings if h.now and h.now.status == status]
+def _spread(days: PortfolioDays, wanted: Flags) -> Columns:
+    """Give how concentrated it is, and how many of its lots have a price of the session."""
+    found = concentration(symbol_values(days), len(days.sessions))
+    held = np.zeros(len(days.sessions))
+    good = np.zeros(len(days.sessions))
+    for each in days.lots:
+        held += each.is_in_book
+        good += np.isin(each.status, (STATUSES.index(PRICED), STATUSES.index(MANUAL)))
+    complete = np.divide(100 * good, held, out=np.full(len(held), np.nan), where=held > 0)
+    return {
+        "herfindahl": found.herfindahl[wanted],
+        "effective_positions": found.effective[wanted],
+        "top_3_weight_pct": 100 * found.top_3[wanted],
+        "top_10_weight_pct": 100 * found.top_10[wanted],
+        "completeness_pct": complete[wanted],
+    }
 
 
-def _position_rows(book: Book, day: date, holdings: Sequence[_Holding]) -> list[Row]:
-    rows = []
-    for each in holdings:
-        lot, now = each.lot, each.now
-        if now is None:
-            continue
-        rows.append(
-            {
-                "session_date": day,
-                "portfolio_id": book.portfolio_id,
-                "position_no": lot.position.position_no,
-                "symbol": each.series.symbol,
-                "asset_class": lot.position.asset_class,
-                "quantity": lot.units(each.series),
-                "multiplier": lot.position.multiplier,
-                "price_usd": now.price,
-                "price_date": now.price_date,
-                "market_value_usd": now.value,
-                "daily_pnl_usd": each.moved.pnl if each.moved else None,
-                "unrealised_pnl_usd": None if now.value is None else now.value - lot.cost,
-                "status": now.status,
-                "source": now.source,
-            }
-        )
-    return rows
+def _unless(is_missing: Flags, values: Sequence[Any]) -> list[Any]:
+    return [None if gone else value for gone, value in zip(is_missing, values, strict=True)]
 
 
-def _sorted(frame: pd.DataFrame, *keys: str) -> pd.DataFrame:
+def _counts(days: PortfolioDays, wanted: Flags) -> Columns:
+    count = int(wanted.sum())
+    held = np.zeros(count, dtype=np.int64) + (days.cash_moves.balance != 0)[wanted].astype(bool)
+    long, short = np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.int64)
+    stale: list[list[str]] = [[] for _ in range(count)]
+    unpriced: list[list[str]] = [[] for _ in range(count)]
+    dates = [day for day, is_wanted in zip(days.sessions, wanted, strict=True) if is_wanted]
+    for each in days.lots:
+        status = each.status[wanted]
+        held += status != STATUSES.index(CLOSED)
+        if each.lot.asset_class != CASH:
+            long += (each.quantity[wanted] > 0).astype(bool)
+            short += (each.quantity[wanted] < 0).astype(bool)
+        for name, found in ((STALE, stale), (UNPRICED, unpriced)):
+            for at in np.flatnonzero(status == STATUSES.index(name)):
+                found[at].append(series_on(each.lot.series, dates[at]).symbol)
+    return {
+        "position_count": held,
+        "long_count": long,
+        "short_count": short,
+        "stale_count": np.array([len(names) for names in stale], dtype=np.int64),
+        "unpriced_count": np.array([len(names) for names in unpriced], dtype=np.int64),
+        "stale_symbols": [",".join(sorted(set(names))) for names in stale],
+        "unpriced_symbols": [",".join(sorted(set(names))) for names in unpriced],
+    }
+
+
+# -- positions -------------------------------------------------------------------------------
+
+
+def _position_columns(days: PortfolioDays, table: PriceTable, wanted: Flags) -> Iterable[Columns]:
+    """Give the rows of each lot in the sessions it is held, or that did something to it."""
+    for each in days.lots:
+        shown = wanted & (each.is_in_book | each.is_touched)
+        if shown.any():
+            yield _lot_columns(days, each, table, shown)
+    moves = days.cash_moves
+    held = (moves.balance != 0).astype(bool)
+    shown = wanted & (held | moves.is_touched)
+    if shown.any():
+        yield _cash_columns(days, shown)
+
+
+def _lot_columns(days: PortfolioDays, each: LotDays, table: PriceTable, shown: Flags) -> Columns:
+    lot, count = each.lot, int(shown.sum())
+    status = each.status[shown]
+    is_unpriced, is_closed = each.is_unpriced[shown], ~each.is_in_book[shown]
+    income = (each.dividends - each.fees)[shown]
+    has_no_pnl = days.is_first[shown] | (~each.is_known[shown] & (income == 0).astype(bool))
+    places = each.price_place[shown]
+    prices = np.append(table.days, np.datetime64("NaT"))[places]
+
+    def money(amounts: Amounts) -> list[Any]:
+        return decimals(amounts[shown])
+
+    return {
+        "session_date": _dates(days, shown),
+        "portfolio_id": [days.ledger.portfolio_id] * count,
+        "position_no": np.full(count, lot.number),
+        "symbol": [series_on(lot.series, day).symbol for day in _days(days, shown)],
+        "asset_class": [lot.asset_class] * count,
+        "quantity": money(each.quantity),
+        "multiplier": np.full(count, lot.multiplier),
+        "price_usd": _unless(is_unpriced | is_closed, money(each.price)),
+        "price_date": prices.astype(DATE_DTYPE),
+        "market_value_usd": _unless(is_unpriced, money(each.value)),
+        "daily_pnl_usd": _unless(has_no_pnl, money(each.pnl)),
+        "unrealised_pnl_usd": _unless(is_unpriced, money(each.value - each.cost)),
+        "status": [STATUSES[code] for code in status],
+        "source": _unless(is_unpriced | is_closed, list(each.source[shown])),
+        "cost_usd": money(each.cost),
+        "flows_usd": decimals(np.where(days.is_first[shown], each.value[shown], each.flow[shown])),
+        "gap_usd": decimals(np.where(days.is_first[shown], 0, each.gap[shown])),
+        "dividends_usd": money(each.dividends),
+        "fees_usd": money(each.fees),
+        "realised_pnl_usd": decimals(
+            (each.gain + np.add.accumulate(each.dividends - each.fees))[shown]
+        ),
+    }
+
+
+def _cash_columns(days: PortfolioDays, shown: Flags) -> Columns:
+    """Give the rows of the position that holds what transactions brought into cash."""
+    moves, count = days.cash_moves, int(shown.sum())
+    balance, earned = moves.balance[shown], moves.earned
+    flow = np.where(days.is_first, moves.balance, moves.balance - _earlier(moves.balance) - earned)
+    nothing = decimals([0] * count)
+    is_closed = (balance == 0).astype(bool)
+    return {
+        "session_date": _dates(days, shown),
+        "portfolio_id": [days.ledger.portfolio_id] * count,
+        "position_no": np.full(count, CASH_NO),
+        "symbol": [CASH_SYMBOL] * count,
+        "asset_class": [CASH] * count,
+        "quantity": decimals(balance),
+        "multiplier": np.full(count, 1),
+        "price_usd": _unless(is_closed, decimals([WHOLE] * count)),
+        "price_date": np.full(count, np.datetime64("NaT"), dtype=DATE_DTYPE),
+        "market_value_usd": decimals(balance),
+        "daily_pnl_usd": _unless(days.is_first[shown], decimals(earned[shown])),
+        "unrealised_pnl_usd": nothing,
+        "status": [CLOSED if closed else MANUAL for closed in is_closed],
+        "source": _unless(is_closed, [BOOK_SOURCE] * count),
+        "cost_usd": decimals(balance),
+        "flows_usd": decimals(flow[shown]),
+        "gap_usd": nothing,
+        "dividends_usd": decimals(moves.dividends[shown]),
+        "fees_usd": decimals(moves.fees[shown]),
+        "realised_pnl_usd": decimals(np.add.accumulate(earned)[shown]),
+    }
+
+
+def _earlier(amounts: Amounts) -> Amounts:
+    return np.concatenate([np.full(1, 0, dtype=object), amounts[:-1]])
+
+
+def _days(days: PortfolioDays, chosen: Flags) -> list[date]:
+    return [day for day, is_in in zip(days.sessions, chosen, strict=True) if is_in]
+
+
+def _dates(days: PortfolioDays, chosen: Flags) -> Any:
+    return np.array(_days(days, chosen), dtype=DATE_DTYPE)
+
+
+def _framed(parts: Sequence[Columns], columns: Sequence[str], *keys: str) -> pd.DataFrame:
+    """Put the columns of all parts together, sorted by session and `keys`."""
+    if not any(len(part["session_date"]) for part in parts):
+        return empty_frame(columns)
+    frame = pd.DataFrame({name: _joined([part[name] for part in parts]) for name in columns})
     return frame.sort_values(["session_date", *keys], ignore_index=True)
+
+
+def _joined(parts: Sequence[Any]) -> Any:
+    if isinstance(parts[0], np.ndarray):
+        return np.concatenate(parts)
+    cells = np.empty(sum(map(len, parts)), dtype=object)
+    cells[:] = [value for part in parts for value in part]
+    return cells

@@ -38,7 +38,8 @@ class Transaction:
     `quantity` is in units (shares, contracts), in US dollars for cash (dividends, interest and
     fees may be negative), in new shares for each old one for a split. `price_usd` is of a unit (a
     share, for options). `amount_usd` is what came into cash, negative for what went out, fees
-    included. `underlying` to `option_type` are set for options only.
+    included. `lot_date` is when the lots were opened that a row chose to close. `underlying` to
+    `option_type` are set for options only.
     """
 
     transaction_no: int
@@ -57,6 +58,7 @@ class Transaction:
     option_type: str | None = None
     currency: str = US_DOLLAR
     note: str | None = None
+    lot_date: date | None = None
 
 
 @dataclass(frozen=True, slots=True)

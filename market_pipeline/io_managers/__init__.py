@@ -78,12 +78,12 @@ class WarehouseIOManager(dg.IOManager):
             self._warehouse.replace_quarantine(
                 asset, obj.quarantine_first or first, last, obj.quarantine, self._clock()
             )
-        for name, frame in obj.alongside.items():
-            counts += self._warehouse.replace_range(name, frame, first, last)
-        if obj.versions is not None:
-            counts += self._warehouse.replace_exposures(obj.frame, first, last, obj.versions)
+        frames = dict(obj.alongside)
+        if obj.versions is None:
+            frames[table] = obj.frame
         else:
-            counts += self._warehouse.replace_range(table, obj.frame, first, last)
+            counts += self._warehouse.replace_exposures(obj.frame, first, last, obj.versions)
+        counts += self._warehouse.replace_ranges(frames, first, last)
         context.add_output_metadata(
             {
                 "rows_inserted": counts.inserted,

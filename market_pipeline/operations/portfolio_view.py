@@ -15,7 +15,7 @@ from market_pipeline.domain.books import CASH, PRIVATE, Book
 from market_pipeline.domain.errors import InputError, NothingStored
 from market_pipeline.domain.factors import ASSET as FACTORS
 from market_pipeline.domain.headlines import SANDBOX_SUFFIX
-from market_pipeline.domain.lots import STALE, UNPRICED
+from market_pipeline.domain.lots import CLOSED, STALE, UNPRICED
 from market_pipeline.domain.portfolio_exposure import (
     FactorExposure,
     portfolio_exposures,
@@ -141,7 +141,7 @@ def _snapshot(warehouse: Warehouse, portfolio_id: str, session: date) -> Snapsho
 
 
 def _positions(held: pd.DataFrame) -> tuple[PositionRow, ...]:
-    rows = rows_of(held, PositionRow)
+    rows = rows_of(held[held["status"] != CLOSED], PositionRow)
     return tuple(sorted(rows, key=_largest_first))
 
 

@@ -106,7 +106,7 @@ def transactions_frame(transactions: Iterable[Transaction]) -> pd.DataFrame:
     rows = [
         (
             t.trade_date, t.type, t.symbol, t.quantity or None, t.price_usd, t.fees_usd or None,
-            t.amount_usd, t.currency, t.note,
+            t.amount_usd, t.currency, t.note, t.lot_date,
         )
         for t in transactions
     ]  # fmt: skip

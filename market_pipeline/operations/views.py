@@ -238,7 +238,8 @@ SNAPSHOT = View(
     "portfolio_snapshots",
     _columns(
         "portfolio_id equity_usd market_value_usd cash_usd long_usd short_usd gross_usd net_usd "
-        "daily_pnl_usd daily_return_pct position_count stale_symbols unpriced_symbols"
+        "daily_pnl_usd daily_return_pct flows_usd realised_pnl_usd unrealised_pnl_usd "
+        "cumulative_pnl_usd position_count stale_symbols unpriced_symbols"
     ),
     made_by="portfolio_snapshots",
 )
@@ -249,7 +250,7 @@ POSITIONS = View(
     "portfolio_positions",
     _columns(
         "portfolio_id position_no symbol asset_class quantity price_usd price_date "
-        "market_value_usd daily_pnl_usd unrealised_pnl_usd status source"
+        "market_value_usd cost_usd daily_pnl_usd unrealised_pnl_usd realised_pnl_usd status source"
     ),
     made_by="portfolio_snapshots",
 )

@@ -4,14 +4,17 @@ A book is replaced as a whole in one transaction; importing the same content cha
 not even the date of the import. Everything runs inside the caller's transaction.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, fields
 from datetime import date, datetime
+from decimal import Decimal
 
 import pandas as pd
 import sqlalchemy as sa
 
-from market_pipeline.domain.books import Book, Position
+from market_pipeline.domain.books import PRIVATE, Book, Position
+from market_pipeline.domain.ledger import ManualValues
 from market_pipeline.domain.ports import WriteCounts
 from market_pipeline.domain.sessions import NEW_YORK
 from market_pipeline.domain.universe import Watched
@@ -19,7 +22,13 @@ from market_pipeline.warehouse import onboarding
 from market_pipeline.warehouse.engine import lock
 from market_pipeline.warehouse.frames import to_rows
 from market_pipeline.warehouse.merge import merge_rows
-from market_pipeline.warehouse.tables import portfolios, positions, watch_spells, watchlist
+from market_pipeline.warehouse.tables import (
+    manual_values,
+    portfolios,
+    positions,
+    watch_spells,
+    watchlist,
+)
 from market_pipeline.warehouse.values import refuse_rounding
 
 _EXACT = ("quantity", "entry_price_usd", "strike_usd", "exit_price_usd")
@@ -53,9 +62,44 @@ def import_book(connection: sa.Connection, book: Book, imported_at: datetime) ->
         [asdict(position) for position in book.positions], columns=_POSITION_FIELDS, dtype=object
     ).assign(portfolio_id=book.portfolio_id)
     scope = positions.c.portfolio_id == book.portfolio_id
+    _keep_values(connection, book)
     counts = merge_rows(connection, positions, to_rows(positions, frame, dialect), scope=scope)
     onboarding.begin(connection, book, imported_at)
     return counts
+
+
+def read_manual_values(connection: sa.Connection) -> dict[str, ManualValues]:
+    """Give the values of private holdings over time, by portfolio."""
+    columns = manual_values.c
+    query = sa.select(manual_values).order_by(columns.portfolio_id, columns.since_date)
+    found: dict[str, dict[tuple[str, date], list[tuple[date, Decimal]]]] = {}
+    for row in connection.execute(query):
+        held = found.setdefault(row.portfolio_id, {})
+        held.setdefault((row.symbol, row.entry_date), []).append((row.since_date, row.value_usd))
+    return {name: dict(held) for name, held in found.items()}
+
+
+def _keep_values(connection: sa.Connection, book: Book) -> None:
+    """Note what private holdings are worth from the book's date on; what was noted stays.
+
+    The first value counts since the entry. Two holdings of one name and date cannot be told apart
+    over time: they have no history.
+    """
+    held = [p for p in book.positions if p.asset_class == PRIVATE]
+    told = Counter((p.symbol, p.entry_date) for p in held)
+    known = read_manual_values(connection).get(book.portfolio_id, {})
+    rows = []
+    for p in held:
+        history = known.get((p.symbol, p.entry_date), ())
+        is_told = bool(history) and history[-1][1] == p.entry_price_usd
+        if told[p.symbol, p.entry_date] == 1 and not is_told:
+            since = book.as_of_date if history else p.entry_date
+            rows.append((book.portfolio_id, p.symbol, p.entry_date, since, p.entry_price_usd))
+    if rows:
+        frame = pd.DataFrame(rows, columns=manual_values.c.keys(), dtype=object)
+        merge_rows(
+            connection, manual_values, to_rows(manual_values, frame, connection.dialect.name)
+        )
 
 
 def _refuse_rounding(book: Book) -> None:

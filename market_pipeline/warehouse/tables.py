@@ -1,6 +1,7 @@
 """The tables of the warehouse, as SQLAlchemy Core; those of the news stand in `news_tables`,
 those of what happened to prices in `price_tables`, of options in `option_tables`, of factors in
-`factor_tables`, of the jobs in `job_tables`, of onboarding in `onboarding_tables`.
+`factor_tables`, of the jobs in `job_tables`, of onboarding in `onboarding_tables`, of valued
+portfolios in `portfolio_tables`.
 
 Columns carry their unit in the name (`_usd`, `_pct`, `_ms`); instants end in `_at` (UTC),
 session dates in `_date`. Money is exact (`Exact`), statistics are floats. Partitioned tables
@@ -17,6 +18,7 @@ from market_pipeline.warehouse import (
     news_tables,
     onboarding_tables,
     option_tables,
+    portfolio_tables,
     price_tables,
 )
 from market_pipeline.warehouse.columns import (
@@ -39,6 +41,7 @@ __all__ = [
     "news_tables",
     "onboarding_tables",
     "option_tables",
+    "portfolio_tables",
     "price_tables",
 ]
 
@@ -105,7 +108,18 @@ transactions = sa.Table(
     *optional("option_type", kind=sa.String(4)),
     required("currency", sa.String(3)),
     *optional("note", kind=sa.String(200)),
+    *optional("lot_date", kind=sa.Date),  # purchase date of the lot a sale chose
     sa.Index(None, "trade_date"),
+)
+
+manual_values = sa.Table(
+    "manual_values",
+    metadata,
+    key("portfolio_id", sa.String(64)),
+    key("symbol", sa.String(32)),
+    key("entry_date", sa.Date),
+    key("since_date", sa.Date),  # of the file that first stated it
+    required("value_usd", Exact),  # of a unit
 )
 
 watchlist = sa.Table(
@@ -190,46 +204,6 @@ symbol_daily_metrics = by_session(
     required("observations", sa.Integer),
     required("quality_score", sa.Float(53)),
 )  # fmt: skip
-
-# -- portfolios ----------------------------------------------------------------------------
-
-portfolio_snapshots = by_session(
-    "portfolio_snapshots",
-    key("portfolio_id", sa.String(64)),
-    required("market_value_usd", Exact),  # net value of all positions but cash
-    required("cash_usd", Exact),
-    required("equity_usd", Exact),  # market value plus cash
-    required("long_usd", Exact),
-    required("short_usd", Exact),  # absolute value
-    required("gross_usd", Exact),
-    required("net_usd", Exact),
-    *optional("daily_pnl_usd", kind=Exact),
-    required("flows_usd", Exact),  # value of positions entered less proceeds of those left
-    required("gap_usd", Exact),  # value that came or went because a price did
-    *optional("daily_return_pct", kind=sa.Float(53)),
-    required("position_count", sa.Integer),
-    required("stale_count", sa.Integer),
-    required("unpriced_count", sa.Integer),
-    required("stale_symbols", sa.Text),  # sorted, comma-joined
-    required("unpriced_symbols", sa.Text),
-)
-
-portfolio_positions = by_session(
-    "portfolio_positions",
-    key("portfolio_id", sa.String(64)),
-    key("position_no", sa.Integer),
-    required("symbol", sa.String(32)),
-    required("asset_class", sa.String(16)),
-    required("quantity", Exact),
-    required("multiplier", sa.Integer),
-    *optional("price_usd", kind=Exact),
-    *optional("price_date", kind=sa.Date),
-    *optional("market_value_usd", kind=Exact),
-    *optional("daily_pnl_usd", kind=Exact),
-    *optional("unrealised_pnl_usd", kind=Exact),
-    required("status", sa.String(10)),  # priced, stale, unpriced, manual
-    *optional("source", kind=sa.String(40)),
-)
 
 # -- the record of the work ----------------------------------------------------------------
 

@@ -45,6 +45,14 @@ class TransactionStore:
         with self._database.reading() as connection:
             return _read_files(connection, portfolio_id)
 
+    def by_portfolio(self) -> dict[str, list[Transaction]]:
+        """Give the transactions of every portfolio, by date, file and place in it."""
+        found: dict[str, list[Transaction]] = {}
+        for file in self.files():
+            found.setdefault(file.portfolio_id, []).extend(file.transactions)
+        # Files come by name and rows by number: a stable sort keeps that order within a day.
+        return {name: sorted(done, key=lambda one: one.trade_date) for name, done in found.items()}
+
     def hashes(self) -> list[tuple[str, str, str]]:
         """Give portfolio, name and content hash of every file, in order."""
         columns = transaction_files.c

@@ -40,6 +40,7 @@ from market_pipeline.warehouse.merge import merge_rows
 from market_pipeline.warehouse.news_store import NewsStore
 from market_pipeline.warehouse.notices import Notices
 from market_pipeline.warehouse.onboarding import OnboardingStore
+from market_pipeline.warehouse.ranges import range_of
 from market_pipeline.warehouse.tables import equity_bars, metadata
 from market_pipeline.warehouse.transactions import TransactionStore
 
@@ -185,17 +186,22 @@ class Warehouse:
         Raises ValueError for rows outside the range, two rows with one key, and columns that
         are missing, extra or unfit.
         """
-        table = queries.table_named(table_name)
-        partition = queries.partition_of(table)
-        rows = to_rows(table, frame, self.dialect)
-        dates = pd.to_datetime(frame[partition.name])
-        if not dates.between(pd.Timestamp(first), pd.Timestamp(last)).all():
-            raise ValueError(f"{table_name}: the frame has rows outside {first} to {last}")
+        table, rows, scope = range_of(table_name, frame, (first, last), self.dialect)
         with self._database.writing() as connection:
-            counts = merge_rows(
-                connection, table, rows, scope=partition.between(first, last), kept=keep_columns
-            )
+            counts = merge_rows(connection, table, rows, scope=scope, kept=keep_columns)
             note_change(connection, table_name, counts)
+        return counts
+
+    def replace_ranges(
+        self, frames: Mapping[str, pd.DataFrame], first: date, last: date
+    ) -> WriteCounts:
+        """Make several tables equal their frames in [first, last], in one transaction."""
+        ranges = [range_of(*named, (first, last), self.dialect) for named in frames.items()]
+        with self._database.writing() as connection:
+            counts = WriteCounts()
+            for table, rows, scope in ranges:
+                counts += (changed := merge_rows(connection, table, rows, scope=scope))
+                note_change(connection, table.name, changed)
         return counts
 
     def merge(self, table_name: str, frame: pd.DataFrame) -> WriteCounts:

@@ -71,7 +71,11 @@ def test_single_days_equal_a_range_row_for_row(
         assert len(whole) > 0, table
         pd.testing.assert_frame_equal(parts, whole, obj=table)
     held = warehouse.read("portfolio_positions")
-    assert held.groupby("session_date").size().tolist() == [5, 6, 5]
+    is_held = held["status"] != "closed"
+    assert held[is_held].groupby("session_date").size().tolist() == [5, 6, 5]
+    gone_row = held[~is_held].iloc[0]
+    assert (gone_row["symbol"], gone_row["market_value_usd"]) == ("PG", 0)
+    assert gone_row["realised_pnl_usd"] == 25 * (Decimal("101.25") - 90)
 
 
 def split_after(graph: Graph, symbol: str, ex_date: date, ratio: int) -> None:

@@ -1,6 +1,6 @@
 """What a failed claim stops: everything below where it blocks, nothing where it does not."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -35,12 +35,14 @@ class SpoilingWarehouse(Warehouse):
 
     spoils: dict[str, Spoil]
 
-    def replace_range(
-        self, table_name: str, frame: pd.DataFrame, *args: date, **options: object
+    def replace_ranges(
+        self, frames: Mapping[str, pd.DataFrame], first: date, last: date
     ) -> WriteCounts:
-        spoil = self.spoils.get(table_name)
-        spoilt = frame if spoil is None or frame.empty else spoil(frame.copy())
-        return super().replace_range(table_name, spoilt, *args, **options)  # type: ignore[arg-type]  # passed on as they came
+        spoilt = {
+            name: self.spoils[name](frame.copy()) if name in self.spoils and len(frame) else frame
+            for name, frame in frames.items()
+        }
+        return super().replace_ranges(spoilt, first, last)
 
     def replace_exposures(self, frame: pd.DataFrame, *args: Any) -> WriteCounts:
         spoil = self.spoils.get("symbol_factor_exposures")

@@ -223,6 +223,19 @@ SPOILT = {
         lambda frame: frame[~(on(frame, TUESDAY) & (frame["symbol"] == "KO"))],
         "1 snapshots do not add up", {"wrong": "2026-11-17 small"},
     ),
+    "realised and unrealised that are not all P&L": Case(
+        ADD_UP, "portfolio_snapshots", moved("realised_pnl_usd", "0.0000000001", WEDNESDAY),
+        "1 snapshots do not add up", {"wrong": "2026-11-18 small"},
+    ),
+    "P&L so far that equity and flows do not show": Case(
+        ADD_UP, "portfolio_snapshots", moved("invested_usd", "5", WEDNESDAY),
+        "1 snapshots do not add up", {"wrong": "2026-11-18 small"},
+    ),
+    "a position's P&L that the portfolio lacks": Case(
+        ADD_UP, "portfolio_positions",
+        put("daily_pnl_usd", Decimal("7.77"), TUESDAY, symbol="KO"),
+        "1 snapshots do not add up", {"wrong": "2026-11-17 small"},
+    ),
     "a position worth a cent more": Case(
         ADD_UP, "portfolio_positions",
         put("market_value_usd", Decimal("7.77"), TUESDAY, symbol="KO"),
@@ -231,6 +244,13 @@ SPOILT = {
     "P&L that does not explain the change": Case(
         ROLL, "portfolio_snapshots", moved("daily_pnl_usd", "0.0000000001", WEDNESDAY),
         "4 steps tested, 1 do not reconcile", {"wrong": "2026-11-18 small"},
+    ),
+    "capital that came by no flow": Case(
+        ROLL, "portfolio_snapshots",
+        lambda frame: moved("cumulative_pnl_usd", "-5", FRIDAY)(
+            moved("invested_usd", "5", FRIDAY)(frame)
+        ),
+        "4 steps tested, 1 do not reconcile", {"wrong": "2026-11-20 small"},
     ),
     "a flow nobody made": Case(
         ROLL, "portfolio_snapshots", moved("flows_usd", "100", THURSDAY), "1 do not reconcile",

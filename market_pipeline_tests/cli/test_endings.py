@@ -240,18 +240,21 @@ def test_a_backfill_exits_0_only_when_all_was_done(
     """Progress and failures are told as text; names are split at commas."""
     asked: list[object] = []
 
-    def fake(first: date, last: date, *, select: object, progress: object) -> BackfillResult:
-        asked.append((first, last, select))
+    def fake(
+        first: date, last: date, *, select: object, factors: object, progress: object
+    ) -> BackfillResult:
+        asked.append((first, last, select, factors))
         progress("equity_bars ...")  # type: ignore[operator]  # the command's own function
         return outcome(is_done=is_done)
 
     monkeypatch.setattr(backfill, "run_backfill", fake)
     shown = run(
         "backfill", "--from", "2026-11-20", "--to", "2026-11-20",
-        "--select", "equity_bars, headlines", "--select", "symbol_universe",
+        "--select", "equity_bars, headlines", "--select", "symbol_universe", "--factor", "market,style",
     )  # fmt: skip
     assert shown.exit_code == code
-    assert asked == [(FRIDAY, FRIDAY, ("equity_bars", "headlines", "symbol_universe"))]
+    selected = ("equity_bars", "headlines", "symbol_universe")
+    assert asked == [(FRIDAY, FRIDAY, selected, ("market", "style"))]
     assert "equity_bars ..." in shown.stderr
     assert "12 rows changed" in shown.stdout
     assert "worth a look: a gap" in shown.stderr

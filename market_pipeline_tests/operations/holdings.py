@@ -10,6 +10,7 @@ from market_pipeline.domain.books import Book, Position
 from market_pipeline.domain.ports import ComputeNote
 from market_pipeline.domain.quarantine import FINDING_COLUMNS
 from market_pipeline.domain.sessions import TradingCalendar
+from market_pipeline.domain.snapshots import SNAPSHOT_COLUMNS
 from market_pipeline.warehouse import Warehouse
 from market_pipeline_tests.warehouse.rows import held
 
@@ -53,7 +54,8 @@ def store_snapshot(
         "gap_usd": zero, "daily_return_pct": None, "position_count": 0, "stale_count": 0,
         "unpriced_count": 0, "stale_symbols": "", "unpriced_symbols": "",
     }  # fmt: skip
-    warehouse.merge("portfolio_snapshots", pd.DataFrame([row | changes], dtype=object))
+    later = dict.fromkeys(set(SNAPSHOT_COLUMNS) - set(row))  # NULL, as before there were any
+    warehouse.merge("portfolio_snapshots", pd.DataFrame([later | row | changes], dtype=object))
 
 
 def position(number: int, symbol: str, value: str | None, **changes: object) -> dict[str, object]:

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pandas as pd
 
+from market_pipeline.domain.snapshots import POSITION_COLUMNS, SNAPSHOT_COLUMNS
 from market_pipeline.warehouse import Warehouse
 
 SESSION = date(2026, 11, 20)
@@ -141,7 +142,7 @@ def snapshots(session: date = SESSION) -> pd.DataFrame:
             "stale_symbols": [""],
             "unpriced_symbols": ["ZZZ"],
         }
-    )
+    ).reindex(columns=list(SNAPSHOT_COLUMNS))
 
 
 def valued_positions(session: date = SESSION) -> pd.DataFrame:
@@ -163,7 +164,7 @@ def valued_positions(session: date = SESSION) -> pd.DataFrame:
             "status": ["priced", "unpriced"],
             "source": ["yahoo", None],
         }
-    )
+    ).reindex(columns=list(POSITION_COLUMNS))
 
 
 def universe(session: date = SESSION) -> pd.DataFrame:

@@ -122,6 +122,8 @@ def held(rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
         "session_date": day(0), "portfolio_id": "p", "position_no": 1, "symbol": "AAPL",
         "asset_class": "stock", "quantity": None, "multiplier": 1, "price_usd": None,
         "price_date": None, "market_value_usd": None, "daily_pnl_usd": None,
-        "unrealised_pnl_usd": None, "status": "unpriced", "source": None,
+        "unrealised_pnl_usd": None, "status": "unpriced", "source": None, "cost_usd": None,
+        "flows_usd": None, "gap_usd": None, "dividends_usd": None, "fees_usd": None,
+        "realised_pnl_usd": None,
     }  # fmt: skip
     return pd.DataFrame([base | dict(row) for row in rows], columns=list(base), dtype=object)

@@ -39,6 +39,7 @@ FEES = "Fees"
 AMOUNT = "Amount"
 CURRENCY = "Currency"
 NOTE = "Note"
+LOT = "Lot Date"
 
 _MAX_COLUMNS = 100
 
@@ -65,7 +66,7 @@ POSITIONS = Layout(
 )
 TRANSACTIONS = Layout(
     "transactions",
-    (DATE, TYPE, SYMBOL, QUANTITY, PRICE, FEES, AMOUNT, CURRENCY, NOTE),
+    (DATE, TYPE, SYMBOL, QUANTITY, PRICE, FEES, AMOUNT, CURRENCY, NOTE, LOT),
     (DATE, TYPE, SYMBOL, QUANTITY, PRICE),
     frozenset((QUANTITY, PRICE, FEES, AMOUNT)),
 )

@@ -14,6 +14,7 @@ from market_pipeline.domain.portfolio_csv.columns import (
     CURRENCY,
     DATE,
     FEES,
+    LOT,
     NOTE,
     PRICE,
     QUANTITY,
@@ -83,6 +84,7 @@ def read_transaction(row: Row, transaction_no: int, as_of: date) -> Transaction 
     multiplier = instrument.multiplier if instrument and kind not in CASH_ONLY else 1
     row.convert(CURRENCY, _parse_currency)
     note = row.remark_in(NOTE, MAX_NOTE_LENGTH)
+    lot_date = _read_lot(row, kind, day)
     amount = None
     if kind and quantity is not None and fees is not None and not row.problems:
         amount = _read_amount(row, cash_effect(kind, quantity, price, multiplier, fees),
@@ -106,6 +108,7 @@ def read_transaction(row: Row, transaction_no: int, as_of: date) -> Transaction 
         expiration_date=contract.expiration_date if contract else None,
         option_type=contract.option_type if contract else None,
         note=note,
+        lot_date=lot_date,
     )
 
 
@@ -121,6 +124,15 @@ def _read_date(row: Row, as_of: date) -> date | None:
     if day and day > as_of:
         row.complain(DATE, f"expected a date not after {as_of}, the day of the import")
     return day
+
+
+def _read_lot(row: Row, kind: str | None, day: date | None) -> date | None:
+    chosen = row.date_in(LOT)
+    if kind is not None and row.is_filled(LOT) and kind not in TRADES | _OPTION_ENDS:
+        row.complain(LOT, f"a {kind} closes no lot; expected a blank cell")
+    if chosen and day and chosen > day:
+        row.complain(LOT, f"expected the day the lot was opened, not after {day}")
+    return chosen
 
 
 def _read_instrument(row: Row, kind: str | None) -> _Instrument | None:
