@@ -38,8 +38,10 @@ def test_every_command_is_one(command: str) -> None:
         if word.startswith("--"):
             known = {o for p in group.params for o in p.opts}  # type: ignore[attr-defined]
             assert word in known, word
-        else:
-            group = group.commands[word]  # type: ignore[attr-defined]
+        elif hasattr(group, "commands"):
+            group = group.commands[word]
+        else:  # an argument, or the value of an option
+            assert group.params, word  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("address", ADDRESSES)

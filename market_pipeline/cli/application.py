@@ -11,6 +11,7 @@ from market_pipeline.cli import (
     database,
     demo,
     doctor,
+    flags,
     impact,
     news,
     notices,
@@ -59,6 +60,8 @@ app.command("impact")(impact.impact)
 app.command("doctor")(doctor.doctor)
 app.command("cleanup")(cleanup.cleanup)
 app.command("watchdog")(watchdog.watchdog)
+app.add_typer(flags.app, name="flags")
+app.add_typer(flags.scheduler_app, name="scheduler")
 app.command("alerts")(notices.alerts)
 app.add_typer(notices.outbox_app, name="outbox")
 app.add_typer(cache.app, name="cache")

@@ -10,6 +10,7 @@
     |-- DeliveryFailed            a channel did not take a message; it stays in the outbox
     `-- VendorError               the outside world did not deliver
         |-- NotEntitled           401/403: the key or its plan does not cover this; never retried
+        |   `-- SwitchedOff         not asked at all: an operator switched the vendor off
         |-- UnknownSymbol         the vendor does not know the symbol; never retried
         |-- Blocked               the vendor refuses the client (login page, captcha, HTML 403)
         |-- BadPayload            the body is not what the endpoint promises
@@ -129,6 +130,10 @@ class VendorError(MarketPipelineError):
 
 class NotEntitled(VendorError):
     kind = "not_entitled"
+
+
+class SwitchedOff(NotEntitled):
+    kind = "switched_off"
 
 
 class UnknownSymbol(VendorError):

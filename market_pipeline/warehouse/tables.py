@@ -1,6 +1,6 @@
 """The tables of the warehouse, as SQLAlchemy Core; those of the news stand in `news_tables`,
 those of what happened to prices in `price_tables`, of options in `option_tables`, of the jobs in
-`job_tables`.
+`job_tables`, of operations in `operation_tables`.
 
 Columns carry their unit in the name (`_usd`, `_pct`, `_ms`); instants end in `_at` (UTC),
 session dates in `_date`. Money is exact (`Exact`), statistics are floats. Partitioned tables
@@ -14,6 +14,7 @@ from market_pipeline.warehouse import (
     company_tables,
     job_tables,
     news_tables,
+    operation_tables,
     option_tables,
     price_tables,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "job_tables",
     "metadata",
     "news_tables",
+    "operation_tables",
     "option_tables",
     "price_tables",
 ]

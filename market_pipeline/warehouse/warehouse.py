@@ -31,6 +31,7 @@ from market_pipeline.warehouse import (
     schema,
 )
 from market_pipeline.warehouse.engine import Database
+from market_pipeline.warehouse.flag_store import FlagStore
 from market_pipeline.warehouse.frames import Row, to_rows
 from market_pipeline.warehouse.generations import note_change
 from market_pipeline.warehouse.merge import merge_rows
@@ -90,6 +91,11 @@ class Warehouse:
     def transactions(self) -> TransactionStore:
         """What people did in their portfolios."""
         return TransactionStore(self._database)
+
+    @property
+    def flags(self) -> FlagStore:
+        """What people changed of switches and intervals while everything runs."""
+        return FlagStore(self._database)
 
     def ping(self) -> float:
         """Ask the database for a row; give the milliseconds it took (SQLAlchemy errors pass)."""
