@@ -12,6 +12,7 @@ from market_pipeline.domain.factors import exposures, returns_for_regression
 from market_pipeline.domain.sessions import TradingCalendar
 from market_pipeline.domain.universe import collectable
 from market_pipeline.io_managers import SESSIONS_BEFORE, Derived
+from market_pipeline.warehouse import Warehouse
 
 LONGEST_WINDOW = max(definition.window for definition in DEFAULTS)
 
@@ -31,6 +32,7 @@ def define(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition
         context: dg.AssetExecutionContext,
         symbol_universe: pd.DataFrame,
         market_data_cache: pd.DataFrame,
+        warehouse: dg.ResourceParam[Warehouse],  # its dates are fenced off in it
         calendar: dg.ResourceParam[TradingCalendar],
     ) -> Derived:
         """Market beta and interest-rate beta of every stock and ETF, with their uncertainty.
