@@ -22,11 +22,20 @@ from market_pipeline.assets import (
     universe,
 )
 from market_pipeline.assets.books import portfolio_books
-from market_pipeline.automation import alerting, cleanup, intraday_clock, jobs, schedules, sensors
+from market_pipeline.automation import (
+    alerting,
+    cleanup,
+    intraday_clock,
+    jobs,
+    retries,
+    run_history,
+    schedules,
+    sensors,
+)
 from market_pipeline.checks import all_checks
 from market_pipeline.domain.sessions import TradingCalendar
 from market_pipeline.partitions import calendar_days, trading_sessions
-from market_pipeline.resources import resources_of
+from market_pipeline.resources import resources_of, utc_now
 from market_pipeline.settings import Settings, current_settings
 
 
@@ -84,6 +93,10 @@ def build_defs(
             sensors.portfolio_inbox(session_job, calendar, event_status),
             sensors.automation_conditions(event_status),
             alerting.notices(event_status),
+            run_history.run_history(event_status),
+            retries.lost_retries(
+                [session_job, news_job, intraday_job, price_job], event_status, utc_now
+            ),
         ],
         resources={**resources_of(settings), **(resources or {})},
         # A process a step costs seconds each; the jobs and what people pick in the UI do without.

@@ -17,6 +17,7 @@ from market_pipeline.cli import (
     notices,
     portfolio,
     price,
+    runs,
     sandbox,
     show,
     symbols,
@@ -62,6 +63,7 @@ app.command("cleanup")(cleanup.cleanup)
 app.command("watchdog")(watchdog.watchdog)
 app.add_typer(flags.app, name="flags")
 app.add_typer(flags.scheduler_app, name="scheduler")
+app.command("runs")(runs.runs)
 app.command("alerts")(notices.alerts)
 app.add_typer(notices.outbox_app, name="outbox")
 app.add_typer(cache.app, name="cache")

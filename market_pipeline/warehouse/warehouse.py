@@ -31,12 +31,14 @@ from market_pipeline.warehouse import (
     schema,
 )
 from market_pipeline.warehouse.engine import Database
+from market_pipeline.warehouse.fences import Fence, FencedDatabase, take
 from market_pipeline.warehouse.flag_store import FlagStore
 from market_pipeline.warehouse.frames import Row, to_rows
 from market_pipeline.warehouse.generations import note_change
 from market_pipeline.warehouse.merge import merge_rows
 from market_pipeline.warehouse.news_store import NewsStore
 from market_pipeline.warehouse.notices import Notices
+from market_pipeline.warehouse.run_store import RunStore
 from market_pipeline.warehouse.tables import equity_bars, metadata
 from market_pipeline.warehouse.transactions import TransactionStore
 
@@ -91,6 +93,24 @@ class Warehouse:
     def transactions(self) -> TransactionStore:
         """What people did in their portfolios."""
         return TransactionStore(self._database)
+
+    def taking(self, fence: Fence, at: datetime) -> "Warehouse":
+        """Take the fence of a run's dates; give the warehouse as this run may write it."""
+        with self._database.writing() as connection:
+            take(connection, fence, at)
+        return self.behind(fence)
+
+    def behind(self, fence: Fence) -> "Warehouse":
+        """Give the same warehouse, whose writes raise `Superseded` once a later run has the fence.
+
+        It shares the connections of this one.
+        """
+        return Warehouse(FencedDatabase(self._database, fence))
+
+    @property
+    def runs(self) -> RunStore:
+        """How runs went."""
+        return RunStore(self._database)
 
     @property
     def flags(self) -> FlagStore:
