@@ -27,6 +27,7 @@ from market_pipeline.automation import (
     cleanup,
     intraday_clock,
     jobs,
+    operation_alerts,
     retries,
     run_history,
     schedules,
@@ -52,6 +53,8 @@ def build_defs(
     days = calendar_days(settings.first_session)
     session_job, news_job = jobs.session_job(sessions), jobs.news_job(days)
     price_job, intraday_job = jobs.price_job(sessions), jobs.intraday_job(days)
+    checks = all_checks()
+    check_keys = [key for each in checks for key in each.check_keys]
     cleanup_job = cleanup.news_cleanup_job()
     is_on = settings.automation == "on"
     clock_status = dg.DefaultScheduleStatus.RUNNING if is_on else dg.DefaultScheduleStatus.STOPPED
@@ -76,7 +79,7 @@ def build_defs(
             headlines.define(days),
             impact.define(sessions),
         ],
-        asset_checks=all_checks(),
+        asset_checks=checks,
         jobs=[session_job, price_job, news_job, intraday_job, cleanup_job],
         schedules=[
             schedules.price_refresh(
@@ -94,6 +97,7 @@ def build_defs(
             sensors.automation_conditions(event_status),
             alerting.notices(event_status),
             run_history.run_history(event_status),
+            operation_alerts.operation_alerts(check_keys, event_status),
             retries.lost_retries(
                 [session_job, news_job, intraday_job, price_job], event_status, utc_now
             ),
