@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from functools import partial, wraps
 from typing import Any, cast
 
@@ -85,7 +85,7 @@ def fenced(body: Callable[..., object]) -> Callable[..., object]:
         if run is not None and run.is_finished:
             raise dg.Failure(f"run {run.run_id[:8]} is over: nothing is begun", allow_retries=False)
         plugged = resources.get("warehouse") or context.resources.warehouse
-        behind = plugged.taking(fence_of(context), datetime.now(UTC))
+        behind = plugged.taking(fence_of(context))
         if "warehouse" in resources:
             resources["warehouse"] = behind
         try:

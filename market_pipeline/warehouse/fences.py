@@ -8,7 +8,7 @@ after its successor began. Does not belong here: which runs there are, or that t
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 
 import sqlalchemy as sa
 
@@ -61,13 +61,13 @@ class FencedDatabase(Database):
         self._database.dispose()
 
 
-def take(connection: sa.Connection, fence: Fence, at: datetime) -> None:
+def take(connection: sa.Connection, fence: Fence) -> None:
     """Give a run the fence of its dates; whoever had it before writes nothing there any more."""
     if connection.dialect.name == "postgresql":
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_lock_key(fence.asset))))
     row = {
         "asset": fence.asset, "first_date": fence.first, "last_date": fence.last,
-        "run_id": fence.run_id, "taken_at": at,
+        "run_id": fence.run_id
     }  # fmt: skip
     taken = sa.insert(write_fences).values(row).returning(_c.epoch)
     epoch = connection.execute(taken).scalar_one()

@@ -29,7 +29,6 @@ write_fences = sa.Table(
     required("first_date", sa.Date),
     required("last_date", sa.Date),
     required("run_id", sa.String(64)),
-    required("taken_at", Instant),
     sa.Index(None, "asset", "epoch"),
 )
 

@@ -32,15 +32,11 @@ from market_pipeline.warehouse import (
 )
 from market_pipeline.warehouse.engine import Database
 from market_pipeline.warehouse.fences import Fence, FencedDatabase, take
-from market_pipeline.warehouse.flag_store import FlagStore
 from market_pipeline.warehouse.frames import Row, to_rows
 from market_pipeline.warehouse.generations import note_change
 from market_pipeline.warehouse.merge import merge_rows
-from market_pipeline.warehouse.news_store import NewsStore
-from market_pipeline.warehouse.notices import Notices
-from market_pipeline.warehouse.run_store import RunStore
+from market_pipeline.warehouse.stores import Stores
 from market_pipeline.warehouse.tables import equity_bars, metadata
-from market_pipeline.warehouse.transactions import TransactionStore
 
 DIGEST_EXCLUDES = (
     "fetched_at", "imported_at", "seen_at", "first_seen_at", "ingested_at", "checked_at",
@@ -53,7 +49,7 @@ T = TypeVar("T")
 _COLLECTION_TIME = ("fetched_at",)
 
 
-class Warehouse:
+class Warehouse(Stores):
     """All rows the project keeps, on SQLite or PostgreSQL alike."""
 
     def __init__(self, database: Database) -> None:
@@ -84,20 +80,10 @@ class Warehouse:
         """Close the pooled connections; the warehouse may be used again afterwards."""
         self._database.dispose()
 
-    @property
-    def news(self) -> NewsStore:
-        """The news: collections, stories, and the record of both."""
-        return NewsStore(self._database)
-
-    @property
-    def transactions(self) -> TransactionStore:
-        """What people did in their portfolios."""
-        return TransactionStore(self._database)
-
-    def taking(self, fence: Fence, at: datetime) -> "Warehouse":
+    def taking(self, fence: Fence) -> "Warehouse":
         """Take the fence of a run's dates; give the warehouse as this run may write it."""
         with self._database.writing() as connection:
-            take(connection, fence, at)
+            take(connection, fence)
         return self.behind(fence)
 
     def behind(self, fence: Fence) -> "Warehouse":
@@ -106,16 +92,6 @@ class Warehouse:
         It shares the connections of this one.
         """
         return Warehouse(FencedDatabase(self._database, fence))
-
-    @property
-    def runs(self) -> RunStore:
-        """How runs went."""
-        return RunStore(self._database)
-
-    @property
-    def flags(self) -> FlagStore:
-        """What people changed of switches and intervals while everything runs."""
-        return FlagStore(self._database)
 
     def ping(self) -> float:
         """Ask the database for a row; give the milliseconds it took (SQLAlchemy errors pass)."""
@@ -379,13 +355,6 @@ class Warehouse:
         """Give the watched symbols, sorted."""
         with self._database.reading() as connection:
             return books.read_watchlist(connection)
-
-    # -- what is told of it ----------------------------------------------------------------
-
-    @property
-    def notices(self) -> Notices:
-        """The outbox and the alerts."""
-        return Notices(self._database)
 
     # -- about the warehouse itself --------------------------------------------------------
 

@@ -1,7 +1,7 @@
 """One of a kind: a step whose dates a later run has taken stores nothing."""
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import date
 
 import dagster as dg
 import pandas as pd
@@ -15,7 +15,6 @@ from market_pipeline_tests.assets.graph import Graph, failed_steps
 from market_pipeline_tests.fakes import FakePrices
 
 FRIDAY = date(2026, 11, 20)
-AT = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
 
 
 class Interrupted:
@@ -38,7 +37,7 @@ def test_a_collected_asset_stores_nothing_over_its_successor(graph: Graph) -> No
     """Another run takes the dates while the vendor is asked: no bar is stored, and none again."""
     assert graph.run(FRIDAY, only=["company_profiles", "symbol_universe"]).success
     successor = Fence("equity_bars", FRIDAY, FRIDAY, "successor")
-    graph.prices = Interrupted(graph.prices, lambda: graph.warehouse.taking(successor, AT))  # type: ignore[assignment]  # a source that fits
+    graph.prices = Interrupted(graph.prices, lambda: graph.warehouse.taking(successor))  # type: ignore[assignment]  # a source that fits
     result = graph.run(FRIDAY, only=["equity_bars"])
     assert failed_steps(result) == ["equity_bars"]
     assert not [event for event in result.all_events if event.is_step_up_for_retry]
@@ -55,7 +54,7 @@ def test_a_derived_asset_stores_nothing_over_its_successor(
 
     def overtaken(returns: pd.DataFrame, *arguments: object, **options: object) -> object:
         successor = Fence("factor_exposures", FRIDAY, FRIDAY, "successor")
-        graph.warehouse.taking(successor, AT)
+        graph.warehouse.taking(successor)
         return exposures(returns * 2.0 + 0.001, *arguments, **options)  # type: ignore[arg-type]  # passed on
 
     monkeypatch.setattr("market_pipeline.assets.factors.exposures", overtaken)

@@ -2,7 +2,7 @@
 
 import multiprocessing
 import threading
-from datetime import UTC, date, datetime
+from datetime import date
 from multiprocessing.synchronize import Event
 
 import pytest
@@ -14,7 +14,6 @@ from market_pipeline.warehouse.engine import Database
 from market_pipeline.warehouse.fences import Fence
 from market_pipeline.warehouse.operation_tables import write_fences
 
-AT = datetime(2026, 11, 24, 15, 0, tzinfo=UTC)
 MONDAY, WEDNESDAY, FRIDAY = date(2026, 11, 16), date(2026, 11, 18), date(2026, 11, 20)
 PATIENCE_S = 30.0
 
@@ -25,9 +24,9 @@ def fence(run: str, first: date = MONDAY, last: date = FRIDAY, asset: str = "bar
 
 def test_a_later_run_ends_the_right_of_the_one_before(warehouse: Warehouse) -> None:
     """Nothing of the refused write is stored; the successor's is."""
-    early = warehouse.taking(fence("early"), AT)
+    early = warehouse.taking(fence("early"))
     early.meta_set("k", "early")
-    late = warehouse.taking(fence("late"), AT)
+    late = warehouse.taking(fence("late"))
     with pytest.raises(Superseded, match="run late has begun"):
         early.meta_set("k", "early again")
     assert warehouse.meta_get("k") == "early"
@@ -37,8 +36,8 @@ def test_a_later_run_ends_the_right_of_the_one_before(warehouse: Warehouse) -> N
 
 def test_a_step_that_is_tried_again_takes_its_fence_again(warehouse: Warehouse) -> None:
     """Tries of one run are no rivals."""
-    first = warehouse.taking(fence("same"), AT)
-    warehouse.taking(fence("same"), AT).meta_set("k", "second")
+    first = warehouse.taking(fence("same"))
+    warehouse.taking(fence("same")).meta_set("k", "second")
     first.meta_set("k", "first")
     assert warehouse.meta_get("k") == "first"
 
@@ -56,8 +55,8 @@ def test_only_dates_in_common_are_fenced(
     warehouse: Warehouse, later: Fence, is_refused: bool
 ) -> None:
     """Runs of other assets and of other dates go on side by side."""
-    early = warehouse.taking(fence("early"), AT)
-    warehouse.taking(later, AT)
+    early = warehouse.taking(fence("early"))
+    warehouse.taking(later)
     if is_refused:
         with pytest.raises(Superseded):
             early.meta_set("k", "early")
@@ -75,9 +74,9 @@ def test_without_any_claim_everybody_writes(warehouse: Warehouse) -> None:
 def test_claims_do_not_pile_up(warehouse: Warehouse, url: str) -> None:
     """One that covers those before it takes their place; one that reaches beyond stays."""
     for run in range(5):
-        warehouse.taking(fence(f"run{run}", WEDNESDAY, WEDNESDAY), AT)
-    warehouse.taking(fence("week"), AT)
-    warehouse.taking(fence("day", WEDNESDAY, WEDNESDAY), AT)
+        warehouse.taking(fence(f"run{run}", WEDNESDAY, WEDNESDAY))
+    warehouse.taking(fence("week"))
+    warehouse.taking(fence("day", WEDNESDAY, WEDNESDAY))
     database = Database(url)
     with database.reading() as connection:
         kept = connection.scalars(sa.select(write_fences.c.run_id).order_by("epoch")).all()
@@ -88,13 +87,13 @@ def test_claims_do_not_pile_up(warehouse: Warehouse, url: str) -> None:
 def test_a_claim_waits_for_the_transaction_that_has_asked(warehouse: Warehouse, url: str) -> None:
     """A writer that has the fence ends before its successor begins: never after it."""
     database = Database(url)
-    early = warehouse.taking(fence("early"), AT).behind(fence("early"))
+    early = warehouse.taking(fence("early")).behind(fence("early"))
     order: list[str] = []
     taken = threading.Event()
 
     def claim() -> None:
         other = Warehouse.open(url)
-        other.taking(fence("late"), AT)
+        other.taking(fence("late"))
         order.append("claimed")
         taken.set()
         other.dispose()
@@ -115,7 +114,7 @@ def test_a_claim_waits_for_the_transaction_that_has_asked(warehouse: Warehouse, 
 def orphan(url: str, begun: Event, succeeded: Event, told: "multiprocessing.Queue[str]") -> None:
     """Begin a step, dawdle until another run is done, then write."""
     warehouse = Warehouse.open(url)
-    mine = warehouse.taking(fence("orphan"), AT)
+    mine = warehouse.taking(fence("orphan"))
     begun.set()
     assert succeeded.wait(PATIENCE_S)
     try:
@@ -134,7 +133,7 @@ def test_an_orphan_of_another_process_writes_nothing_over_its_successor(url: str
     process.start()
     assert begun.wait(PATIENCE_S)
     warehouse = Warehouse.open(url)
-    warehouse.taking(fence("successor"), AT).meta_set("rows", "successor")
+    warehouse.taking(fence("successor")).meta_set("rows", "successor")
     succeeded.set()
     assert "nothing was stored" in told.get(timeout=PATIENCE_S)
     process.join(PATIENCE_S)

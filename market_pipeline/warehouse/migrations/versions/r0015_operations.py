@@ -47,7 +47,6 @@ def _fences() -> None:
         sa.Column("first_date", sa.Date(), nullable=False),
         sa.Column("last_date", sa.Date(), nullable=False),
         sa.Column("run_id", sa.String(length=64), nullable=False),
-        sa.Column("taken_at", Instant(), nullable=False),
         sa.PrimaryKeyConstraint("epoch", name="pk_write_fences"),
     )
     op.create_index("ix_write_fences_asset_epoch", "write_fences", ["asset", "epoch"])
