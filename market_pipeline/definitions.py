@@ -23,11 +23,21 @@ from market_pipeline.assets import (
     universe,
 )
 from market_pipeline.assets.books import portfolio_books
-from market_pipeline.automation import alerting, cleanup, intraday_clock, jobs, schedules, sensors
+from market_pipeline.automation import (
+    alerting,
+    cleanup,
+    intraday_clock,
+    jobs,
+    operation_alerts,
+    retries,
+    run_history,
+    schedules,
+    sensors,
+)
 from market_pipeline.checks import all_checks
 from market_pipeline.domain.sessions import TradingCalendar
 from market_pipeline.partitions import calendar_days, trading_sessions
-from market_pipeline.resources import resources_of
+from market_pipeline.resources import resources_of, utc_now
 from market_pipeline.settings import Settings, current_settings
 
 
@@ -44,6 +54,8 @@ def build_defs(
     days = calendar_days(settings.first_session)
     session_job, news_job = jobs.session_job(sessions), jobs.news_job(days)
     price_job, intraday_job = jobs.price_job(sessions), jobs.intraday_job(days)
+    checks = all_checks()
+    check_keys = [key for each in checks for key in each.check_keys]
     cleanup_job = cleanup.news_cleanup_job()
     is_on = settings.automation == "on"
     clock_status = dg.DefaultScheduleStatus.RUNNING if is_on else dg.DefaultScheduleStatus.STOPPED
@@ -69,7 +81,7 @@ def build_defs(
             headlines.define(days),
             impact.define(sessions),
         ],
-        asset_checks=all_checks(),
+        asset_checks=checks,
         jobs=[session_job, price_job, news_job, intraday_job, cleanup_job],
         schedules=[
             schedules.price_refresh(
@@ -86,6 +98,11 @@ def build_defs(
             sensors.portfolio_inbox(session_job, calendar, event_status),
             sensors.automation_conditions(event_status),
             alerting.notices(event_status),
+            run_history.run_history(event_status),
+            operation_alerts.operation_alerts(check_keys, event_status),
+            retries.lost_retries(
+                [session_job, news_job, intraday_job, price_job], event_status, utc_now
+            ),
         ],
         resources={**resources_of(settings), **(resources or {})},
         # A process a step costs seconds each; the jobs and what people pick in the UI do without.

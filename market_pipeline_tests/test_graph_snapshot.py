@@ -17,6 +17,7 @@ from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 from market_pipeline.checks.framework import SEVERITY
 from market_pipeline.definitions import build_defs
 from market_pipeline.io_managers import TABLE
+from market_pipeline.operations.backfill import dagster_instance
 from market_pipeline.settings import current_settings
 from market_pipeline_tests.recorded_graph import SNAPSHOT
 
@@ -203,3 +204,16 @@ def test_collected_assets_are_kept_in_bounds(defs: dg.Definitions) -> None:
 def test_the_definitions_load_and_validate(defs: dg.Definitions) -> None:
     """Every job, schedule, sensor and resource resolves."""
     dg.Definitions.validate_loadable(defs)
+
+
+def test_no_two_runs_work_on_an_asset_at_once(defs: dg.Definitions, state_dir: Path) -> None:
+    """Whoever starts them: each asset with rows stands in one pool that holds a single step."""
+    assert state_dir
+    graph = defs.resolve_asset_graph()
+    pools = [graph.get(key).pools for key in graph.materializable_asset_keys]
+    assert all(pools)
+    named = [pool for each in pools for pool in each or ()]
+    assert len(set(named)) == len(named) == len(graph.materializable_asset_keys)
+    with dagster_instance() as instance:
+        pools_config = instance.get_concurrency_config().pool_config
+    assert pools_config.default_pool_limit == 1

@@ -11,12 +11,17 @@ import pytest
 import typer
 
 from market_pipeline.cli.application import app
-from market_pipeline.domain import alert_rules
+from market_pipeline.domain import alert_rules, operation_rules
 from market_pipeline.domain.alerts import AlertRule
 from market_pipeline.domain.notices import StoredCounts, Watermark, new_headlines_message
 
 TEXT = (Path(__file__).resolve().parents[1] / "docs" / "runbook.md").read_text(encoding="utf-8")
-RULES = [rule for rule in vars(alert_rules).values() if isinstance(rule, AlertRule)]
+RULES = [
+    rule
+    for module in (alert_rules, operation_rules)
+    for rule in vars(module).values()
+    if isinstance(rule, AlertRule)
+]
 COMMANDS = sorted(
     {line.partition("#")[0].strip() for line in re.findall(r"market-pipeline [^\n`>]+", TEXT)}
 )
@@ -26,7 +31,7 @@ ADDRESSES = re.findall(r"`([a-z]+://[^`]+)`", TEXT)
 def test_every_rule_has_its_section() -> None:
     """The link in an alert leads somewhere."""
     sections = re.findall(r"^## (.+)$", TEXT, re.MULTILINE)
-    assert len(RULES) >= 3
+    assert len(RULES) >= 9
     assert {rule.section for rule in RULES} <= set(sections)
 
 
@@ -38,8 +43,10 @@ def test_every_command_is_one(command: str) -> None:
         if word.startswith("--"):
             known = {o for p in group.params for o in p.opts}  # type: ignore[attr-defined]
             assert word in known, word
-        else:
-            group = group.commands[word]  # type: ignore[attr-defined]
+        elif hasattr(group, "commands"):
+            group = group.commands[word]
+        else:  # an argument, or the value of an option
+            assert group.params, word  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("address", ADDRESSES)

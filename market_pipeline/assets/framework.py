@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from functools import partial, wraps
 from typing import Any, cast
 
 import dagster as dg
@@ -15,10 +16,12 @@ import pandas as pd
 import sqlalchemy as sa
 import structlog
 
+from market_pipeline.domain.errors import Superseded
 from market_pipeline.io_managers import TABLE
 from market_pipeline.logs import bound
 from market_pipeline.partitions import covers, date_key
 from market_pipeline.warehouse import tables
+from market_pipeline.warehouse.fences import Fence
 
 OWNER = "team:market-pipeline"
 WAREHOUSE_IO = "warehouse_io"
@@ -43,10 +46,19 @@ def stored_asset(
 ) -> Callable[[Callable[..., object]], dg.AssetsDefinition]:
     """Make an asset whose rows stand in `table`, shown with owner, kinds, version and columns.
 
-    `options` go to `dagster.asset` as they are.
+    `options` go to `dagster.asset` as they are. Without a `pool` the asset is one of its own: no
+    two runs work on an asset at once, whoever starts them. Its step takes the fence of its dates
+    first, and the `warehouse` it gets refuses to write once a later run has taken it.
     """
     layer = "collected" if "api" in kinds else "derived"
-    decorator: Any = dg.asset(
+
+    def define(body: Callable[..., object]) -> dg.AssetsDefinition:
+        name = str(options.get("name", body.__name__))
+        made: Any = decorator(pool=options.pop("pool", name), **options)(fenced(body))
+        return cast(dg.AssetsDefinition, made)
+
+    decorator: Any = partial(
+        dg.asset,
         partitions_def=partitions,
         group_name=group,
         kinds=kinds,
@@ -56,9 +68,38 @@ def stored_asset(
         metadata={TABLE: table, "dagster/column_schema": column_schema(table)},
         io_manager_key=WAREHOUSE_IO,
         backfill_policy=WHOLE_RANGE,
-        **options,
     )
-    return cast(Callable[[Callable[..., object]], dg.AssetsDefinition], decorator)
+    return define
+
+
+def fenced(body: Callable[..., object]) -> Callable[..., object]:
+    """Let an asset's body begin by taking the fence of its dates, and write behind it.
+
+    The body has the warehouse as an argument, or among its resources. A step that has lost its
+    fence is not tried again: that would take it back from its successor.
+    """
+
+    @wraps(body)
+    def begun(context: dg.AssetExecutionContext, *inputs: Any, **resources: Any) -> object:
+        run = context.instance.get_run_by_id(context.run_id)
+        if run is not None and run.is_finished:
+            raise dg.Failure(f"run {run.run_id[:8]} is over: nothing is begun", allow_retries=False)
+        plugged = resources.get("warehouse") or context.resources.warehouse
+        behind = plugged.taking(fence_of(context))
+        if "warehouse" in resources:
+            resources["warehouse"] = behind
+        try:
+            return body(context, *inputs, **resources)
+        except Superseded as late:
+            raise dg.Failure(str(late), allow_retries=False) from late
+
+    return begun
+
+
+def fence_of(context: dg.AssetExecutionContext) -> Fence:
+    """Name the right to write that this run has while no later run takes it."""
+    first, last = covers(context.partition_keys)
+    return Fence(context.asset_key.path[-1], first, last, context.run_id)
 
 
 def column_schema(table: str) -> dg.TableSchema:

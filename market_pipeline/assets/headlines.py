@@ -12,7 +12,13 @@ import pandas as pd
 
 from market_pipeline.assets.collection_alerts import judge_collections, judge_waiting
 from market_pipeline.assets.conditions import FOLLOWS_ITS_INPUTS
-from market_pipeline.assets.framework import COLLECTION_RETRIES, Work, stored_asset, working
+from market_pipeline.assets.framework import (
+    COLLECTION_RETRIES,
+    Work,
+    fence_of,
+    stored_asset,
+    working,
+)
 from market_pipeline.assets.ledgers import held_books
 from market_pipeline.assets.news_collecting import (
     Desk,
@@ -156,7 +162,8 @@ def _collect(context: dg.AssetExecutionContext, asset: str, collector: str) -> N
     """Collect for every portfolio into `asset`; `collector` names the resource that is asked."""
     plugged = context.resources
     desk = Desk(
-        asset, getattr(plugged, collector), plugged.warehouse, plugged.coordination,
+        asset, getattr(plugged, collector), plugged.warehouse.behind(fence_of(context)),
+        plugged.coordination,
         plugged.settings, plugged.clock,
     )  # fmt: skip
     with working(context) as work:

@@ -11,9 +11,11 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 from market_pipeline.automation.jobs import range_tags
 from market_pipeline.domain.collection import LATE_SESSIONS
+from market_pipeline.domain.flags import BATCH
 from market_pipeline.domain.intraday import hours_of
 from market_pipeline.domain.sessions import NEW_YORK, TradingCalendar
 from market_pipeline.partitions import date_key
+from market_pipeline.resources.flags import why_resting
 from market_pipeline.settings import Settings
 
 NOBODY_CHOSEN = (
@@ -50,6 +52,9 @@ def hourly_bars(
         context: dg.ScheduleEvaluationContext, settings: dg.ResourceParam[Settings]
     ) -> dg.RunRequest | dg.SkipReason:
         now = context.scheduled_execution_time
+        rests = why_resting(settings, BATCH)
+        if rests is not None:
+            return dg.SkipReason(rests)
         if not settings.has_intraday:
             return dg.SkipReason(NOBODY_CHOSEN)
         reason = _why_not(calendar, now, timedelta(minutes=delay_minutes))

@@ -1,4 +1,7 @@
-"""The clock: the daily graph in UTC, the headlines in New York time."""
+"""The clock: the daily graph in UTC, the headlines in New York time.
+
+Every tick first asks the flags (`resources.flags`): what is off or paused is skipped, saying why.
+"""
 
 from datetime import UTC, datetime, timedelta
 
@@ -7,19 +10,20 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 from market_pipeline.automation.jobs import range_tags
 from market_pipeline.domain.alert_rules import HEARTBEAT_KEY
+from market_pipeline.domain.flags import BATCH, INGESTION, MINUTES_CLOSED, MINUTES_OPEN
 from market_pipeline.domain.ports import Clock, Coordination
 from market_pipeline.domain.sessions import NEW_YORK, TradingCalendar
 from market_pipeline.partitions import date_key, next_key_at
+from market_pipeline.resources.flags import minutes_of, why_resting
 from market_pipeline.settings import Settings
 
 HEADLINES_CRON_NEW_YORK = "*/5 * * * *"
-"""Every five minutes; outside market hours only the tick at the full hour runs."""
+"""Every five minutes; which of these ticks run is up to the two intervals of the flags."""
 
 CLEANUP_CRON_UTC = "17 * * * *"
 """Hourly, away from the full hour when everything else starts."""
 
 _HEARTBEAT_TTL_S = 7 * 24 * 3600.0
-INGESTION_OFF = "MARKET_PIPELINE_INGESTION_V2_ENABLED is off: no headlines are collected"
 
 
 def daily_graph(
@@ -63,7 +67,12 @@ def _after_a_session(
         default_status=status,
         description=description,
     )
-    def schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    def schedule(
+        context: dg.ScheduleEvaluationContext, settings: dg.ResourceParam[Settings]
+    ) -> dg.RunRequest | dg.SkipReason:
+        rests = why_resting(settings, BATCH)
+        if rests is not None:
+            return dg.SkipReason(rests)
         now = context.scheduled_execution_time.astimezone(UTC)
         ended = now.date() - timedelta(days=1)
         # Late in the day the latest session may be today's already, and is not meant.
@@ -93,7 +102,7 @@ def headline_collection(
         default_status=status,
         description=(
             "Headlines every 5 minutes in New York market hours, half days included, and hourly "
-            "outside them."
+            "outside them, unless `market-pipeline flags` says otherwise."
         ),
     )
     def schedule(
@@ -105,11 +114,9 @@ def headline_collection(
         # Skipped or not: a watchdog that lives elsewhere sees that somebody is at the clock.
         coordination.put(HEARTBEAT_KEY, clock().isoformat(), _HEARTBEAT_TTL_S)
         now = context.scheduled_execution_time
-        if not settings.ingestion_v2_enabled:
-            return dg.SkipReason(INGESTION_OFF)
-        reason = None if now.minute == 0 else _why_closed(calendar, now)
+        reason = why_resting(settings, INGESTION) or _why_not_yet(settings, calendar, now)
         if reason is not None:
-            return dg.SkipReason(f"{reason}; the next collection is at the full hour")
+            return dg.SkipReason(reason)
         # Yesterday too: items of the evening before are first seen now, and belong there.
         today = now.astimezone(NEW_YORK).date()
         tags = range_tags(date_key(today - timedelta(days=1)), date_key(today))
@@ -132,11 +139,25 @@ def news_cleanup(job: dg.JobDefinition, status: dg.DefaultScheduleStatus) -> dg.
     def schedule(
         context: dg.ScheduleEvaluationContext, settings: dg.ResourceParam[Settings]
     ) -> dg.RunRequest | dg.SkipReason:
-        if not settings.ingestion_v2_enabled:
-            return dg.SkipReason(f"{INGESTION_OFF}, so nothing makes room either")
+        rests = why_resting(settings, INGESTION)
+        if rests is not None:
+            return dg.SkipReason(f"{rests}; nothing new comes, and nothing makes room either")
         return dg.RunRequest(run_key=f"news_cleanup:{context.scheduled_execution_time.isoformat()}")
 
     return schedule
+
+
+def _why_not_yet(settings: Settings, calendar: TradingCalendar, now: datetime) -> str | None:
+    """Say why this tick is none of the interval that holds now; None where it is one."""
+    closed = _why_closed(calendar, now)
+    minutes = minutes_of(settings, MINUTES_OPEN if closed is None else MINUTES_CLOSED)
+    local = now.astimezone(NEW_YORK)
+    left = -(local.hour * 60 + local.minute) % minutes
+    if not left:
+        return None
+    told = closed or f"in market hours headlines are collected every {minutes} minutes"
+    upcoming = "at the full hour" if minutes == 60 else f"in {left} minutes"
+    return f"{told}; the next collection is {upcoming}"
 
 
 def _why_closed(calendar: TradingCalendar, now: datetime) -> str | None:

@@ -8,12 +8,14 @@ from typing import Any
 
 import dagster as dg
 import structlog
+from dagster._core.definitions.sensor_definition import SensorExecutionData
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from market_pipeline.assets.books import BOOKS_KEY
 from market_pipeline.automation.onboarding import AHEAD, ask_again
 from market_pipeline.domain.books import Book
 from market_pipeline.domain.errors import PortfolioFileError
+from market_pipeline.domain.flags import BATCH
 from market_pipeline.domain.portfolio_csv import (
     parse_file,
     parse_portfolio,
@@ -23,7 +25,8 @@ from market_pipeline.domain.ports import Clock, WriteCounts
 from market_pipeline.domain.sessions import NEW_YORK, TradingCalendar
 from market_pipeline.domain.transactions import TransactionFile
 from market_pipeline.partitions import date_key, latest_session
-from market_pipeline.settings import Settings
+from market_pipeline.resources.flags import why_resting
+from market_pipeline.settings import Settings, current_settings
 from market_pipeline.warehouse import Warehouse
 
 log = structlog.get_logger()
@@ -81,13 +84,29 @@ def portfolio_inbox(
     return sensor
 
 
+class GatedConditions(dg.AutomationConditionSensorDefinition):
+    """Automation conditions that rest while `BATCH_V2_ENABLED` is off, or all is paused.
+
+    The cursor stays where it was: what moved meanwhile is seen once they are evaluated again.
+    """
+
+    def evaluate_tick(self, context: dg.SensorEvaluationContext) -> SensorExecutionData:
+        """Skip with the reason where they rest; evaluate otherwise."""
+        rests = why_resting(current_settings(), BATCH)
+        if rests is None:
+            return super().evaluate_tick(context)
+        return SensorExecutionData(skip_message=rests, cursor=context.cursor)
+
+
 def automation_conditions(status: dg.DefaultSensorStatus) -> dg.AutomationConditionSensorDefinition:
     """Evaluate the derived assets' automation conditions."""
-    return dg.AutomationConditionSensorDefinition(
+    return GatedConditions(
         "derived_assets_follow",
         target=dg.AssetSelection.all(),
         default_status=status,
         minimum_interval_seconds=CONDITIONS_EVERY_S,
+        # In our own process, where a flag can be asked before anything is.
+        use_user_code_server=True,
         description="Derived assets follow their inputs: late data, restatements, reruns.",
     )
 

@@ -11,12 +11,14 @@ from market_pipeline.cli import (
     database,
     demo,
     doctor,
+    flags,
     impact,
     news,
     notices,
     onboarding,
     portfolio,
     price,
+    runs,
     sandbox,
     show,
     symbols,
@@ -61,6 +63,9 @@ app.command("impact")(impact.impact)
 app.command("doctor")(doctor.doctor)
 app.command("cleanup")(cleanup.cleanup)
 app.command("watchdog")(watchdog.watchdog)
+app.add_typer(flags.app, name="flags")
+app.add_typer(flags.scheduler_app, name="scheduler")
+app.command("runs")(runs.runs)
 app.command("alerts")(notices.alerts)
 app.add_typer(notices.outbox_app, name="outbox")
 app.add_typer(cache.app, name="cache")

@@ -6,10 +6,12 @@
     |   |-- NotASession           a date on which the exchange did not trade
     |   `-- PortfolioFileError    a portfolio file with every problem found in it
     |-- FencedOff                 another holder of the lock has written since; nothing was stored
+    |-- Superseded                a later run writes the same dates; nothing was stored
     |-- NothingStored             what was asked for has not been made yet; says how to make it
     |-- DeliveryFailed            a channel did not take a message; it stays in the outbox
     `-- VendorError               the outside world did not deliver
         |-- NotEntitled           401/403: the key or its plan does not cover this; never retried
+        |   `-- SwitchedOff         not asked at all: an operator switched the vendor off
         |-- UnknownSymbol         the vendor does not know the symbol; never retried
         |-- Blocked               the vendor refuses the client (login page, captcha, HTML 403)
         |-- BadPayload            the body is not what the endpoint promises
@@ -60,6 +62,17 @@ class FencedOff(MarketPipelineError):
         super().__init__(
             f"{name}: lock {token} has expired and {last_token} has written since; "
             "nothing was stored, the successor collects the same"
+        )
+
+
+class Superseded(MarketPipelineError):
+    """A run came to write dates that a later run has taken: a killed one whose step still lives."""
+
+    def __init__(self, asset: str, run_id: str, holder: str) -> None:
+        self.asset, self.run_id, self.holder = asset, run_id, holder
+        super().__init__(
+            f"{asset}: run {run_id[:8]} may not write these dates any more, for run {holder[:8]} "
+            "has begun to since; nothing was stored"
         )
 
 
@@ -129,6 +142,10 @@ class VendorError(MarketPipelineError):
 
 class NotEntitled(VendorError):
     kind = "not_entitled"
+
+
+class SwitchedOff(NotEntitled):
+    kind = "switched_off"
 
 
 class UnknownSymbol(VendorError):

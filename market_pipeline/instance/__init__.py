@@ -5,6 +5,13 @@ PostgreSQL: the settings decide. Does not belong here: the warehouse's rows.
 """
 
 from market_pipeline.instance.event_log import PooledSqliteEventLogStorage
+from market_pipeline.instance.launcher import LeasedRunLauncher
 from market_pipeline.instance.storage import StateArtifacts, StateComputeLogs, StateStorage
 
-__all__ = ["PooledSqliteEventLogStorage", "StateArtifacts", "StateComputeLogs", "StateStorage"]
+__all__ = [
+    "LeasedRunLauncher",
+    "PooledSqliteEventLogStorage",
+    "StateArtifacts",
+    "StateComputeLogs",
+    "StateStorage",
+]

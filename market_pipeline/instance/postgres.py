@@ -1,4 +1,4 @@
-"""Dagster's PostgreSQL storage, with the plans of checks kept small.
+"""Dagster's PostgreSQL storage, with the plans of checks kept small and leases of workers.
 
 Imported only where PostgreSQL is configured: its driver takes time to load.
 """
@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from dagster._serdes import ConfigurableClassData
 from dagster_postgres.event_log import PostgresEventLogStorage
+from dagster_postgres.run_storage import PostgresRunStorage
 from dagster_postgres.storage import DagsterPostgresStorage
 
 from market_pipeline.instance.event_log import whole_range
+from market_pipeline.instance.leases import LeasedRunStorage
 from market_pipeline.instance.pool_waits import PatientEventLogStorage
 
 if TYPE_CHECKING:
@@ -24,10 +26,16 @@ class RangePostgresEventLogStorage(PatientEventLogStorage, PostgresEventLogStora
         super().store_asset_check_event(whole_range(event), event_id)
 
 
+class LeasedPostgresRunStorage(LeasedRunStorage, PostgresRunStorage):
+    """The stock run storage, with leases of the workers."""
+
+
 class RangePostgresStorage(DagsterPostgresStorage):
-    """Dagster's three PostgreSQL storages with the event log above."""
+    """Dagster's three PostgreSQL storages with the two above."""
 
     def __init__(self, url: str, inst_data: ConfigurableClassData | None = None) -> None:
         super().__init__(url, inst_data=inst_data)
         self._event_log_storage.dispose()
         self._event_log_storage = RangePostgresEventLogStorage(url)
+        self._run_storage.dispose()
+        self._run_storage = LeasedPostgresRunStorage(url)

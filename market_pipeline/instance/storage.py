@@ -25,6 +25,7 @@ from dagster._serdes import ConfigurableClass, ConfigurableClassData
 from sqlalchemy.engine import Connection, Engine
 
 from market_pipeline.instance.event_log import PooledSqliteEventLogStorage, pooled_engine
+from market_pipeline.instance.leases import LeasedRunStorage
 from market_pipeline.instance.turns import turn_in
 from market_pipeline.settings import current_settings
 
@@ -36,8 +37,8 @@ def dagster_dir() -> Path:
     return folder
 
 
-class PooledSqliteRunStorage(SqliteRunStorage):
-    """The stock SQLite run storage with one kept connection a thread."""
+class PooledSqliteRunStorage(LeasedRunStorage, SqliteRunStorage):
+    """The stock SQLite run storage with one kept connection a thread, and leases."""
 
     _engine: Engine | None = None
 

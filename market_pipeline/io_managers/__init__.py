@@ -15,6 +15,7 @@ from market_pipeline.domain.ports import Clock, ComputeNote, WriteCounts
 from market_pipeline.domain.sessions import TradingCalendar
 from market_pipeline.partitions import covers
 from market_pipeline.warehouse import Warehouse
+from market_pipeline.warehouse.fences import Fence
 
 TABLE = "market_pipeline/table"
 """Asset metadata: the warehouse table that holds its rows."""
@@ -64,26 +65,26 @@ class WarehouseIOManager(dg.IOManager):
         first, last = covers(context.asset_partition_keys)
         asset = context.asset_key.path[-1]
         table = table_of(context.definition_metadata, context.asset_key)
+        # The fence that its step has taken: an orphan of a run that is over writes nothing.
+        warehouse = self._warehouse.behind(Fence(asset, first, last, context.run_id))
         counts = WriteCounts()
         if obj.history is not None and obj.history_first is not None:
             before = self._calendar.previous(first)
-            counts += self._warehouse.replace_range(table, obj.history, obj.history_first, before)
+            counts += warehouse.replace_range(table, obj.history, obj.history_first, before)
         elif obj.history is not None and not obj.history.empty:
-            counts += self._warehouse.merge(table, obj.history)
+            counts += warehouse.merge(table, obj.history)
         if obj.notes is not None:
-            self._warehouse.replace_notes(
-                asset, first, last, obj.notes, self._clock(), obj.notes_about
-            )
+            warehouse.replace_notes(asset, first, last, obj.notes, self._clock(), obj.notes_about)
         if obj.quarantine is not None:
-            self._warehouse.replace_quarantine(
+            warehouse.replace_quarantine(
                 asset, obj.quarantine_first or first, last, obj.quarantine, self._clock()
             )
         frames = dict(obj.alongside)
         if obj.versions is None:
             frames[table] = obj.frame
         else:
-            counts += self._warehouse.replace_exposures(obj.frame, first, last, obj.versions)
-        counts += self._warehouse.replace_ranges(frames, first, last)
+            counts += warehouse.replace_exposures(obj.frame, first, last, obj.versions)
+        counts += warehouse.replace_ranges(frames, first, last)
         context.add_output_metadata(
             {
                 "rows_inserted": counts.inserted,

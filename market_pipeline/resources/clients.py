@@ -5,11 +5,13 @@ With a sandbox configured every client speaks to it, and every source name says 
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import structlog
 from pydantic import SecretStr
 
 from market_pipeline.domain.companies import CompanySource
+from market_pipeline.domain.flags import vendor_flag
 from market_pipeline.domain.news import NewsSource
 from market_pipeline.domain.ports import (
     BreakerRule,
@@ -18,6 +20,7 @@ from market_pipeline.domain.ports import (
     PriceSource,
     Quota,
 )
+from market_pipeline.resources.flags import why_off
 from market_pipeline.settings import Settings
 from market_pipeline.vendors.alpha_vantage import BASE_URL as ALPHA_VANTAGE_URL
 from market_pipeline.vendors.alpha_vantage import KEY_SETTING as ALPHA_VANTAGE_KEY_SETTING
@@ -297,6 +300,7 @@ def _policy(
         bucket=coordination.rate_bucket(name, rate, per_s),
         breaker=coordination.breaker(name, breaker_rule(settings)),
         quota=_quota(settings, coordination, vendor),
+        switch=partial(why_off, settings, vendor_flag(vendor)),
     )
 
 

@@ -30,6 +30,7 @@ from pydantic_settings import (
 
 from market_pipeline.settings.choices import ClockTime, Reasons, Symbols
 from market_pipeline.settings.factors import FactorSettings
+from market_pipeline.settings.flags import FlagSettings
 from market_pipeline.settings.limits import within_reason
 from market_pipeline.settings.names import split
 from market_pipeline.settings.news import NewsSettings
@@ -76,7 +77,7 @@ def _absolute(path: Path) -> Path:
 StatePath = Annotated[Path, AfterValidator(_absolute)]
 
 
-class Settings(NewsSettings, PriceSettings, FactorSettings):
+class Settings(NewsSettings, PriceSettings, FactorSettings, FlagSettings):
     """Everything that can be configured. With nothing set, everything runs."""
 
     model_config = SettingsConfigDict(

@@ -13,9 +13,6 @@ from market_pipeline.settings.portfolio_ids import PortfolioIds
 class NewsSettings(BaseSettings):
     """What `Settings` says of news and notices."""
 
-    ingestion_v2_enabled: bool = Field(
-        True, description="Whether headlines are collected; off skips every tick, saying so."
-    )
     tiingo_api_key: SecretStr | None = Field(
         None, description="Tiingo key with the News add-on: the wire's first source."
     )

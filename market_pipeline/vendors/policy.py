@@ -1,7 +1,7 @@
 """How a vendor is called, whatever the HTTP library: one policy, one guard that keeps it.
 
-The order is bulkhead, rate bucket, daily quota, breaker, retry with full jitter, time-out. Buckets,
-quotas and breakers are injected, for their state must hold across processes.
+The order is switch, bulkhead, rate bucket, daily quota, breaker, retry with full jitter, time-out.
+Buckets, quotas and breakers are injected, for their state must hold across processes.
 """
 
 import random
@@ -15,7 +15,13 @@ from typing import TypeVar
 import stamina
 from structlog.contextvars import bound_contextvars
 
-from market_pipeline.domain.errors import QuotaEnded, Throttled, Transient, Unavailable
+from market_pipeline.domain.errors import (
+    QuotaEnded,
+    SwitchedOff,
+    Throttled,
+    Transient,
+    Unavailable,
+)
 from market_pipeline.domain.ports import Breaker, Quota, QuotaStatus, RateBucket
 
 T = TypeVar("T")
@@ -29,6 +35,7 @@ class CallPolicy:
     with the waits between them, `queue_s` the wait for a free slot and a token before the first.
     Before the first retry up to `first_wait_s` is waited, then up to twice that, and so on, up to
     `longest_wait_s`.
+    `switch` says why the vendor is switched off, None where it is on; it is asked at each call.
     """
 
     timeout_s: float = 20.0
@@ -41,6 +48,7 @@ class CallPolicy:
     bucket: RateBucket | None = None
     breaker: Breaker | None = None
     quota: Quota | None = None
+    switch: Callable[[], str | None] | None = None
 
 
 class EveryBucket:
@@ -71,8 +79,9 @@ class CallGuard:
 
         `attempt` gets the seconds it may take and raises a `VendorError`; only `Transient` ones
         are tried again, after `Retry-After` where the vendor named one.
-        Raises the last error, or `CircuitOpen` or `QuotaEnded` without an attempt.
+        Raises the last error, or without an attempt `SwitchedOff`, `CircuitOpen` or `QuotaEnded`.
         """
+        self._refuse_switched_off(endpoint)
         queued_until = monotonic() + self.policy.queue_s
         breaker = self.policy.breaker
         # Before any wait: what a used-up day leaves over must not stand in the queue.
@@ -119,6 +128,11 @@ class CallGuard:
             self.policy.quota.exhaust()
             resets_at = self.policy.quota.status().resets_at
             raise QuotaEnded(error.vendor, error.endpoint, error.detail, resets_at) from None
+
+    def _refuse_switched_off(self, endpoint: str) -> None:
+        why = self.policy.switch() if self.policy.switch is not None else None
+        if why is not None:
+            raise SwitchedOff(self.vendor, endpoint, f"switched off: {why}")
 
     def _refuse_without_quota(self, endpoint: str) -> None:
         status = self.policy.quota.status() if self.policy.quota is not None else None

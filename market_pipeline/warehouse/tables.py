@@ -1,7 +1,7 @@
 """The tables of the warehouse, as SQLAlchemy Core; those of the news stand in `news_tables`,
 those of what happened to prices in `price_tables`, of options in `option_tables`, of factors in
-`factor_tables`, of the jobs in `job_tables`, of onboarding in `onboarding_tables`, of valued
-portfolios in `portfolio_tables`.
+`factor_tables`, of the jobs in `job_tables`, of onboarding in `onboarding_tables`, of operations in
+`operation_tables`, of valued portfolios in `portfolio_tables`.
 
 Columns carry their unit in the name (`_usd`, `_pct`, `_ms`); instants end in `_at` (UTC),
 session dates in `_date`. Money is exact (`Exact`), statistics are floats. Partitioned tables
@@ -17,6 +17,7 @@ from market_pipeline.warehouse import (
     job_tables,
     news_tables,
     onboarding_tables,
+    operation_tables,
     option_tables,
     portfolio_tables,
     price_tables,
@@ -40,6 +41,7 @@ __all__ = [
     "metadata",
     "news_tables",
     "onboarding_tables",
+    "operation_tables",
     "option_tables",
     "portfolio_tables",
     "price_tables",

@@ -34,15 +34,13 @@ from market_pipeline.warehouse import (
 )
 from market_pipeline.warehouse.engine import Database
 from market_pipeline.warehouse.factor_tables import symbol_factor_exposures
+from market_pipeline.warehouse.fences import Fence, FencedDatabase, take
 from market_pipeline.warehouse.frames import Row, to_rows
 from market_pipeline.warehouse.generations import note_change
 from market_pipeline.warehouse.merge import merge_rows
-from market_pipeline.warehouse.news_store import NewsStore
-from market_pipeline.warehouse.notices import Notices
-from market_pipeline.warehouse.onboarding import OnboardingStore
 from market_pipeline.warehouse.ranges import range_of
+from market_pipeline.warehouse.stores import Stores
 from market_pipeline.warehouse.tables import equity_bars, metadata
-from market_pipeline.warehouse.transactions import TransactionStore
 
 DIGEST_EXCLUDES = (
     "fetched_at", "imported_at", "seen_at", "first_seen_at", "ingested_at", "checked_at",
@@ -55,7 +53,7 @@ T = TypeVar("T")
 _COLLECTION_TIME = ("fetched_at",)
 
 
-class Warehouse:
+class Warehouse(Stores):
     """All rows the project keeps, on SQLite or PostgreSQL alike."""
 
     def __init__(self, database: Database) -> None:
@@ -86,20 +84,18 @@ class Warehouse:
         """Close the pooled connections; the warehouse may be used again afterwards."""
         self._database.dispose()
 
-    @property
-    def news(self) -> NewsStore:
-        """The news: collections, stories, and the record of both."""
-        return NewsStore(self._database)
+    def taking(self, fence: Fence) -> "Warehouse":
+        """Take the fence of a run's dates; give the warehouse as this run may write it."""
+        with self._database.writing() as connection:
+            take(connection, fence)
+        return self.behind(fence)
 
-    @property
-    def transactions(self) -> TransactionStore:
-        """What people did in their portfolios."""
-        return TransactionStore(self._database)
+    def behind(self, fence: Fence) -> "Warehouse":
+        """Give the same warehouse, whose writes raise `Superseded` once a later run has the fence.
 
-    @property
-    def onboarding(self) -> OnboardingStore:
-        """How imported files come to their snapshots."""
-        return OnboardingStore(self._database)
+        It shares the connections of this one.
+        """
+        return Warehouse(FencedDatabase(self._database, fence))
 
     def ping(self) -> float:
         """Ask the database for a row; give the milliseconds it took (SQLAlchemy errors pass)."""
@@ -406,13 +402,6 @@ class Warehouse:
         """Give the watched symbols, sorted."""
         with self._database.reading() as connection:
             return books.read_watchlist(connection)
-
-    # -- what is told of it ----------------------------------------------------------------
-
-    @property
-    def notices(self) -> Notices:
-        """The outbox and the alerts."""
-        return Notices(self._database)
 
     # -- about the warehouse itself --------------------------------------------------------
 

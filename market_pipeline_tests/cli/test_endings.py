@@ -250,7 +250,8 @@ def test_a_backfill_exits_0_only_when_all_was_done(
     monkeypatch.setattr(backfill, "run_backfill", fake)
     shown = run(
         "backfill", "--from", "2026-11-20", "--to", "2026-11-20",
-        "--select", "equity_bars, headlines", "--select", "symbol_universe", "--factor", "market,style",
+        "--select", "equity_bars, headlines", "--select", "symbol_universe",
+        "--factor", "market,style",
     )  # fmt: skip
     assert shown.exit_code == code
     selected = ("equity_bars", "headlines", "symbol_universe")

@@ -1,0 +1,119 @@
+"""The sensor that judges runs, checks and quotas, and opens and closes their alerts.
+
+Belongs here: what the rules are asked about. Does not: the rules (`domain.operation_rules`), or how
+an alert is delivered (`notices`).
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
+
+from market_pipeline.assets.collection_alerts import apply
+from market_pipeline.domain.alerts import Clear, Raise
+from market_pipeline.domain.operation_rules import (
+    FailedCheck,
+    check_alerts,
+    late_alert,
+    quality_alert,
+    quota_alert,
+    run_alerts,
+)
+from market_pipeline.domain.ports import Clock, Coordination
+from market_pipeline.domain.sessions import TradingCalendar
+from market_pipeline.partitions import latest_session
+from market_pipeline.resources.clients import named
+from market_pipeline.settings import Settings
+from market_pipeline.warehouse import Warehouse
+
+EVERY_S = 30
+LOOK_BACK = timedelta(days=10)
+GRACE = timedelta(hours=6)
+"""After its key appears, a session may take so long to reach the snapshots."""
+
+QUOTA_VENDORS = ("yahoo", "polygon", "alpha_vantage")
+_LONGEST = 200
+
+
+def operation_alerts(
+    checks: Sequence[dg.AssetCheckKey], status: dg.DefaultSensorStatus
+) -> dg.SensorDefinition:
+    """Open and close alerts on runs, `checks` and quotas, every half minute."""
+
+    @dg.sensor(
+        name="operation_alerts",
+        minimum_interval_seconds=EVERY_S,
+        default_status=status,
+        description=(
+            "Opens and closes alerts on runs that failed after their retries or take long, symbols "
+            "and checks that failed, quotas nearly used up, late sessions, and low quality."
+        ),
+    )
+    def sensor(
+        context: dg.SensorEvaluationContext,
+        warehouse: dg.ResourceParam[Warehouse],
+        coordination: dg.ResourceParam[Coordination],
+        settings: dg.ResourceParam[Settings],
+        calendar: dg.ResourceParam[TradingCalendar],
+        clock: dg.ResourceParam[Clock],
+    ) -> dg.SkipReason:
+        now = clock()
+        verdicts = run_alerts(warehouse.runs.since(now - LOOK_BACK), now)
+        assets = {key.asset_key.to_user_string() for key in checks}
+        verdicts += check_alerts(assets, failed_checks(context.instance, checks))
+        for vendor in QUOTA_VENDORS:
+            per_day = settings.requests_per_day(vendor)
+            if per_day is not None:
+                name = named(settings, vendor)
+                quota = coordination.quota(name, per_day, settings.quota_time_zone)
+                verdicts.append(quota_alert(name, quota.status(), now))
+        verdicts += stored_alerts(warehouse, calendar, now)
+        said = [s for v in verdicts if (s := apply(warehouse.notices, v, now)) is not None]
+        return dg.SkipReason("; ".join(said) or "no alert opened or closed")
+
+    return sensor
+
+
+def stored_alerts(
+    warehouse: Warehouse, calendar: TradingCalendar, now: datetime
+) -> list[Raise | Clear]:
+    """Judge the snapshots by the sessions they should have, and the newest session's quality."""
+    verdicts: list[Raise | Clear | None] = []
+    snapshots = warehouse.bounds("portfolio_snapshots")
+    stored = snapshots[1] if snapshots else None
+    due = latest_session(calendar, now - GRACE)
+    missing = calendar.sessions(stored + timedelta(days=1), due) if stored and stored < due else []
+    verdicts.append(late_alert("portfolio_snapshots", stored, missing, now))
+    metrics = warehouse.bounds("symbol_daily_metrics")
+    if metrics is not None:
+        newest = metrics[1]
+        rows = warehouse.read(
+            "symbol_daily_metrics", first=newest, last=newest, columns=["quality_score"]
+        )
+        verdicts.append(quality_alert(newest, [float(v) for v in rows["quality_score"]], now))
+    return [verdict for verdict in verdicts if verdict is not None]
+
+
+def failed_checks(
+    instance: dg.DagsterInstance, checks: Sequence[dg.AssetCheckKey]
+) -> list[FailedCheck]:
+    """Give those of `checks` whose latest evaluation failed: the run may well be green."""
+    storage = instance.event_log_storage
+    latest = storage.get_latest_asset_check_execution_by_key(list(checks))
+    found = []
+    for key, record in latest.items():
+        if record.status is not AssetCheckExecutionRecordStatus.FAILED or record.event is None:
+            continue
+        event = record.event.dagster_event
+        evaluation = event.asset_check_evaluation_data if event is not None else None
+        told = (evaluation.description if evaluation else None) or "see its metadata in the UI"
+        found.append(
+            FailedCheck(
+                key.asset_key.to_user_string(), key.name,
+                evaluation.partition if evaluation else None,
+                datetime.fromtimestamp(record.create_timestamp, UTC),
+                " ".join(told.split())[:_LONGEST],
+            )
+        )  # fmt: skip
+    return found
