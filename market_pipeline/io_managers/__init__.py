@@ -83,7 +83,7 @@ class WarehouseIOManager(dg.IOManager):
         if obj.versions is None:
             frames[table] = obj.frame
         else:
-            counts += warehouse.replace_exposures(obj.frame, first, last, obj.versions)
+            counts += warehouse.factors.replace_exposures(obj.frame, first, last, obj.versions)
         counts += warehouse.replace_ranges(frames, first, last)
         context.add_output_metadata(
             {

@@ -46,7 +46,7 @@ def upgrade(settings: Settings) -> Upgrade:
     warehouse = Warehouse.open(settings.warehouse_url)
     before = warehouse.current_revision()
     warehouse.upgrade()
-    warehouse.settle_definitions(settings.definitions, utc_now())
+    warehouse.factors.settle_definitions(settings.definitions, utc_now())
     return Upgrade(warehouse.display_url, before, warehouse.current_revision())
 
 

@@ -4,6 +4,7 @@ Belongs here: that part of `Settings`, and reading a definition from a file. Doe
 definition means or the shipped ones (`domain.factor_definitions`).
 """
 
+import json
 from collections.abc import Collection, Mapping
 from dataclasses import fields, replace
 from difflib import get_close_matches
@@ -115,6 +116,11 @@ def _symbol(place: str, text: str) -> str:
 
 def _are_definitions(value: object) -> object:
     """Refuse what no definitions can be made of, before and in other words than pydantic's."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value) if value.strip() else {}
+        except (ValueError, RecursionError):
+            value = None
     if not isinstance(value, dict) or not all(isinstance(told, dict) for told in value.values()):
         raise ValueError(
             "write a table a definition: [factors.NAME] in the file, "
@@ -144,7 +150,7 @@ def _are_stand_ins(value: dict[str, str]) -> dict[str, str]:
 class FactorSettings(BaseSettings):
     """What `Settings` says of factors."""
 
-    factors: Annotated[Changes, BeforeValidator(_are_definitions)] = Field(
+    factors: Annotated[Changes, NoDecode, BeforeValidator(_are_definitions)] = Field(
         {},
         description=(
             "Factor definitions added, changed or switched off (active = false), by name: a table "

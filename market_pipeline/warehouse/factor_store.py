@@ -1,34 +1,72 @@
 """Definitions of factors by version, and their results: what is replaced is kept.
 
-Works inside the caller's transaction. Does not: compute, or know where definitions come from.
+Does not compute, nor know where definitions come from.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 
+import pandas as pd
 import sqlalchemy as sa
 
 from market_pipeline.domain.factor_definitions import FactorDefinition
 from market_pipeline.domain.ports import WriteCounts
-from market_pipeline.warehouse.engine import lock
+from market_pipeline.warehouse.engine import Database, lock
 from market_pipeline.warehouse.factor_tables import (
     factor_definitions,
     superseded_factor_exposures,
     symbol_factor_exposures,
 )
-from market_pipeline.warehouse.frames import Row
+from market_pipeline.warehouse.frames import Row, to_rows
+from market_pipeline.warehouse.generations import note_change
 from market_pipeline.warehouse.merge import merge_rows
 
 
-def settle_definitions(
+class FactorStore:
+    """The definitions in force, and the results of each."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def settle_definitions(
+        self, definitions: Sequence[FactorDefinition], at: datetime
+    ) -> tuple[FactorDefinition, ...]:
+        """Make `definitions` the active ones; give them with the version each is of its name.
+
+        One that is as its name's newest version keeps that; any other is a new version. What is not
+        among them is switched off. Equal definitions write nothing.
+        """
+        with self._database.writing() as connection:
+            return _settle(connection, definitions, at)
+
+    def replace_exposures(
+        self, frame: pd.DataFrame, first: date, last: date, versions: Mapping[str, int]
+    ) -> WriteCounts:
+        """Make the results of the definitions in `versions` dated in [first, last] equal `frame`.
+
+        Results of other definitions stay as they are; those of another version of these move to
+        `superseded_factor_exposures`. Raises ValueError for a row outside the range or of another
+        definition or version, and as `Warehouse.replace_range` does.
+        """
+        rows = to_rows(symbol_factor_exposures, frame, self._database.dialect)
+        dates = pd.to_datetime(frame["session_date"])
+        told = zip(frame["definition"], frame["definition_version"], strict=True)
+        strangers = sorted(set(told) - set(versions.items()))
+        if strangers or not dates.between(pd.Timestamp(first), pd.Timestamp(last)).all():
+            raise ValueError(
+                f"the frame has exposures outside {first} to {last}, or of other definitions than "
+                f"those replaced: {', '.join(f'{name} {version}' for name, version in strangers)}"
+            )
+        with self._database.writing() as connection:
+            counts = _replace(connection, rows, first, last, versions)
+            note_change(connection, symbol_factor_exposures.name, counts)
+        return counts
+
+
+def _settle(
     connection: sa.Connection, definitions: Sequence[FactorDefinition], at: datetime
 ) -> tuple[FactorDefinition, ...]:
-    """Make `definitions` the active ones, and give them back with their versions.
-
-    One that is as its name's newest version keeps that; any other is a new version. What is not
-    among them is switched off. Equal definitions write nothing.
-    """
     lock(connection, factor_definitions.name)
     newest = {name: rows[-1] for name, rows in _stored(connection).items()}
     settled = []
@@ -96,18 +134,13 @@ def _begin(
             connection.execute(again)
 
 
-def replace_exposures(
+def _replace(
     connection: sa.Connection,
     rows: Sequence[Row],
     first: date,
     last: date,
     versions: Mapping[str, int],
 ) -> WriteCounts:
-    """Make the results of the definitions in `versions`, dated in [first, last], equal `rows`.
-
-    Results of other definitions stay as they are; those of another version of these are kept in
-    `superseded_factor_exposures` before they go.
-    """
     table = symbol_factor_exposures
     lock(connection, superseded_factor_exposures.name)
     lock(connection, table.name)

@@ -4,6 +4,7 @@ Belongs here: which there are. Does not: what each of them does, or frames (`war
 """
 
 from market_pipeline.warehouse.engine import Database
+from market_pipeline.warehouse.factor_store import FactorStore
 from market_pipeline.warehouse.flag_store import FlagStore
 from market_pipeline.warehouse.news_store import NewsStore
 from market_pipeline.warehouse.notices import Notices
@@ -21,6 +22,11 @@ class Stores:
     def news(self) -> NewsStore:
         """The news: collections, stories, and the record of both."""
         return NewsStore(self._database)
+
+    @property
+    def factors(self) -> FactorStore:
+        """The definitions of factors, and their results."""
+        return FactorStore(self._database)
 
     @property
     def transactions(self) -> TransactionStore:

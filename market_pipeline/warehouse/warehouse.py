@@ -17,7 +17,6 @@ import sqlalchemy as sa
 from market_pipeline.domain.books import Book
 from market_pipeline.domain.companies import CompanyProfile
 from market_pipeline.domain.errors import ConfigurationError
-from market_pipeline.domain.factor_definitions import FactorDefinition
 from market_pipeline.domain.ports import CollectedBatch, ComputeNote, Coverage, Job, WriteCounts
 from market_pipeline.domain.universe import Watched
 from market_pipeline.warehouse import (
@@ -25,7 +24,6 @@ from market_pipeline.warehouse import (
     books,
     collection,
     company_store,
-    factor_store,
     jobs,
     meta,
     queries,
@@ -33,7 +31,6 @@ from market_pipeline.warehouse import (
     schema,
 )
 from market_pipeline.warehouse.engine import Database
-from market_pipeline.warehouse.factor_tables import symbol_factor_exposures
 from market_pipeline.warehouse.fences import Fence, FencedDatabase, take
 from market_pipeline.warehouse.frames import Row, to_rows
 from market_pipeline.warehouse.generations import note_change
@@ -179,8 +176,7 @@ class Warehouse(Stores):
         """Make the rows dated in [first, last] equal `frame` exactly.
 
         `keep_columns` keep their stored value in rows that stay, and make no difference.
-        Raises ValueError for rows outside the range, two rows with one key, and columns that
-        are missing, extra or unfit.
+        Raises ValueError for rows outside the range or of one key, and columns that do not fit.
         """
         table, rows, scope = range_of(table_name, frame, (first, last), self.dialect)
         with self._database.writing() as connection:
@@ -193,8 +189,8 @@ class Warehouse(Stores):
     ) -> WriteCounts:
         """Make several tables equal their frames in [first, last], in one transaction."""
         ranges = [range_of(*named, (first, last), self.dialect) for named in frames.items()]
+        counts = WriteCounts()
         with self._database.writing() as connection:
-            counts = WriteCounts()
             for table, rows, scope in ranges:
                 counts += (changed := merge_rows(connection, table, rows, scope=scope))
                 note_change(connection, table.name, changed)
@@ -207,38 +203,6 @@ class Warehouse(Stores):
         with self._database.writing() as connection:
             counts = merge_rows(connection, table, rows, ignored=_COLLECTION_TIME)
             note_change(connection, table_name, counts)
-        return counts
-
-    # -- factors ---------------------------------------------------------------------------
-
-    def settle_definitions(
-        self, definitions: Sequence[FactorDefinition], at: datetime
-    ) -> tuple[FactorDefinition, ...]:
-        """Make `definitions` the active ones; give them with the version each is of its name."""
-        with self._database.writing() as connection:
-            return factor_store.settle_definitions(connection, definitions, at)
-
-    def replace_exposures(
-        self, frame: pd.DataFrame, first: date, last: date, versions: Mapping[str, int]
-    ) -> WriteCounts:
-        """Make the results of the definitions in `versions` dated in [first, last] equal `frame`.
-
-        Results of other definitions stay as they are; those of another version of these move to
-        `superseded_factor_exposures`. Raises ValueError for a row outside the range or of another
-        definition or version, and as `replace_range` does.
-        """
-        rows = to_rows(symbol_factor_exposures, frame, self.dialect)
-        dates = pd.to_datetime(frame["session_date"])
-        told = zip(frame["definition"], frame["definition_version"], strict=True)
-        strangers = sorted(set(told) - set(versions.items()))
-        if strangers or not dates.between(pd.Timestamp(first), pd.Timestamp(last)).all():
-            raise ValueError(
-                f"the frame has exposures outside {first} to {last}, or of other definitions than "
-                f"those replaced: {', '.join(f'{name} {version}' for name, version in strangers)}"
-            )
-        with self._database.writing() as connection:
-            counts = factor_store.replace_exposures(connection, rows, first, last, versions)
-            note_change(connection, symbol_factor_exposures.name, counts)
         return counts
 
     # -- collecting ------------------------------------------------------------------------

@@ -14,6 +14,8 @@ from market_pipeline.domain.errors import UnknownSymbol
 from market_pipeline.domain.ports import WriteCounts
 from market_pipeline.warehouse import Warehouse
 from market_pipeline.warehouse.engine import Database
+from market_pipeline.warehouse.factor_store import FactorStore
+from market_pipeline.warehouse.fences import Fence, FencedDatabase
 from market_pipeline_tests.assets.conftest import bars_of, book_of, stock
 from market_pipeline_tests.assets.graph import Graph, failed_steps
 from market_pipeline_tests.checks.conftest import FRIDAY, IMPORTED, THURSDAY
@@ -44,10 +46,22 @@ class SpoilingWarehouse(Warehouse):
         }
         return super().replace_ranges(spoilt, first, last)
 
-    def replace_exposures(self, frame: pd.DataFrame, *args: Any) -> WriteCounts:
-        spoil = self.spoils.get("symbol_factor_exposures")
-        spoilt = frame if spoil is None or frame.empty else spoil(frame.copy())
-        return super().replace_exposures(spoilt, *args)
+    def behind(self, fence: Fence) -> Warehouse:
+        warehouse = SpoilingWarehouse(FencedDatabase(self._database, fence))
+        warehouse.spoils = self.spoils
+        return warehouse
+
+    @property
+    def factors(self) -> FactorStore:
+        spoils = self.spoils
+
+        class Spoiling(FactorStore):
+            def replace_exposures(self, frame: pd.DataFrame, *args: Any) -> WriteCounts:
+                spoil = spoils.get("symbol_factor_exposures")
+                spoilt = frame if spoil is None or frame.empty else spoil(frame.copy())
+                return super().replace_exposures(spoilt, *args)
+
+        return Spoiling(self._database)
 
 
 @pytest.fixture

@@ -188,8 +188,8 @@ def test_definitions_are_shown_by_version_and_with_why_they_were_skipped(
     filled: Warehouse,
 ) -> None:
     """Only the active version is said to be skipped, and only where it was in the last session."""
-    filled.settle_definitions([MARKET, INTEREST_RATE], rows.AT)
-    filled.settle_definitions([replace(MARKET, window=60), INTEREST_RATE], rows.AT)
+    filled.factors.settle_definitions([MARKET, INTEREST_RATE], rows.AT)
+    filled.factors.settle_definitions([replace(MARKET, window=60), INTEREST_RATE], rows.AT)
     note = ComputeNote("factor_exposures", rows.SESSION, "market", "skipped", "proxy SPY is gone")
     filled.replace_notes("factor_exposures", rows.SESSION, rows.SESSION, [note])
     shown = look(filled, "factor-definitions").frame
@@ -203,7 +203,9 @@ def test_superseded_exposures_are_shown_of_their_session(filled: Warehouse) -> N
     """What a replaced definition had measured is read as the present results are."""
     old = filled.read("symbol_factor_exposures")
     day = rows.SESSION
-    filled.replace_exposures(old.assign(definition_version=2, beta=9.0), day, day, {"market": 2})
+    filled.factors.replace_exposures(
+        old.assign(definition_version=2, beta=9.0), day, day, {"market": 2}
+    )
     kept = look(filled, "superseded-factors", day=day).frame
     assert kept["definition_version"].tolist() == [1, 1]
     assert kept["beta"].tolist() == old["beta"].tolist()

@@ -41,7 +41,7 @@ def stored(warehouse: Warehouse) -> pd.DataFrame:
 
 def test_every_definition_comes_back_as_it_was_settled(warehouse: Warehouse) -> None:
     """Ridge, spreads and several proxies included; the first of each name is version 1."""
-    assert warehouse.settle_definitions(DEFAULTS, AT) == DEFAULTS
+    assert warehouse.factors.settle_definitions(DEFAULTS, AT) == DEFAULTS
     found = stored(warehouse)
     assert len(found) == len(DEFAULTS)
     assert found["is_active"].all()
@@ -51,9 +51,9 @@ def test_every_definition_comes_back_as_it_was_settled(warehouse: Warehouse) -> 
 
 def test_what_is_unchanged_makes_no_version_and_no_write(warehouse: Warehouse) -> None:
     """Whatever the order and however often."""
-    warehouse.settle_definitions(DEFAULTS, AT)
+    warehouse.factors.settle_definitions(DEFAULTS, AT)
     before = warehouse.table_digest("factor_definitions", exclude=())
-    again = warehouse.settle_definitions(DEFAULTS[::-1], LATER)
+    again = warehouse.factors.settle_definitions(DEFAULTS[::-1], LATER)
     assert {each.version for each in again} == {1}
     assert warehouse.table_digest("factor_definitions", exclude=()) == before
 
@@ -61,9 +61,9 @@ def test_what_is_unchanged_makes_no_version_and_no_write(warehouse: Warehouse) -
 def test_a_change_is_a_new_version_and_the_old_one_stays(warehouse: Warehouse) -> None:
     """Changed back, it is a third: versions tell what happened, in order."""
     wider = replace(MARKET, window=120)
-    assert warehouse.settle_definitions([MARKET], AT)[0].version == 1
-    assert warehouse.settle_definitions([wider], LATER)[0].version == 2
-    assert warehouse.settle_definitions([MARKET], LATER)[0].version == 3
+    assert warehouse.factors.settle_definitions([MARKET], AT)[0].version == 1
+    assert warehouse.factors.settle_definitions([wider], LATER)[0].version == 2
+    assert warehouse.factors.settle_definitions([MARKET], LATER)[0].version == 3
     found = stored(warehouse).loc["market"]
     assert found["window"].tolist() == [90, 120, 90]
     assert found["is_active"].tolist() == [False, False, True]
@@ -75,10 +75,10 @@ def test_what_is_switched_off_keeps_its_version_for_when_it_is_on_again(
     warehouse: Warehouse,
 ) -> None:
     """It ends, and it begins anew as it was."""
-    warehouse.settle_definitions([MARKET, INTEREST_RATE], AT)
-    warehouse.settle_definitions([MARKET], LATER)
+    warehouse.factors.settle_definitions([MARKET, INTEREST_RATE], AT)
+    warehouse.factors.settle_definitions([MARKET], LATER)
     assert not stored(warehouse).loc[("interest_rate", 1), "is_active"]
-    found = warehouse.settle_definitions([MARKET, INTEREST_RATE], LATER)
+    found = warehouse.factors.settle_definitions([MARKET, INTEREST_RATE], LATER)
     assert [each.version for each in found] == [1, 1]
     row = stored(warehouse).loc[[("interest_rate", 1)]]
     assert row["is_active"].tolist() == [True]
@@ -88,7 +88,7 @@ def test_what_is_switched_off_keeps_its_version_for_when_it_is_on_again(
 def settle_at(url: str, number: int) -> None:
     """Settle a definition in a process of its own."""
     warehouse = Warehouse.open(url)
-    warehouse.settle_definitions([MARKET, INTEREST_RATE], AT + timedelta(seconds=number))
+    warehouse.factors.settle_definitions([MARKET, INTEREST_RATE], AT + timedelta(seconds=number))
     warehouse.dispose()
 
 
@@ -102,12 +102,12 @@ def test_processes_that_settle_together_make_one_version(url: str) -> None:
 
 def test_results_of_other_definitions_keep_their_bytes(warehouse: Warehouse) -> None:
     """Only the rows of the definitions named are compared, written or deleted."""
-    warehouse.replace_exposures(results(0, 1.0), day(0), day(0), {"market": 1})
+    warehouse.factors.replace_exposures(results(0, 1.0), day(0), day(0), {"market": 1})
     before = warehouse.read(TABLE)
     rates = results(0, -0.2, "interest_rate")
-    first = warehouse.replace_exposures(rates, day(0), day(0), {"interest_rate": 1})
+    first = warehouse.factors.replace_exposures(rates, day(0), day(0), {"interest_rate": 1})
     assert (first.inserted, first.updated, first.deleted) == (2, 0, 0)
-    gone = warehouse.replace_exposures(rates[:0], day(0), day(0), {"interest_rate": 1})
+    gone = warehouse.factors.replace_exposures(rates[:0], day(0), day(0), {"interest_rate": 1})
     assert (gone.inserted, gone.updated, gone.deleted) == (0, 0, 2)
     pd.testing.assert_frame_equal(warehouse.read(TABLE), before, check_exact=True)
 
@@ -117,11 +117,13 @@ def test_results_of_an_older_version_are_kept_when_they_are_replaced(
 ) -> None:
     """Session by session: what is not made anew yet stays where everyone reads."""
     for number in (0, 1):
-        warehouse.replace_exposures(results(number, 1.0), day(number), day(number), {"market": 1})
+        warehouse.factors.replace_exposures(
+            results(number, 1.0), day(number), day(number), {"market": 1}
+        )
     old = warehouse.read(TABLE, first=day(1), last=day(1))
     newer = results(1, 1.4, version=2)
     for _ in range(2):
-        warehouse.replace_exposures(newer, day(1), day(1), {"market": 2})
+        warehouse.factors.replace_exposures(newer, day(1), day(1), {"market": 2})
     rows = warehouse.read(TABLE)
     assert rows["definition_version"].tolist() == [1, 1, 2, 2]
     assert rows["beta"].tolist() == [1.0, 0.5, 1.4, 0.5]
@@ -133,9 +135,9 @@ def test_a_factor_that_the_next_version_does_not_answer_is_kept_as_well(
 ) -> None:
     """A joint definition that lost a proxy loses that factor, not its results."""
     old = pd.concat([results(0, 1.0, "style").assign(factor=f"style_{x}") for x in ("VTV", "IWM")])
-    warehouse.replace_exposures(old, day(0), day(0), {"style": 1})
+    warehouse.factors.replace_exposures(old, day(0), day(0), {"style": 1})
     new = results(0, 2.0, "style", 2).assign(factor="style_VTV")
-    warehouse.replace_exposures(new, day(0), day(0), {"style": 2})
+    warehouse.factors.replace_exposures(new, day(0), day(0), {"style": 2})
     assert set(warehouse.read(TABLE)["factor"]) == {"style_VTV"}
     assert set(warehouse.read(KEPT)["factor"]) == {"style_VTV", "style_IWM"}
 
@@ -146,7 +148,7 @@ def test_an_older_version_that_is_kept_twice_is_kept_as_it_last_was(
     """A definition changed, changed back by hand, and changed again leaves one row each."""
     for beta, version in ((1.0, 1), (2.0, 2), (1.5, 1), (2.5, 2)):
         rows = results(0, beta, version=version)
-        warehouse.replace_exposures(rows, day(0), day(0), {"market": version})
+        warehouse.factors.replace_exposures(rows, day(0), day(0), {"market": version})
     kept = warehouse.read(KEPT, symbols=["AAPL"]).set_index("definition_version")["beta"]
     assert kept.to_dict() == {1: 1.5, 2: 2.0}
     assert warehouse.read(TABLE, symbols=["AAPL"])["beta"].tolist() == [2.5]
@@ -160,14 +162,14 @@ def test_an_older_version_that_is_kept_twice_is_kept_as_it_last_was(
 def test_rows_that_do_not_belong_are_refused(warehouse: Warehouse, wrong: pd.DataFrame) -> None:
     """Of another session, definition or version: nothing is written."""
     with pytest.raises(ValueError, match="exposures outside"):
-        warehouse.replace_exposures(wrong, day(0), day(1), {"market": 1})
+        warehouse.factors.replace_exposures(wrong, day(0), day(1), {"market": 1})
     assert warehouse.count(TABLE) == 0
 
 
 def test_a_missing_beta_is_stored_as_missing(warehouse: Warehouse) -> None:
     """What is collinear has a row and no number."""
     rows = results(0, None).assign(quality=["collinear", "full_history"])
-    warehouse.replace_exposures(rows, day(0), day(0), {"market": 1})
+    warehouse.factors.replace_exposures(rows, day(0), day(0), {"market": 1})
     assert warehouse.read(TABLE)["beta"].isna().tolist() == [True, False]
 
 
@@ -201,7 +203,7 @@ def test_an_upgrade_calls_what_is_stored_the_first_version(url: str) -> None:
     assert found["definition"].tolist() == ["market", "market"]
     assert found["definition_version"].tolist() == [1, 1]
     assert found["beta"].tolist() == [1.0, 0.5]
-    warehouse.replace_exposures(results(0, None), day(0), day(0), {"market": 1})
+    warehouse.factors.replace_exposures(results(0, None), day(0), day(0), {"market": 1})
     take_back(url, "0011")
     with database.reading() as connection:
         assert connection.execute(sa.text(f"SELECT symbol FROM {TABLE}")).scalars().all() == [
