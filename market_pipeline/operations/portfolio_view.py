@@ -11,7 +11,7 @@ from decimal import Decimal
 
 import pandas as pd
 
-from market_pipeline.domain.books import CASH, PRIVATE, Book
+from market_pipeline.domain.books import CASH, PRIVATE
 from market_pipeline.domain.errors import InputError, NothingStored
 from market_pipeline.domain.factors import ASSET as FACTORS
 from market_pipeline.domain.headlines import SANDBOX_SUFFIX
@@ -45,14 +45,16 @@ class PortfolioView:
 
     Positions stand largest value first, those without one last; `history` rises to the session;
     `headlines` are newest first. `data_kind` is live or sandbox, `sources` who gave the prices.
+    `book_as_of_date` and `book_file` are None where only transactions tell of it.
     """
 
     portfolio_id: str
     name: str
     session: date
     data_kind: str
-    book_as_of_date: date
-    book_file: str
+    book_as_of_date: date | None
+    book_file: str | None
+    transaction_files: tuple[str, ...]
     sources: tuple[str, ...]
     snapshot: SnapshotRow
     positions: tuple[PositionRow, ...]
@@ -78,6 +80,14 @@ class PortfolioView:
         return tuple(each for each in self.positions if each.status == UNPRICED)
 
 
+def portfolio_names(warehouse: Warehouse) -> dict[str, str]:
+    """Name every portfolio by its id, in that order; one of transactions only has no other name."""
+    names = {one.portfolio_id: one.name for one in warehouse.books()}
+    return dict(
+        sorted(({name: name for name, _, _ in warehouse.transactions.hashes()} | names).items())
+    )
+
+
 def portfolio_view(
     warehouse: Warehouse,
     portfolio_id: str,
@@ -91,7 +101,8 @@ def portfolio_view(
     Raises InputError for a portfolio that is not there (NotASession for a date that is none),
     NothingStored where the session has no snapshot of it.
     """
-    book = _book(warehouse, portfolio_id)
+    name = _name(warehouse, portfolio_id)
+    book = warehouse.book(portfolio_id)
     calendar = TradingCalendar.xnys()
     calendar.require_session(session)
     history = _history(warehouse, calendar, portfolio_id, session, history_sessions)
@@ -105,11 +116,12 @@ def portfolio_view(
     sources = tuple(sorted(set(held["source"].dropna())))
     return PortfolioView(
         portfolio_id=portfolio_id,
-        name=book.name,
+        name=name,
         session=session,
         data_kind=_data_kind(warehouse, [*sources, *(each.source for each in headlines)]),
-        book_as_of_date=book.as_of_date,
-        book_file=book.source_file,
+        book_as_of_date=book.as_of_date if book else None,
+        book_file=book.source_file if book else None,
+        transaction_files=_transaction_files(warehouse, portfolio_id),
         sources=sources,
         snapshot=snapshot,
         positions=_positions(held),
@@ -121,12 +133,17 @@ def portfolio_view(
     )
 
 
-def _book(warehouse: Warehouse, portfolio_id: str) -> Book:
-    book = warehouse.book(portfolio_id)
-    if book is None:
-        known = ", ".join(each.portfolio_id for each in warehouse.books()) or "none"
+def _name(warehouse: Warehouse, portfolio_id: str) -> str:
+    names = portfolio_names(warehouse)
+    if portfolio_id not in names:
+        known = ", ".join(names) or "none"
         raise InputError(f"there is no portfolio {portfolio_id[:64]!r}; there are: {known}")
-    return book
+    return names[portfolio_id]
+
+
+def _transaction_files(warehouse: Warehouse, portfolio_id: str) -> tuple[str, ...]:
+    files = warehouse.transactions.hashes()
+    return tuple(file for name, file, _ in files if name == portfolio_id)
 
 
 def _snapshot(warehouse: Warehouse, portfolio_id: str, session: date) -> SnapshotRow:

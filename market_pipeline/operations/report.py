@@ -20,7 +20,7 @@ from markupsafe import Markup
 from market_pipeline.domain.errors import NothingStored
 from market_pipeline.domain.headlines import clean_url
 from market_pipeline.operations import figures
-from market_pipeline.operations.portfolio_view import PortfolioView, portfolio_view
+from market_pipeline.operations.portfolio_view import PortfolioView, portfolio_names, portfolio_view
 from market_pipeline.operations.value_chart import NARROW, WIDE, value_chart
 from market_pipeline.warehouse import Warehouse
 
@@ -42,11 +42,11 @@ def write_reports(warehouse: Warehouse, session: date, folder: Path) -> list[Pat
     no report.
     """
     views, absent = [], []
-    for book in warehouse.books():
+    for portfolio_id, name in portfolio_names(warehouse).items():
         try:
-            views.append(portfolio_view(warehouse, book.portfolio_id, session))
+            views.append(portfolio_view(warehouse, portfolio_id, session))
         except NothingStored as reason:
-            absent.append((book.name, str(reason)))
+            absent.append((name, str(reason)))
     written = [
         _write(folder / file_name(view.portfolio_id), _report(view, index=INDEX)) for view in views
     ]

@@ -7,10 +7,12 @@ from decimal import Decimal
 import pandas as pd
 
 from market_pipeline.domain.books import Book, Position
+from market_pipeline.domain.portfolio_csv import transactions_hash
 from market_pipeline.domain.ports import ComputeNote
 from market_pipeline.domain.quarantine import FINDING_COLUMNS
 from market_pipeline.domain.sessions import TradingCalendar
 from market_pipeline.domain.snapshots import SNAPSHOT_COLUMNS
+from market_pipeline.domain.transactions import Transaction, TransactionFile
 from market_pipeline.warehouse import Warehouse
 from market_pipeline_tests.warehouse.rows import held
 
@@ -36,6 +38,15 @@ def store_book(
         Book(portfolio_id, name, date(2026, 11, 2), f"{portfolio_id[:8]}.csv", "0" * 64, positions),
         AT,
     )
+
+
+def store_transactions(
+    warehouse: Warehouse, portfolio_id: str = "t", source_file: str = "trades.csv"
+) -> None:
+    """Store a deposit as a portfolio's file of transactions."""
+    rows = (Transaction(1, date(2026, 11, 2), "deposit", Decimal(1000), Decimal(1000)),)
+    file = TransactionFile(portfolio_id, source_file, transactions_hash(rows), rows)
+    warehouse.transactions.import_file(file, AT)
 
 
 def store_snapshot(

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from market_pipeline.domain.errors import InputError, NotASession, NothingStored
-from market_pipeline.operations.portfolio_view import portfolio_view
+from market_pipeline.operations.portfolio_view import portfolio_names, portfolio_view
 from market_pipeline.warehouse import Warehouse
 from market_pipeline_tests.operations.holdings import (
     CALENDAR,
@@ -20,6 +20,7 @@ from market_pipeline_tests.operations.holdings import (
     store_positions,
     store_prices,
     store_snapshot,
+    store_transactions,
 )
 
 CALL = "AAPL281215C00300000"
@@ -145,6 +146,21 @@ def test_an_empty_portfolio_is_a_view_of_nothing(warehouse: Warehouse) -> None:
     store_headlines(warehouse, [(datetime(2026, 11, 20, 17, 0, tzinfo=UTC), "AAPL", "x")])
     view = portfolio_view(warehouse, "p", SESSION)
     assert (view.positions, view.exposures, view.headlines, view.sources) == ((), (), (), ())
+
+
+def test_a_portfolio_of_transactions_only_is_viewed_like_any_other(stored: Warehouse) -> None:
+    """It goes by its id, and has files of transactions in place of one of positions."""
+    store_transactions(stored, "a_trader", "q2.csv")
+    store_transactions(stored, "p", "q1.csv")
+    store_snapshot(stored, portfolio_id="a_trader")
+    assert portfolio_names(stored) == {"a_trader": "a_trader", "p": "Plain book"}
+    view = portfolio_view(stored, "a_trader", SESSION)
+    assert (view.name, view.book_as_of_date, view.book_file) == ("a_trader", None, None)
+    assert view.transaction_files == ("q2.csv",)
+    both = portfolio_view(stored, "p", SESSION)
+    assert (both.book_file, both.transaction_files) == ("p.csv", ("q1.csv",))
+    with pytest.raises(InputError, match="there are: a_trader, p"):
+        portfolio_view(stored, "q", SESSION)
 
 
 def test_what_is_not_there_is_said_with_what_to_do(stored: Warehouse) -> None:

@@ -29,6 +29,7 @@ from market_pipeline_tests.operations.holdings import (
     store_hostile,
     store_positions,
     store_snapshot,
+    store_transactions,
 )
 
 _LOADS = {
@@ -268,6 +269,22 @@ def test_a_portfolio_without_a_snapshot_is_named_in_the_index(
     assert "Has none" in index.text
     assert "there is no snapshot of b in the session of 2026-11-20 yet" in index.text
     assert [href for tag, href in index.addresses if tag == "a"] == ["a.html"]
+
+
+def test_a_portfolio_of_transactions_only_has_a_report(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
+    """The index links it, or says what it lacks, as of any other."""
+    store_transactions(warehouse, "trader", f"{BREAKOUT}.csv")
+    store_transactions(warehouse, "newcomer")
+    store_snapshot(warehouse, portfolio_id="trader")
+    paths = write_reports(warehouse, SESSION, tmp_path)
+    assert [path.name for path in paths] == ["index.html", "trader.html"]
+    index, page = (read(path) for path in paths)
+    assert [href for tag, href in index.addresses if tag == "a"] == ["trader.html"]
+    assert "there is no snapshot of newcomer" in index.text
+    assert f"portfolio trader · transactions of {BREAKOUT}.csv" in page.text
+    assert "book as of" not in page.text
 
 
 @pytest.mark.parametrize(
