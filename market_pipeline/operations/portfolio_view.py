@@ -22,6 +22,12 @@ from market_pipeline.domain.portfolio_exposure import (
     underlying_of,
 )
 from market_pipeline.domain.sessions import TradingCalendar
+from market_pipeline.operations.portfolio_breakdown import (
+    PnlTable,
+    SectorWeight,
+    pnl_by_holding,
+    weights_by_sector,
+)
 from market_pipeline.operations.portfolio_rows import (
     FindingRow,
     HeadlineRow,
@@ -59,6 +65,8 @@ class PortfolioView:
     snapshot: SnapshotRow
     positions: tuple[PositionRow, ...]
     history: tuple[ValuePoint, ...]
+    pnl: PnlTable
+    sectors: tuple[SectorWeight, ...]
     exposures: tuple[FactorExposure, ...]
     headlines: tuple[HeadlineRow, ...]
     findings: tuple[FindingRow, ...]
@@ -126,6 +134,8 @@ def portfolio_view(
         snapshot=snapshot,
         positions=_positions(held),
         history=history,
+        pnl=pnl_by_holding(rows_of(held, PositionRow), snapshot),
+        sectors=_sectors(warehouse, session, held, symbols),
         exposures=_exposures(warehouse, session, held, symbols, snapshot.equity_usd),
         headlines=headlines,
         findings=_findings(warehouse, session, symbols),
@@ -181,6 +191,18 @@ def _history(
         for at, day in enumerate(days)
     ]
     return rows_of(frame.assign(is_after_gap=pd.Series(after_gap, dtype=object)), ValuePoint)
+
+
+def _sectors(
+    warehouse: Warehouse, session: date, held: pd.DataFrame, symbols: list[str]
+) -> tuple[SectorWeight, ...]:
+    """Weigh sectors by what the session's metrics say of each symbol."""
+    told = warehouse.read(
+        "symbol_daily_metrics", first=session, last=session, symbols=symbols,
+        columns=["symbol", "sector"],
+    ).dropna()  # fmt: skip
+    sectors = dict(zip(told["symbol"], told["sector"], strict=True))
+    return weights_by_sector(_positions(held), sectors)
 
 
 def _exposures(

@@ -19,6 +19,7 @@ from market_pipeline_tests.operations.holdings import (
     store_notes,
     store_positions,
     store_prices,
+    store_sectors,
     store_snapshot,
     store_transactions,
 )
@@ -79,6 +80,30 @@ def test_exposures_use_the_sessions_betas_prices_and_deltas(stored: Warehouse) -
     assert market.exposure_usd == pytest.approx(1.5 * (600 + 10_000))
     assert market.beta == pytest.approx(1.5 * 10_600 / 2000)
     assert {each.symbol for each in market.uncovered} == {"GME", "Fund I", "XOM"}
+
+
+def test_sectors_come_from_the_sessions_metrics(stored: Warehouse) -> None:
+    """The option stands with its underlying, a day before does not count, nor does no sector."""
+    store_sectors(stored, {"AAPL": "Technology", "XOM": None})
+    store_sectors(stored, {"XOM": "Energy"}, date(2026, 11, 19))
+    weights = {each.sector: each.net_usd for each in portfolio_view(stored, "p", SESSION).sectors}
+    assert weights == {
+        "Technology": Decimal(1350), "Held privately": Decimal(900), "Cash": Decimal(500),
+        "No sector known": Decimal(-650),
+    }  # fmt: skip
+
+
+def test_what_ended_in_the_session_counts_in_its_pnl_and_is_no_position(stored: Warehouse) -> None:
+    """A lot sold today earned until it was."""
+    sold = position(
+        7, "SOLD", "0", status="closed", daily_pnl_usd=Decimal("12.5"), realised_pnl_usd=Decimal(90)
+    )
+    store_positions(stored, [sold])
+    view = portfolio_view(stored, "p", SESSION)
+    assert "SOLD" not in {row.symbol for row in view.positions}
+    assert view.pnl.holdings[0].symbol == "SOLD"
+    assert view.pnl.holdings[0].realised_usd == 90
+    assert view.pnl.elsewhere is None
 
 
 def test_headlines_are_those_on_its_symbols_until_the_next_opening_bell(stored: Warehouse) -> None:
