@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from market_pipeline.domain.books import CASH, PRIVATE
-from market_pipeline.domain.factor_definitions import KINDS
+from market_pipeline.domain.factor_definitions import MACRO, MARKET_KIND, SECTOR, SPREAD, STYLE
 from market_pipeline.domain.portfolio_exposure import FactorExposure, underlying_of
 from market_pipeline.operations.portfolio_rows import PositionRow, SnapshotRow
 
 UNKNOWN_SECTOR, PRIVATE_SECTOR, CASH_SECTOR = "No sector known", "Held privately", "Cash"
-OTHER_KIND = "other"
-"""The kind of a factor that no present definition answers to."""
+MAIN, OTHER = "main", "other"
+"""Groups of factors that are no kind: market and macro; what no present definition answers to."""
+
+_GROUPS = {MARKET_KIND: MAIN, MACRO: MAIN, STYLE: STYLE, SPREAD: SPREAD, SECTOR: SECTOR}
 
 _ENDS = 12
 """How many holdings stand at each end of a long P&L table."""
@@ -91,9 +93,9 @@ class SectorWeight:
 
 @dataclass(frozen=True, slots=True)
 class ExposureGroup:
-    """Exposures to the factors of one kind, largest first."""
+    """Exposures to the factors of a group, largest first; those to the market before all."""
 
-    kind: str
+    name: str
     exposures: tuple[FactorExposure, ...]
 
     @property
@@ -142,11 +144,12 @@ def weights_by_sector(
 def exposures_by_kind(
     exposures: Sequence[FactorExposure], kinds: Mapping[str, str]
 ) -> tuple[ExposureGroup, ...]:
-    """Part exposures by the kind of their factor, in the order of `KINDS`, others last."""
-    groups: dict[str, list[FactorExposure]] = {kind: [] for kind in (*KINDS, OTHER_KIND)}
+    """Part exposures by the kind of their factor: the market and macro first, others last."""
+    groups: dict[str, list[FactorExposure]] = {name: [] for name in (*_GROUPS.values(), OTHER)}
     for each in exposures:
-        groups[kinds.get(each.factor, OTHER_KIND)].append(each)
-    return tuple(ExposureGroup(kind, tuple(found)) for kind, found in groups.items() if found)
+        groups[_GROUPS.get(kinds.get(each.factor, ""), OTHER)].append(each)
+    groups[MAIN].sort(key=lambda each: kinds[each.factor] != MARKET_KIND)
+    return tuple(ExposureGroup(name, tuple(found)) for name, found in groups.items() if found)
 
 
 def _holding(symbol: str, lots: Sequence[PositionRow]) -> HoldingPnl:

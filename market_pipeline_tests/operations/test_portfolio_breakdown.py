@@ -133,14 +133,20 @@ def test_sectors_add_up_to_the_value_of_all(lots: list[tuple[str, Decimal | None
 
 
 def test_exposures_are_parted_by_kind_and_keep_their_order() -> None:
-    """Market first, what no definition answers to last."""
+    """The market first, however small; what no definition answers to last."""
     exposures = [
         FactorExposure(name, dollars, None, None, (), ())
-        for name, dollars in (("gone", 9.0), ("tech", -8.0), ("market", 7.0), ("energy", 1.0))
+        for name, dollars in (
+            ("gone", 9.0),
+            ("tech", -8.0),
+            ("rates", 7.5),
+            ("market", 7.0),
+            ("energy", 1.0),
+        )
     ]
-    kinds = {"market": "market", "tech": "sector", "energy": "sector"}
+    kinds = {"market": "market", "rates": "macro", "tech": "sector", "energy": "sector"}
     groups = exposures_by_kind(exposures, kinds)
-    assert [(each.kind, [one.factor for one in each.exposures]) for each in groups] == [
-        ("market", ["market"]), ("sector", ["tech", "energy"]), ("other", ["gone"]),
+    assert [(each.name, [one.factor for one in each.exposures]) for each in groups] == [
+        ("main", ["market", "rates"]), ("sector", ["tech", "energy"]), ("other", ["gone"]),
     ]  # fmt: skip
     assert groups[1].largest_usd == 8.0

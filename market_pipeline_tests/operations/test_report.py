@@ -245,9 +245,17 @@ def test_a_flood_of_gaps_is_cut_and_still_names_every_position(
     """Eight lines of each kind, then the rest in one."""
     store_showcase(warehouse)
     pages = {path.stem: read(path) for path in write_reports(warehouse, SESSION, tmp_path)}
+    # Twelve stale and two without a price, and of the index no other cells.
+    assert [c.get("class") for c in pages["index"].named("td")].count("num loss") >= 2
+    assert {c.get("class") for c in pages["index"].named("td")} <= {
+        "num",
+        "num gain",
+        "num loss",
+        "num even",
+    }
     text = pages["stale"].text
     assert text.count("none came for this session.") == 8
-    assert "4 more at an earlier price: OLD4 (2026-11-17), OLD3 (2026-11-17), OLD2" in text
+    assert "4 more at an earlier price: OLD4 (2026-11-17) , OLD3 (2026-11-17) , OLD2" in text
     assert text.count("skipped (factor_exposures)") == 8
     assert "4 more numbers without an answer: market-pipeline show notes lists them." in text
     assert "12.5 % of 16 positions have a price of this session or a manual value." in text
@@ -300,7 +308,9 @@ def test_sandbox_data_carries_a_banner_and_live_data_none(
         assert "SANDBOX DATA" not in read(path).text
     warehouse.claim_data_kind("sandbox")
     for path in write_reports(warehouse, SESSION, tmp_path):
-        assert "SANDBOX DATA" in read(path).text
+        page = read(path)
+        assert "SANDBOX DATA" in page.text
+        assert f"{SESSION} (sandbox data)" in page.text
 
 
 def test_the_line_is_drawn_with_words_for_those_who_cannot_see_it(
