@@ -11,6 +11,7 @@ from market_pipeline.assets.books import BOOKS_KEY
 from market_pipeline.assets.conditions import FOLLOWS_ITS_INPUTS_BUT_BOOKS
 from market_pipeline.assets.framework import stored_asset, working
 from market_pipeline.assets.ledgers import read_ledgers
+from market_pipeline.assets.snapshot_summary import portfolio_table
 from market_pipeline.domain.ledger import Ledger, oldest_lapse
 from market_pipeline.domain.sessions import TradingCalendar
 from market_pipeline.domain.snapshots import SESSIONS_BEFORE, Snapshots, snapshot_range, symbols_of
@@ -47,6 +48,8 @@ def define(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition
         with working(context) as work:
             result = value_portfolios(warehouse, calendar, work.first, work.last)
             work.report_rows(result.portfolios)
+            table = dg.MetadataValue.md(portfolio_table(result.portfolios, work.last))
+            work.report(portfolios=table)
             return Derived(result.portfolios, alongside={"portfolio_positions": result.positions})
 
     return portfolio_snapshots

@@ -16,7 +16,7 @@ from market_pipeline.domain.errors import ConfigurationError
 from market_pipeline.domain.sessions import NEW_YORK, TradingCalendar
 from market_pipeline.operations.backfill import BackfillResult, run_backfill
 from market_pipeline.operations.demo_tables import print_portfolio, sandbox_banner
-from market_pipeline.operations.portfolio_view import portfolio_view
+from market_pipeline.operations.portfolio_view import portfolio_names, portfolio_view
 from market_pipeline.operations.report import write_reports
 from market_pipeline.partitions import latest_session
 from market_pipeline.resources import open_warehouse, utc_now
@@ -138,10 +138,10 @@ def _import_books(console: Console, warehouse: Warehouse, files: Sequence[Path])
 
 
 def _show(console: Console, warehouse: Warehouse, session: date) -> None:
-    for book in warehouse.books():
+    for portfolio_id in portfolio_names(warehouse):
         console.print()
         sandbox_banner(console)
-        print_portfolio(console, portfolio_view(warehouse, book.portfolio_id, session))
+        print_portfolio(console, portfolio_view(warehouse, portfolio_id, session))
 
 
 def _say_what_happened(

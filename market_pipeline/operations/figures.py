@@ -130,6 +130,12 @@ def factor_proxy(factor: str) -> str | None:
     return None
 
 
+def factor_kinds() -> dict[str, str]:
+    """Give the kind of every factor the settings define: `market`, `style`, `sector`."""
+    definitions = current_settings().definitions
+    return {factor: one.kind for one in definitions for factor in one.factors}
+
+
 def words(code: str) -> str:
     """Write a code such as `high_below_low` as words."""
     return clean(code).replace("_", " ")

@@ -14,7 +14,7 @@ import pandas as pd
 
 @dataclass(frozen=True, slots=True)
 class SnapshotRow:
-    """A row of `portfolio_snapshots`."""
+    """A row of `portfolio_snapshots`; what came later is None in a row made before."""
 
     equity_usd: Decimal
     market_value_usd: Decimal
@@ -30,6 +30,27 @@ class SnapshotRow:
     position_count: int
     stale_count: int
     unpriced_count: int
+    dividends_usd: Decimal | None
+    interest_usd: Decimal | None
+    fees_usd: Decimal | None
+    invested_usd: Decimal | None
+    realised_pnl_usd: Decimal | None
+    unrealised_pnl_usd: Decimal | None
+    cumulative_pnl_usd: Decimal | None
+    twr_pct: float | None
+    mwr_pct: float | None
+    volatility_21d_pct: float | None
+    volatility_63d_pct: float | None
+    herfindahl: float | None
+    effective_positions: float | None
+    top_3_weight_pct: float | None
+    top_10_weight_pct: float | None
+    completeness_pct: float | None
+
+    @property
+    def is_from_before(self) -> bool:
+        """Whether it was made before there were returns and risk figures."""
+        return self.invested_usd is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +69,9 @@ class PositionRow:
     unrealised_pnl_usd: Decimal | None
     status: str
     source: str | None
+    dividends_usd: Decimal | None
+    fees_usd: Decimal | None
+    realised_pnl_usd: Decimal | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +84,8 @@ class ValuePoint:
     daily_return_pct: float | None
     flows_usd: Decimal
     gap_usd: Decimal
+    cumulative_pnl_usd: Decimal | None
+    twr_pct: float | None
     is_after_gap: bool
 
 

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 import pandas as pd
 
-from market_pipeline.domain.books import CASH, PRIVATE, Book
+from market_pipeline.domain.books import CASH, PRIVATE
 from market_pipeline.domain.errors import InputError, NothingStored
 from market_pipeline.domain.factors import ASSET as FACTORS
 from market_pipeline.domain.headlines import SANDBOX_SUFFIX
@@ -22,6 +22,12 @@ from market_pipeline.domain.portfolio_exposure import (
     underlying_of,
 )
 from market_pipeline.domain.sessions import TradingCalendar
+from market_pipeline.operations.portfolio_breakdown import (
+    PnlTable,
+    SectorWeight,
+    pnl_by_holding,
+    weights_by_sector,
+)
 from market_pipeline.operations.portfolio_rows import (
     FindingRow,
     HeadlineRow,
@@ -45,18 +51,22 @@ class PortfolioView:
 
     Positions stand largest value first, those without one last; `history` rises to the session;
     `headlines` are newest first. `data_kind` is live or sandbox, `sources` who gave the prices.
+    `book_as_of_date` and `book_file` are None where only transactions tell of it.
     """
 
     portfolio_id: str
     name: str
     session: date
     data_kind: str
-    book_as_of_date: date
-    book_file: str
+    book_as_of_date: date | None
+    book_file: str | None
+    transaction_files: tuple[str, ...]
     sources: tuple[str, ...]
     snapshot: SnapshotRow
     positions: tuple[PositionRow, ...]
     history: tuple[ValuePoint, ...]
+    pnl: PnlTable
+    sectors: tuple[SectorWeight, ...]
     exposures: tuple[FactorExposure, ...]
     headlines: tuple[HeadlineRow, ...]
     findings: tuple[FindingRow, ...]
@@ -78,6 +88,14 @@ class PortfolioView:
         return tuple(each for each in self.positions if each.status == UNPRICED)
 
 
+def portfolio_names(warehouse: Warehouse) -> dict[str, str]:
+    """Name every portfolio by its id, in that order; one of transactions only has no other name."""
+    names = {one.portfolio_id: one.name for one in warehouse.books()}
+    return dict(
+        sorted(({name: name for name, _, _ in warehouse.transactions.hashes()} | names).items())
+    )
+
+
 def portfolio_view(
     warehouse: Warehouse,
     portfolio_id: str,
@@ -91,7 +109,8 @@ def portfolio_view(
     Raises InputError for a portfolio that is not there (NotASession for a date that is none),
     NothingStored where the session has no snapshot of it.
     """
-    book = _book(warehouse, portfolio_id)
+    name = _name(warehouse, portfolio_id)
+    book = warehouse.book(portfolio_id)
     calendar = TradingCalendar.xnys()
     calendar.require_session(session)
     history = _history(warehouse, calendar, portfolio_id, session, history_sessions)
@@ -105,15 +124,18 @@ def portfolio_view(
     sources = tuple(sorted(set(held["source"].dropna())))
     return PortfolioView(
         portfolio_id=portfolio_id,
-        name=book.name,
+        name=name,
         session=session,
         data_kind=_data_kind(warehouse, [*sources, *(each.source for each in headlines)]),
-        book_as_of_date=book.as_of_date,
-        book_file=book.source_file,
+        book_as_of_date=book.as_of_date if book else None,
+        book_file=book.source_file if book else None,
+        transaction_files=_transaction_files(warehouse, portfolio_id),
         sources=sources,
         snapshot=snapshot,
         positions=_positions(held),
         history=history,
+        pnl=pnl_by_holding(rows_of(held, PositionRow), snapshot),
+        sectors=_sectors(warehouse, session, held, symbols),
         exposures=_exposures(warehouse, session, held, symbols, snapshot.equity_usd),
         headlines=headlines,
         findings=_findings(warehouse, session, symbols),
@@ -121,12 +143,17 @@ def portfolio_view(
     )
 
 
-def _book(warehouse: Warehouse, portfolio_id: str) -> Book:
-    book = warehouse.book(portfolio_id)
-    if book is None:
-        known = ", ".join(each.portfolio_id for each in warehouse.books()) or "none"
+def _name(warehouse: Warehouse, portfolio_id: str) -> str:
+    names = portfolio_names(warehouse)
+    if portfolio_id not in names:
+        known = ", ".join(names) or "none"
         raise InputError(f"there is no portfolio {portfolio_id[:64]!r}; there are: {known}")
-    return book
+    return names[portfolio_id]
+
+
+def _transaction_files(warehouse: Warehouse, portfolio_id: str) -> tuple[str, ...]:
+    files = warehouse.transactions.hashes()
+    return tuple(file for name, file, _ in files if name == portfolio_id)
 
 
 def _snapshot(warehouse: Warehouse, portfolio_id: str, session: date) -> SnapshotRow:
@@ -164,6 +191,18 @@ def _history(
         for at, day in enumerate(days)
     ]
     return rows_of(frame.assign(is_after_gap=pd.Series(after_gap, dtype=object)), ValuePoint)
+
+
+def _sectors(
+    warehouse: Warehouse, session: date, held: pd.DataFrame, symbols: list[str]
+) -> tuple[SectorWeight, ...]:
+    """Weigh sectors by what the session's metrics say of each symbol."""
+    told = warehouse.read(
+        "symbol_daily_metrics", first=session, last=session, symbols=symbols,
+        columns=["symbol", "sector"],
+    ).dropna()  # fmt: skip
+    sectors = dict(zip(told["symbol"], told["sector"], strict=True))
+    return weights_by_sector(_positions(held), sectors)
 
 
 def _exposures(

@@ -20,8 +20,17 @@ from markupsafe import Markup
 from market_pipeline.domain.errors import NothingStored
 from market_pipeline.domain.headlines import clean_url
 from market_pipeline.operations import figures
-from market_pipeline.operations.portfolio_view import PortfolioView, portfolio_view
-from market_pipeline.operations.value_chart import NARROW, WIDE, value_chart
+from market_pipeline.operations.portfolio_breakdown import exposures_by_kind
+from market_pipeline.operations.portfolio_view import PortfolioView, portfolio_names, portfolio_view
+from market_pipeline.operations.value_chart import (
+    EQUITY,
+    NARROW,
+    RETURN,
+    WIDE,
+    Measure,
+    ValueChart,
+    value_chart,
+)
 from market_pipeline.warehouse import Warehouse
 
 INDEX = "index.html"
@@ -42,11 +51,11 @@ def write_reports(warehouse: Warehouse, session: date, folder: Path) -> list[Pat
     no report.
     """
     views, absent = [], []
-    for book in warehouse.books():
+    for portfolio_id, name in portfolio_names(warehouse).items():
         try:
-            views.append(portfolio_view(warehouse, book.portfolio_id, session))
+            views.append(portfolio_view(warehouse, portfolio_id, session))
         except NothingStored as reason:
-            absent.append((book.name, str(reason)))
+            absent.append((name, str(reason)))
     written = [
         _write(folder / file_name(view.portfolio_id), _report(view, index=INDEX)) for view in views
     ]
@@ -64,14 +73,20 @@ def file_name(portfolio_id: str) -> str:
 
 
 def _report(view: PortfolioView, index: str | None) -> str:
-    charts = [value_chart(view.history, frame) for frame in (WIDE, NARROW)]
     template = _environment().get_template("report.html")
     return template.render(
         view=view,
         is_sandbox=view.is_sandbox,
-        charts=[chart for chart in charts if chart is not None],
+        charts=_charts(view, EQUITY),
+        return_charts=_charts(view, RETURN),
+        groups=exposures_by_kind(view.exposures, figures.factor_kinds()),
         index=index,
     )
+
+
+def _charts(view: PortfolioView, measure: Measure) -> list[ValueChart]:
+    charts = (value_chart(view.history, frame, measure) for frame in (WIDE, NARROW))
+    return [chart for chart in charts if chart is not None]
 
 
 def _index(session: date, views: Sequence[PortfolioView], absent: Sequence[tuple[str, str]]) -> str:

@@ -1,14 +1,14 @@
-"""A portfolio's value over time as places on a drawing: line, axes, labels, marks.
+"""What became of a portfolio over time as places on a drawing: line, axes, labels, marks.
 
 Pure geometry in the drawing's own units; the template turns it into SVG. A missing session parts
 the line, so that nobody reads a value where there is none.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil, floor, log10
 
-from market_pipeline.operations.figures import compact, money
+from market_pipeline.operations.figures import Number, compact, money, number, percent
 from market_pipeline.operations.portfolio_rows import ValuePoint
 
 _NICE = (1.0, 2.0, 2.5, 5.0, 10.0)
@@ -58,6 +58,32 @@ class Frame:
         return self.height - self.bottom
 
 
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """What of a session is drawn, and how it is written: `tick` takes value, step and unit."""
+
+    key: str
+    title: str
+    name: str
+    of: Callable[[ValuePoint], Number | None]
+    written: Callable[[Number], str]
+    tick: Callable[[float, float, float], str]
+
+
+def _percent_tick(value: float, step: float, _size: float) -> str:
+    places = next((n for n in range(4) if round(step, n) == round(step, 6)), 4)
+    return f"{number(value, places=places)}\N{NO-BREAK SPACE}%"
+
+
+EQUITY = Measure(
+    "equity", "Portfolio value over time, in US dollars", "Equity",
+    lambda point: point.equity_usd, money, compact,
+)  # fmt: skip
+RETURN = Measure(
+    "return", "Time-weighted return since the start, in percent", "Time-weighted return",
+    lambda point: point.twr_pct, lambda value: percent(value, signed=True), _percent_tick,
+)  # fmt: skip
+
 WIDE = Frame(1040, 280)
 NARROW = Frame(360, 230, left=54, right=10, days=3)
 
@@ -66,12 +92,14 @@ NARROW = Frame(360, 230, left=54, right=10, days=3)
 class ValueChart:
     """What to draw: `lines` are SVG paths, one a run of sessions without a gap."""
 
+    measure: Measure
     frame: Frame
     lines: tuple[str, ...]
     spots: tuple[Spot, ...]
     values: tuple[Tick, ...]
     days: tuple[Tick, ...]
     words: str
+    zero: float | None
 
     @property
     def has_flows(self) -> bool:
@@ -79,29 +107,52 @@ class ValueChart:
         return any(spot.is_flow for spot in self.spots)
 
 
-def value_chart(points: Sequence[ValuePoint], frame: Frame) -> ValueChart | None:
-    """Lay out the equity of `points` (rising dates) in `frame`; None for fewer than two."""
-    if len(points) < 2:
+def value_chart(
+    points: Sequence[ValuePoint], frame: Frame, measure: Measure = EQUITY
+) -> ValueChart | None:
+    """Lay out `measure` of `points` (rising dates) in `frame`; None for fewer than two."""
+    known, values, after_gap = _known(points, measure)
+    if len(known) < 2:
         return None
-    values = [float(point.equity_usd) for point in points]
     low, high, step = _scale(min(values), max(values))
-    first, span = points[0].session_date, (points[-1].session_date - points[0].session_date).days
+    first, span = known[0].session_date, (known[-1].session_date - known[0].session_date).days
     xs = [
         _between(frame.left, frame.plot_right, (point.session_date - first).days / span)
-        for point in points
+        for point in known
     ]
     ys = [_between(frame.plot_bottom, frame.top, (v - low) / (high - low)) for v in values]
     return ValueChart(
+        measure=measure,
         frame=frame,
-        lines=tuple("M" + " L".join(run) for run in _runs(points, xs, ys)),
+        lines=tuple("M" + " L".join(run) for run in _runs(after_gap, xs, ys)),
         spots=tuple(
             Spot(x, y, _words(point), at > 0 and point.flows_usd != 0)
-            for at, (x, y, point) in enumerate(zip(xs, ys, points, strict=True))
+            for at, (x, y, point) in enumerate(zip(xs, ys, known, strict=True))
         ),
-        values=_value_ticks(low, high, step, frame),
-        days=_day_ticks(points, xs, frame.days),
-        words=_summary(points, values),
+        values=_value_ticks(low, high, step, frame, measure),
+        days=_day_ticks(known, xs, frame.days),
+        words=_summary(known, values, measure),
+        zero=_between(frame.plot_bottom, frame.top, -low / (high - low))
+        if low < 0 < high
+        else None,
     )
+
+
+def _known(
+    points: Sequence[ValuePoint], measure: Measure
+) -> tuple[list[ValuePoint], list[float], list[bool]]:
+    """Give the points that have the measure, its values, and which follow a missing one."""
+    known, values, after_gap = [], [], []
+    is_after_gap = False
+    for point in points:
+        value = measure.of(point)
+        is_after_gap |= point.is_after_gap or value is None
+        if value is not None:
+            known.append(point)
+            values.append(float(value))
+            after_gap.append(is_after_gap)
+            is_after_gap = False
+    return known, values, after_gap
 
 
 def _scale(low: float, high: float) -> tuple[float, float, float]:
@@ -114,13 +165,16 @@ def _scale(low: float, high: float) -> tuple[float, float, float]:
     return floor(low / step) * step, ceil(high / step) * step, step
 
 
-def _value_ticks(low: float, high: float, step: float, frame: Frame) -> tuple[Tick, ...]:
+def _value_ticks(
+    low: float, high: float, step: float, frame: Frame, measure: Measure
+) -> tuple[Tick, ...]:
     count = round((high - low) / step)
     # The end nearer to zero picks the unit: $950K to $1,050K rather than $0.95M to $1.05M.
     size = max(step, min(abs(low), abs(high)) if low * high > 0 else step)
     return tuple(
         Tick(
-            _between(frame.plot_bottom, frame.top, at / count), compact(low + at * step, step, size)
+            _between(frame.plot_bottom, frame.top, at / count),
+            measure.tick(low + at * step, step, size),
         )
         for at in range(count + 1)
     )
@@ -130,10 +184,10 @@ def _between(start: float, end: float, part: float) -> float:
     return round(start + (end - start) * part, 1)
 
 
-def _runs(points: Sequence[ValuePoint], xs: list[float], ys: list[float]) -> list[list[str]]:
+def _runs(after_gap: Sequence[bool], xs: list[float], ys: list[float]) -> list[list[str]]:
     runs: list[list[str]] = []
-    for point, x, y in zip(points, xs, ys, strict=True):
-        if not runs or point.is_after_gap:
+    for is_after_gap, x, y in zip(after_gap, xs, ys, strict=True):
+        if not runs or is_after_gap:
             runs.append([])
         runs[-1].append(f"{x} {y}")
     # A lone session still needs a stroke: the round cap of a line of no length.
@@ -155,17 +209,23 @@ def _words(point: ValuePoint) -> str:
     parts = [f"{point.session_date.isoformat()}: {money(point.equity_usd)}"]
     if point.daily_pnl_usd is not None:
         parts.append(f"P&L {money(point.daily_pnl_usd, signed=True)}")
+    if point.cumulative_pnl_usd is not None:
+        parts.append(f"so far {money(point.cumulative_pnl_usd, signed=True)}")
+    if point.twr_pct is not None:
+        parts.append(f"return so far {percent(point.twr_pct, signed=True)}")
     if point.flows_usd:
         parts.append(f"in or out {money(point.flows_usd, signed=True)}")
     return ", ".join(parts)
 
 
-def _summary(points: Sequence[ValuePoint], values: list[float]) -> str:
+def _summary(points: Sequence[ValuePoint], values: list[float], measure: Measure) -> str:
     """Say in a sentence what the line shows, for those who cannot see it."""
     lowest, highest = (points[values.index(extreme(values))].session_date for extreme in (min, max))
+    first, last, low, high = (
+        measure.written(value) for value in (values[0], values[-1], min(values), max(values))
+    )
     return (
-        f"Equity at the end of {len(points)} sessions, from {money(points[0].equity_usd)} on "
-        f"{points[0].session_date} to {money(points[-1].equity_usd)} on "
-        f"{points[-1].session_date}; lowest {money(min(values))} on {lowest}, highest "
-        f"{money(max(values))} on {highest}."
+        f"{measure.name} at the end of {len(points)} sessions, from {first} on "
+        f"{points[0].session_date} to {last} on {points[-1].session_date}; "
+        f"lowest {low} on {lowest}, highest {high} on {highest}."
     )

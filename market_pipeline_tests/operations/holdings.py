@@ -1,17 +1,20 @@
 """A small warehouse to look at: one book over a few sessions, with whatever a test puts into it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pandas as pd
 
 from market_pipeline.domain.books import Book, Position
+from market_pipeline.domain.portfolio_csv import transactions_hash
 from market_pipeline.domain.ports import ComputeNote
 from market_pipeline.domain.quarantine import FINDING_COLUMNS
 from market_pipeline.domain.sessions import TradingCalendar
 from market_pipeline.domain.snapshots import SNAPSHOT_COLUMNS
+from market_pipeline.domain.transactions import Transaction, TransactionFile
 from market_pipeline.warehouse import Warehouse
+from market_pipeline.warehouse.tables import symbol_daily_metrics
 from market_pipeline_tests.warehouse.rows import held
 
 CALENDAR = TradingCalendar.xnys()
@@ -38,14 +41,19 @@ def store_book(
     )
 
 
-def store_snapshot(
-    warehouse: Warehouse,
-    equity: str = "1000",
-    day: date = SESSION,
-    portfolio_id: str = "p",
-    **changes: object,
+def store_transactions(
+    warehouse: Warehouse, portfolio_id: str = "t", source_file: str = "trades.csv"
 ) -> None:
-    """Store one snapshot; what is not given is zero."""
+    """Store a deposit as a portfolio's file of transactions."""
+    rows = (Transaction(1, date(2026, 11, 2), "deposit", Decimal(1000), Decimal(1000)),)
+    file = TransactionFile(portfolio_id, source_file, transactions_hash(rows), rows)
+    warehouse.transactions.import_file(file, AT)
+
+
+def snapshot(
+    equity: str = "1000", day: date = SESSION, portfolio_id: str = "p", **changes: object
+) -> dict[str, object]:
+    """Describe a `portfolio_snapshots` row; what is not given is zero."""
     zero = Decimal(0)
     row: dict[str, object] = {
         "session_date": day, "portfolio_id": portfolio_id, "market_value_usd": zero,
@@ -55,7 +63,23 @@ def store_snapshot(
         "unpriced_count": 0, "stale_symbols": "", "unpriced_symbols": "",
     }  # fmt: skip
     later = dict.fromkeys(set(SNAPSHOT_COLUMNS) - set(row))  # NULL, as before there were any
-    warehouse.merge("portfolio_snapshots", pd.DataFrame([later | row | changes], dtype=object))
+    return later | row | changes
+
+
+def store_snapshots(warehouse: Warehouse, rows: Sequence[dict[str, object]]) -> None:
+    """Store rows made by `snapshot`."""
+    warehouse.merge("portfolio_snapshots", pd.DataFrame(rows, dtype=object))
+
+
+def store_snapshot(
+    warehouse: Warehouse,
+    equity: str = "1000",
+    day: date = SESSION,
+    portfolio_id: str = "p",
+    **changes: object,
+) -> None:
+    """Store one snapshot, as `snapshot` describes it."""
+    store_snapshots(warehouse, [snapshot(equity, day, portfolio_id, **changes)])
 
 
 def position(number: int, symbol: str, value: str | None, **changes: object) -> dict[str, object]:
@@ -84,6 +108,16 @@ def store_betas(
         definition="made", definition_version=1,
     )  # fmt: skip
     warehouse.merge("symbol_factor_exposures", frame)
+
+
+def store_sectors(
+    warehouse: Warehouse, sectors: Mapping[str, str | None], day: date = SESSION
+) -> None:
+    """Store daily metrics that say no more than each symbol's sector."""
+    frame = pd.DataFrame(sectors.items(), columns=["symbol", "sector"], dtype=object)
+    frame = frame.assign(session_date=day, price_usd=1.0, observations=1, quality_score=1.0)
+    columns = [column.name for column in symbol_daily_metrics.columns]
+    warehouse.merge("symbol_daily_metrics", frame.reindex(columns=columns))
 
 
 def store_prices(

@@ -50,3 +50,13 @@ def test_values_read_as_they_should(shown: str, expected: str) -> None:
 def test_a_change_is_a_gain_a_loss_or_even(value: float | None, word: str) -> None:
     """Colour follows the sign, and nothing is no loss."""
     assert figures.sign(value) == word
+
+
+def test_every_factor_of_the_settings_has_its_kind() -> None:
+    """One a proxy for the jointly fitted, one for the two of a spread."""
+    kinds = figures.factor_kinds()
+    assert kinds["market"] == "market"
+    assert kinds["style_VTV"] == kinds["style_VUG"] == "style"
+    assert kinds["growth_over_value"] == "spread"
+    assert kinds["sector_energy"] == "sector"
+    assert "style" not in kinds

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from market_pipeline.domain.errors import InputError, NotASession, NothingStored
-from market_pipeline.operations.portfolio_view import portfolio_view
+from market_pipeline.operations.portfolio_view import portfolio_names, portfolio_view
 from market_pipeline.warehouse import Warehouse
 from market_pipeline_tests.operations.holdings import (
     CALENDAR,
@@ -19,7 +19,9 @@ from market_pipeline_tests.operations.holdings import (
     store_notes,
     store_positions,
     store_prices,
+    store_sectors,
     store_snapshot,
+    store_transactions,
 )
 
 CALL = "AAPL281215C00300000"
@@ -78,6 +80,30 @@ def test_exposures_use_the_sessions_betas_prices_and_deltas(stored: Warehouse) -
     assert market.exposure_usd == pytest.approx(1.5 * (600 + 10_000))
     assert market.beta == pytest.approx(1.5 * 10_600 / 2000)
     assert {each.symbol for each in market.uncovered} == {"GME", "Fund I", "XOM"}
+
+
+def test_sectors_come_from_the_sessions_metrics(stored: Warehouse) -> None:
+    """The option stands with its underlying, a day before does not count, nor does no sector."""
+    store_sectors(stored, {"AAPL": "Technology", "XOM": None})
+    store_sectors(stored, {"XOM": "Energy"}, date(2026, 11, 19))
+    weights = {each.sector: each.net_usd for each in portfolio_view(stored, "p", SESSION).sectors}
+    assert weights == {
+        "Technology": Decimal(1350), "Held privately": Decimal(900), "Cash": Decimal(500),
+        "No sector known": Decimal(-650),
+    }  # fmt: skip
+
+
+def test_what_ended_in_the_session_counts_in_its_pnl_and_is_no_position(stored: Warehouse) -> None:
+    """A lot sold today earned until it was."""
+    sold = position(
+        7, "SOLD", "0", status="closed", daily_pnl_usd=Decimal("12.5"), realised_pnl_usd=Decimal(90)
+    )
+    store_positions(stored, [sold])
+    view = portfolio_view(stored, "p", SESSION)
+    assert "SOLD" not in {row.symbol for row in view.positions}
+    assert view.pnl.holdings[0].symbol == "SOLD"
+    assert view.pnl.holdings[0].realised_usd == 90
+    assert view.pnl.elsewhere is None
 
 
 def test_headlines_are_those_on_its_symbols_until_the_next_opening_bell(stored: Warehouse) -> None:
@@ -145,6 +171,21 @@ def test_an_empty_portfolio_is_a_view_of_nothing(warehouse: Warehouse) -> None:
     store_headlines(warehouse, [(datetime(2026, 11, 20, 17, 0, tzinfo=UTC), "AAPL", "x")])
     view = portfolio_view(warehouse, "p", SESSION)
     assert (view.positions, view.exposures, view.headlines, view.sources) == ((), (), (), ())
+
+
+def test_a_portfolio_of_transactions_only_is_viewed_like_any_other(stored: Warehouse) -> None:
+    """It goes by its id, and has files of transactions in place of one of positions."""
+    store_transactions(stored, "a_trader", "q2.csv")
+    store_transactions(stored, "p", "q1.csv")
+    store_snapshot(stored, portfolio_id="a_trader")
+    assert portfolio_names(stored) == {"a_trader": "a_trader", "p": "Plain book"}
+    view = portfolio_view(stored, "a_trader", SESSION)
+    assert (view.name, view.book_as_of_date, view.book_file) == ("a_trader", None, None)
+    assert view.transaction_files == ("q2.csv",)
+    both = portfolio_view(stored, "p", SESSION)
+    assert (both.book_file, both.transaction_files) == ("p.csv", ("q1.csv",))
+    with pytest.raises(InputError, match="there are: a_trader, p"):
+        portfolio_view(stored, "q", SESSION)
 
 
 def test_what_is_not_there_is_said_with_what_to_do(stored: Warehouse) -> None:

@@ -1,7 +1,5 @@
 """Reports stand alone: nothing loads, nothing hostile comes alive, equal data is equal bytes."""
 
-import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -21,15 +19,20 @@ from market_pipeline.operations.report import file_name, write_report, write_rep
 from market_pipeline.warehouse import Warehouse
 from market_pipeline_tests.operations.holdings import (
     BREAKOUT,
+    CALENDAR,
     SCRIPT,
     SESSION,
     position,
+    snapshot,
     store_book,
     store_headlines,
     store_hostile,
     store_positions,
     store_snapshot,
+    store_snapshots,
+    store_transactions,
 )
+from market_pipeline_tests.operations.showcase import store_showcase
 
 _LOADS = {
     "src",
@@ -189,7 +192,10 @@ def test_what_is_stale_missing_or_in_doubt_is_called_out(hostile: Path) -> None:
 def test_numbers_say_of_which_session_and_from_where(warehouse: Warehouse, tmp_path: Path) -> None:
     """Money is exact to the cent and grouped, with session and source beside it."""
     store_book(warehouse)
-    store_snapshot(warehouse, "1234567.89", daily_pnl_usd=Decimal("-1234.5"), daily_return_pct=-0.1)
+    store_snapshot(
+        warehouse, "1234567.89", daily_pnl_usd=Decimal("-1234.5"), daily_return_pct=-0.1,
+        invested_usd=Decimal(1),
+    )  # fmt: skip
     store_positions(warehouse, [position(1, "AAPL", "1234567.89", source="yahoo:sandbox")])
     page = read(write_report(portfolio_view(warehouse, "p", SESSION), tmp_path / "one.html"))
     assert "$1,234,567.89" in page.text
@@ -197,6 +203,99 @@ def test_numbers_say_of_which_session_and_from_where(warehouse: Warehouse, tmp_p
     assert "Session 2026-11-20 · from portfolio_snapshots · prices: yahoo:sandbox" in page.text
     assert "index.html" not in [href for _, href in page.addresses]
     assert "Stale, missing or in doubt" not in page.text
+
+
+def test_the_snapshots_returns_and_risk_are_shown(warehouse: Warehouse, tmp_path: Path) -> None:
+    """Each with what it is; one that is missing says what it needs."""
+    store_book(warehouse)
+    store_snapshot(
+        warehouse, invested_usd=Decimal(900), cumulative_pnl_usd=Decimal("100.25"), twr_pct=12.346,
+        mwr_pct=-3.5, realised_pnl_usd=Decimal("-1.5"), unrealised_pnl_usd=Decimal("101.75"),
+        dividends_usd=Decimal(4), interest_usd=Decimal("0.5"), fees_usd=Decimal("1.25"),
+        volatility_21d_pct=18.04, herfindahl=0.25, effective_positions=4.0,
+        top_3_weight_pct=88.8, top_10_weight_pct=100.0, completeness_pct=97.5,
+    )  # fmt: skip
+    text = read(write_reports(warehouse, SESSION, tmp_path)[1]).text
+    for words in (
+        "Return since the start +12.35 % time-weighted",
+        "Return a year \N{MINUS SIGN}3.50 % money-weighted",
+        "P&L since the start +$100.25 of $900.00 put in", "Unrealised +$101.75",
+        "Realised \N{MINUS SIGN}$1.50", "Income this session +$4.00 dividends; interest +$0.50",
+        "Fees this session $1.25", "Volatility, a month 18.0 %",
+        "Volatility, a quarter \N{EN DASH} needs 42 of 63 sessions",
+        "Effective positions 4.0 Herfindahl index 0.250",
+        "Largest three 88.8 % of gross value; ten: 100.0 %", "Priced 97.5 % of positions",
+    ):  # fmt: skip
+        assert words in text, words
+
+
+def test_a_snapshot_of_before_says_how_to_make_it_anew(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
+    """Its figures are missing, which is no news about the portfolio."""
+    store_book(warehouse)
+    store_snapshot(warehouse)
+    text = read(write_reports(warehouse, SESSION, tmp_path)[1]).text
+    assert "market-pipeline backfill --from 2026-11-20 --to 2026-11-20 makes it anew" in text
+
+
+def test_a_flood_of_gaps_is_cut_and_still_names_every_position(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
+    """Eight lines of each kind, then the rest in one."""
+    store_showcase(warehouse)
+    pages = {path.stem: read(path) for path in write_reports(warehouse, SESSION, tmp_path)}
+    # Twelve stale and two without a price, and of the index no other cells.
+    assert [c.get("class") for c in pages["index"].named("td")].count("num loss") >= 2
+    assert {c.get("class") for c in pages["index"].named("td")} <= {
+        "num",
+        "num gain",
+        "num loss",
+        "num even",
+    }
+    text = pages["stale"].text
+    assert text.count("none came for this session.") == 8
+    assert "4 more at an earlier price: OLD4 (2026-11-17) , OLD3 (2026-11-17) , OLD2" in text
+    assert text.count("skipped (factor_exposures)") == 8
+    assert "4 more numbers without an answer: market-pipeline show notes lists them." in text
+    assert "12.5 % of 16 positions have a price of this session or a manual value." in text
+    assert all(page.unclosed == [] for page in pages.values())
+
+
+def test_many_factors_are_grouped_by_kind(warehouse: Warehouse, tmp_path: Path) -> None:
+    """A card for the market and for rates; styles, spreads and sectors are a table each."""
+    store_showcase(warehouse)
+    page = read(
+        next(path for path in write_reports(warehouse, SESSION, tmp_path) if "large" in path.name)
+    )
+    assert len(page.named("article")) == 2
+    labels = [each.get("aria-label") for each in page.named("div")]
+    assert [label for label in labels if label and label.startswith("Exposures")] == [
+        "Exposures: style", "Exposures: spread", "Exposures: sector",
+    ]  # fmt: skip
+    assert "Momentum over market MTUM less SPY" in page.text
+    assert page.text.count("Sector energy") == 1
+
+
+def test_pnl_by_position_adds_up_to_the_portfolio(warehouse: Warehouse, tmp_path: Path) -> None:
+    """Gains first, what is gone in a line of its own, the snapshot's own total below."""
+    store_book(warehouse)
+    store_snapshot(
+        warehouse, daily_pnl_usd=Decimal("-2.5"), realised_pnl_usd=Decimal(40),
+        invested_usd=Decimal(1),
+    )  # fmt: skip
+    store_positions(
+        warehouse,
+        [
+            position(1, "DOWN", "10", daily_pnl_usd=Decimal("-10")),
+            position(2, "UP", "10", daily_pnl_usd=Decimal("7.5"), realised_pnl_usd=Decimal(15)),
+        ],
+    )
+    text = read(write_reports(warehouse, SESSION, tmp_path)[1]).text
+    shown = text[text.index("P&L by position") : text.index("Sectors")]
+    minus = "\N{MINUS SIGN}"
+    assert f"UP +$7.50 – +$15.00 – – DOWN {minus}$10.00 – – – – What ended before" in shown
+    assert f"What ended before, and cash $0.00 – +$25.00 – – Portfolio {minus}$2.50" in shown
 
 
 def test_sandbox_data_carries_a_banner_and_live_data_none(
@@ -209,7 +308,9 @@ def test_sandbox_data_carries_a_banner_and_live_data_none(
         assert "SANDBOX DATA" not in read(path).text
     warehouse.claim_data_kind("sandbox")
     for path in write_reports(warehouse, SESSION, tmp_path):
-        assert "SANDBOX DATA" in read(path).text
+        page = read(path)
+        assert "SANDBOX DATA" in page.text
+        assert f"{SESSION} (sandbox data)" in page.text
 
 
 def test_the_line_is_drawn_with_words_for_those_who_cannot_see_it(
@@ -227,6 +328,17 @@ def test_the_line_is_drawn_with_words_for_those_who_cannot_see_it(
         assert set((drawing["aria-labelledby"] or "").split()) <= ids
     assert "from $1,000.00 on 2026-11-18 to $1,050.00 on 2026-11-20" in page.text
     assert "$1,100" in page.text
+
+
+def test_a_long_line_is_drawn_to_its_end(warehouse: Warehouse, tmp_path: Path) -> None:
+    """A year of sessions is more text than any text of others may be."""
+    store_book(warehouse)
+    days = CALENDAR.sessions(date(2026, 1, 2), SESSION)
+    store_snapshots(warehouse, [snapshot(str(1000 + at), day) for at, day in enumerate(days)])
+    page = read(write_reports(warehouse, SESSION, tmp_path)[1])
+    lines = [path["d"] or "" for path in page.named("path") if path.get("class") == "line"]
+    assert [line.count("L") for line in lines] == [len(days) - 1] * 2
+    assert len(lines[0]) > 2000
 
 
 def test_an_empty_portfolio_has_a_report_that_says_so(warehouse: Warehouse, tmp_path: Path) -> None:
@@ -251,7 +363,8 @@ def test_three_hundred_positions_are_all_there_largest_first(
     rows = [position(n, f"SY{n:03d}", str(n)) for n in range(1, 301)]
     store_positions(warehouse, rows)
     page = read(write_reports(warehouse, SESSION, tmp_path)[1])
-    symbols = [word for word in page.words if word.startswith("SY") and len(word) == 5]
+    listed = page.words[page.words.index("Positions") :]
+    symbols = [word for word in listed if word.startswith("SY") and len(word) == 5]
     assert symbols == [f"SY{n:03d}" for n in range(300, 0, -1)]
 
 
@@ -268,6 +381,22 @@ def test_a_portfolio_without_a_snapshot_is_named_in_the_index(
     assert "Has none" in index.text
     assert "there is no snapshot of b in the session of 2026-11-20 yet" in index.text
     assert [href for tag, href in index.addresses if tag == "a"] == ["a.html"]
+
+
+def test_a_portfolio_of_transactions_only_has_a_report(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
+    """The index links it, or says what it lacks, as of any other."""
+    store_transactions(warehouse, "trader", f"{BREAKOUT}.csv")
+    store_transactions(warehouse, "newcomer")
+    store_snapshot(warehouse, portfolio_id="trader")
+    paths = write_reports(warehouse, SESSION, tmp_path)
+    assert [path.name for path in paths] == ["index.html", "trader.html"]
+    index, page = (read(path) for path in paths)
+    assert [href for tag, href in index.addresses if tag == "a"] == ["trader.html"]
+    assert "there is no snapshot of newcomer" in index.text
+    assert f"portfolio trader · transactions of {BREAKOUT}.csv" in page.text
+    assert "book as of" not in page.text
 
 
 @pytest.mark.parametrize(
@@ -307,56 +436,6 @@ def test_a_write_that_fails_leaves_the_old_report(
         write_report(portfolio_view(warehouse, "p", SESSION), path)
     assert path.read_bytes() == before
     assert [entry.name for entry in folder.iterdir()] == ["p.html"]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Give a headless Chromium, or skip where there is none."""
-    executable = shutil.which("chromium") or shutil.which("chromium-browser")
-    if executable is None:
-        pytest.skip("no chromium on this machine")
-    from playwright.sync_api import sync_playwright
-
-    flags = [
-        "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run",
-        "--disable-component-update", "--disable-sync",
-    ]  # fmt: skip
-    with sync_playwright() as play:
-        opened = play.chromium.launch(executable_path=executable, args=flags)
-        yield opened
-        opened.close()
-
-
-@pytest.mark.browser
-@pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_browser_shows_it_without_request_complaint_or_sideways_scrolling(
-    browser: Any, warehouse: Warehouse, tmp_path: Path, width: int, scheme: str
-) -> None:
-    """Hostile text and 300 positions, on a screen and a phone: no request, no script, no error."""
-    store_hostile(warehouse)
-    store_snapshot(warehouse, "990", date(2026, 11, 19))
-    store_positions(warehouse, [position(n, f"SY{n}", "123456789.01") for n in range(10, 310)])
-    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-    page = context.new_page()
-    requests: list[str] = []
-    complaints: list[str] = []
-    page.on("request", lambda request: requests.append(request.url))
-    page.on("console", lambda message: complaints.append(message.text))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("dialog", lambda dialog: complaints.append(dialog.message))
-    paths = write_reports(warehouse, SESSION, tmp_path / "reports")
-    for path in paths:
-        page.goto(path.as_uri())
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-    shown = page.locator("svg[role=img]:visible")
-    assert shown.count() == 1
-    background = page.evaluate("getComputedStyle(document.body).backgroundColor")
-    assert (background == "rgb(14, 17, 22)") == (scheme == "dark")
-    context.close()
-    # Chromium reports the data: icon as a request; it never leaves the page.
-    assert {url for url in requests if not url.startswith("data:")} == {p.as_uri() for p in paths}
-    assert complaints == []
 
 
 def test_headlines_show_source_and_new_york_time(warehouse: Warehouse, tmp_path: Path) -> None:

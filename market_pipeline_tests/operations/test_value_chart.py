@@ -1,5 +1,6 @@
 """The line over time stays in its frame, says its numbers, and parts where a session is missing."""
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from market_pipeline.operations.portfolio_rows import ValuePoint
-from market_pipeline.operations.value_chart import NARROW, WIDE, value_chart
+from market_pipeline.operations.value_chart import NARROW, RETURN, WIDE, value_chart
 from market_pipeline_tests.operations.holdings import SESSION
 
 
@@ -17,7 +18,7 @@ def points(values: list[str], gaps: tuple[int, ...] = (), flow: str = "0") -> li
     return [
         ValuePoint(
             SESSION + timedelta(days=at), Decimal(value), None, None, Decimal(flow), Decimal(0),
-            at in gaps,
+            None, None, at in gaps,
         )
         for at, value in enumerate(values)
     ]  # fmt: skip
@@ -84,3 +85,30 @@ def test_money_that_came_or_went_is_marked_but_not_on_the_first_day() -> None:
     assert chart is not None
     assert [spot.is_flow for spot in chart.spots] == [False, True]
     assert "in or out +$5.00" in chart.spots[1].words
+
+
+def returns(values: list[float | None]) -> list[ValuePoint]:
+    """Build a point a day with a time-weighted return so far."""
+    rows = points(["1"] * len(values))
+    return [replace(row, twr_pct=value) for row, value in zip(rows, values, strict=True)]
+
+
+def test_a_return_is_drawn_in_percent_around_zero() -> None:
+    """Labels and words are percentages, and zero lies where its label stands."""
+    chart = value_chart(returns([-10.0, 0.0, 10.0]), WIDE, RETURN)
+    assert chart is not None
+    labels = {tick.label.replace("\N{NO-BREAK SPACE}", " "): tick.at for tick in chart.values}
+    assert chart.zero == labels["0 %"] == chart.spots[1].y
+    assert "from \N{MINUS SIGN}10.00\N{NO-BREAK SPACE}% on" in chart.words
+    above = value_chart(returns([5.0, 6.0]), WIDE, RETURN)
+    assert above is not None
+    assert above.zero is None
+
+
+def test_sessions_without_the_measure_part_the_line() -> None:
+    """An old snapshot has no return: nothing is drawn in its place, and one left is no line."""
+    chart = value_chart(returns([None, 1.0, 2.0, None, 3.0, 4.0]), WIDE, RETURN)
+    assert chart is not None
+    assert [path.count("L") for path in chart.lines] == [1, 1]
+    assert [spot.words[:10] for spot in chart.spots[:1]] == [str(SESSION + timedelta(days=1))]
+    assert value_chart(returns([None, 1.0]), WIDE, RETURN) is None
