@@ -10,13 +10,14 @@ from datetime import date, datetime, timedelta
 from itertools import groupby
 
 from market_pipeline.domain.alerts import AlertRule, Clear, Raise
-from market_pipeline.domain.ports import QuotaStatus
+from market_pipeline.domain.ports import BreakerStatus, QuotaStatus
 from market_pipeline.domain.run_history import FAILURE, STARTED, SUCCESS, RunOutcome
 
 SLOW_AFTER = timedelta(minutes=30)
 MOST_FAILED, MOST_FAILED_SHARE = 5, 0.10
 QUOTA_LEFT_SHARE = 0.10
 LEAST_QUALITY = 0.85
+OPEN_AFTER = timedelta(minutes=10)
 _SHOWN = 5
 
 RUN_FAILED = AlertRule(
@@ -49,8 +50,12 @@ QUOTA_LOW = AlertRule(
     command="market-pipeline show quotas",
     section="quota-low",
 )
-
-
+BREAKER_OPEN = AlertRule(
+    severity="warning",
+    meaning="the vendor is not asked, save for trial calls; other sources take over where any are",
+    command="market-pipeline show breakers",
+    section="breaker-open",
+)
 PARTITION_LATE = AlertRule(
     severity="error",
     meaning="portfolios are shown as of an older session; nothing is wrong with that one",
@@ -208,6 +213,29 @@ def quota_alert(vendor: str, status: QuotaStatus, now: datetime) -> Raise | Clea
             ),
             since=now,
             subject=f"vendor {vendor}",
+        )
+    )
+
+
+def breaker_alert(status: BreakerStatus, since: datetime | None, now: datetime) -> Raise | Clear:
+    """Raise while a vendor's breaker has not been closed for `OPEN_AFTER`.
+
+    `since` is when it opened; None says that it is closed. A trial call that fails opens it again
+    and is no new beginning.
+    """
+    key = f"breaker-open:{status.name}"
+    if since is None or now - since <= OPEN_AFTER:
+        return Clear(key, "a call was answered, and the vendor is asked again")
+    return Raise(
+        BREAKER_OPEN.alert(
+            key,
+            title=f"{status.name} is not asked: its calls fail",
+            happened=(
+                f"{status.failure_count} of its last {status.call_count} calls failed, and no "
+                "trial call was answered since"
+            ),
+            since=since,
+            subject=f"vendor {status.name}",
         )
     )
 
