@@ -4,12 +4,13 @@ One alert a job or an asset, however many of its partitions are touched. As `ale
 pure functions, asked as often as one likes.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import groupby
 
 from market_pipeline.domain.alerts import AlertRule, Clear, Raise
+from market_pipeline.domain.catch_up import TOLD_AFTER, Tried
 from market_pipeline.domain.ports import BreakerStatus, QuotaStatus
 from market_pipeline.domain.run_history import FAILURE, STARTED, SUCCESS, RunOutcome
 
@@ -61,6 +62,12 @@ PARTITION_LATE = AlertRule(
     meaning="portfolios are shown as of an older session; nothing is wrong with that one",
     command="market-pipeline runs",
     section="partition-late",
+)
+CATCH_UP_FAILED = AlertRule(
+    severity="error",
+    meaning="these dates are missing or half made; the others are filled",
+    command="market-pipeline runs --failed",
+    section="catch-up-failed",
 )
 QUALITY_LOW = AlertRule(
     severity="warning",
@@ -259,6 +266,27 @@ def late_alert(
             happened=f"the last one is of {stored}; missing: {_listed(map(str, missing))}",
             since=now,
             subject=f"asset {asset}; {_listed(map(str, missing))}",
+        )
+    )
+
+
+def catch_up_alert(job: str, tried: Mapping[date, Tried], now: datetime) -> Raise | Clear:
+    """Raise while a missed date of a job stays missing after `TOLD_AFTER` attempts."""
+    key = f"catch-up-failed:{job}"
+    failed = {day: each for day, each in tried.items() if each.times >= TOLD_AFTER}
+    if not failed:
+        return Clear(key, "what was missed is there, or no longer due")
+    over = sum(each.is_given_up for each in failed.values())
+    return Raise(
+        CATCH_UP_FAILED.alert(
+            key,
+            title=f"{job} cannot fill {len(failed)} missed date(s)",
+            happened=(
+                f"asked for {max(each.times for each in failed.values())} times in vain; "
+                f"{over} given up, the others are tried again once a day at least"
+            ),
+            since=now,
+            subject=f"job {job}; {_listed(str(day) for day in sorted(failed))}",
         )
     )
 
