@@ -25,6 +25,7 @@ from market_pipeline.assets import (
 from market_pipeline.assets.books import portfolio_books
 from market_pipeline.automation import (
     alerting,
+    catch_up,
     cleanup,
     intraday_clock,
     jobs,
@@ -100,6 +101,10 @@ def build_defs(
             alerting.notices(event_status),
             run_history.run_history(event_status),
             operation_alerts.operation_alerts(check_keys, event_status),
+            catch_up.missed_sessions(
+                session_job, calendar, event_status, settings.daily_run_at_utc
+            ),
+            catch_up.missed_news(news_job, event_status),
             retries.lost_retries(
                 [session_job, news_job, intraday_job, price_job], event_status, utc_now
             ),

@@ -12,8 +12,10 @@ from dagster._core.storage.asset_check_execution_record import AssetCheckExecuti
 
 from market_pipeline.assets.collection_alerts import apply
 from market_pipeline.domain.alerts import Clear, Raise
+from market_pipeline.domain.flags import VENDORS
 from market_pipeline.domain.operation_rules import (
     FailedCheck,
+    breaker_alert,
     check_alerts,
     late_alert,
     quality_alert,
@@ -23,7 +25,7 @@ from market_pipeline.domain.operation_rules import (
 from market_pipeline.domain.ports import Clock, Coordination
 from market_pipeline.domain.sessions import TradingCalendar
 from market_pipeline.partitions import latest_session
-from market_pipeline.resources.clients import named
+from market_pipeline.resources.clients import breaker_rule, named
 from market_pipeline.settings import Settings
 from market_pipeline.warehouse import Warehouse
 
@@ -34,6 +36,7 @@ GRACE = timedelta(hours=6)
 
 QUOTA_VENDORS = ("yahoo", "polygon", "alpha_vantage")
 _LONGEST = 200
+_KEPT_S = 24 * 3600.0
 
 
 def operation_alerts(
@@ -47,7 +50,8 @@ def operation_alerts(
         default_status=status,
         description=(
             "Opens and closes alerts on runs that failed after their retries or take long, symbols "
-            "and checks that failed, quotas nearly used up, late sessions, and low quality."
+            "and checks that failed, quotas nearly used up, vendors not asked for long, late "
+            "sessions, and low quality."
         ),
     )
     def sensor(
@@ -68,11 +72,34 @@ def operation_alerts(
                 name = named(settings, vendor)
                 quota = coordination.quota(name, per_day, settings.quota_time_zone)
                 verdicts.append(quota_alert(name, quota.status(), now))
+        verdicts += breaker_alerts(settings, coordination, now)
         verdicts += stored_alerts(warehouse, calendar, now)
         said = [s for v in verdicts if (s := apply(warehouse.notices, v, now)) is not None]
         return dg.SkipReason("; ".join(said) or "no alert opened or closed")
 
     return sensor
+
+
+def breaker_alerts(
+    settings: Settings, coordination: Coordination, now: datetime
+) -> list[Raise | Clear]:
+    """Judge every vendor's breaker by how long it has not been closed.
+
+    Each trial call that fails dates the breaker anew, so the first date seen is kept beside it.
+    """
+    verdicts: list[Raise | Clear] = []
+    for vendor in VENDORS:
+        name = named(settings, vendor)
+        status = coordination.breaker(name, breaker_rule(settings)).status()
+        key, since = f"breaker-not-closed-since:{name}", None
+        known = coordination.get(key)
+        if status.state != "closed":
+            since = datetime.fromisoformat(known) if known else status.opened_at or now
+            coordination.put(key, since.isoformat(), _KEPT_S)
+        elif known is not None:
+            coordination.delete([key])
+        verdicts.append(breaker_alert(status, since, now))
+    return verdicts
 
 
 def stored_alerts(

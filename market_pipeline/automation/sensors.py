@@ -60,6 +60,9 @@ def portfolio_inbox(
         settings: dg.ResourceParam[Settings],
         clock: dg.ResourceParam[Clock],
     ) -> dg.SensorResult:
+        rests = why_resting(settings, BATCH)
+        if rests is not None:  # files wait where they are, and are taken once it goes on
+            return dg.SensorResult(skip_reason=rests, cursor=context.cursor)
         seen: dict[str, Any] = json.loads(context.cursor or '{"files": {}, "books": ""}')
         said = take_inbox(settings.inbox, seen["files"], warehouse, clock())
         digest = books_digest(warehouse)

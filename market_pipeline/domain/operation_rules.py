@@ -4,19 +4,21 @@ One alert a job or an asset, however many of its partitions are touched. As `ale
 pure functions, asked as often as one likes.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import groupby
 
 from market_pipeline.domain.alerts import AlertRule, Clear, Raise
-from market_pipeline.domain.ports import QuotaStatus
+from market_pipeline.domain.catch_up import TOLD_AFTER, Tried
+from market_pipeline.domain.ports import BreakerStatus, QuotaStatus
 from market_pipeline.domain.run_history import FAILURE, STARTED, SUCCESS, RunOutcome
 
 SLOW_AFTER = timedelta(minutes=30)
 MOST_FAILED, MOST_FAILED_SHARE = 5, 0.10
 QUOTA_LEFT_SHARE = 0.10
 LEAST_QUALITY = 0.85
+OPEN_AFTER = timedelta(minutes=10)
 _SHOWN = 5
 
 RUN_FAILED = AlertRule(
@@ -49,13 +51,23 @@ QUOTA_LOW = AlertRule(
     command="market-pipeline show quotas",
     section="quota-low",
 )
-
-
+BREAKER_OPEN = AlertRule(
+    severity="warning",
+    meaning="the vendor is not asked, save for trial calls; other sources take over where any are",
+    command="market-pipeline show breakers",
+    section="breaker-open",
+)
 PARTITION_LATE = AlertRule(
     severity="error",
     meaning="portfolios are shown as of an older session; nothing is wrong with that one",
     command="market-pipeline runs",
     section="partition-late",
+)
+CATCH_UP_FAILED = AlertRule(
+    severity="error",
+    meaning="these dates are missing or half made; the others are filled",
+    command="market-pipeline runs --failed",
+    section="catch-up-failed",
 )
 QUALITY_LOW = AlertRule(
     severity="warning",
@@ -212,6 +224,29 @@ def quota_alert(vendor: str, status: QuotaStatus, now: datetime) -> Raise | Clea
     )
 
 
+def breaker_alert(status: BreakerStatus, since: datetime | None, now: datetime) -> Raise | Clear:
+    """Raise while a vendor's breaker has not been closed for `OPEN_AFTER`.
+
+    `since` is when it opened; None says that it is closed. A trial call that fails opens it again
+    and is no new beginning.
+    """
+    key = f"breaker-open:{status.name}"
+    if since is None or now - since <= OPEN_AFTER:
+        return Clear(key, "a call was answered, and the vendor is asked again")
+    return Raise(
+        BREAKER_OPEN.alert(
+            key,
+            title=f"{status.name} is not asked: its calls fail",
+            happened=(
+                f"{status.failure_count} of its last {status.call_count} calls failed, and no "
+                "trial call was answered since"
+            ),
+            since=since,
+            subject=f"vendor {status.name}",
+        )
+    )
+
+
 def late_alert(
     asset: str, stored: date | None, missing: Sequence[date], now: datetime
 ) -> Raise | Clear | None:
@@ -231,6 +266,27 @@ def late_alert(
             happened=f"the last one is of {stored}; missing: {_listed(map(str, missing))}",
             since=now,
             subject=f"asset {asset}; {_listed(map(str, missing))}",
+        )
+    )
+
+
+def catch_up_alert(job: str, tried: Mapping[date, Tried], now: datetime) -> Raise | Clear:
+    """Raise while a missed date of a job stays missing after `TOLD_AFTER` attempts."""
+    key = f"catch-up-failed:{job}"
+    failed = {day: each for day, each in tried.items() if each.times >= TOLD_AFTER}
+    if not failed:
+        return Clear(key, "what was missed is there, or no longer due")
+    over = sum(each.is_given_up for each in failed.values())
+    return Raise(
+        CATCH_UP_FAILED.alert(
+            key,
+            title=f"{job} cannot fill {len(failed)} missed date(s)",
+            happened=(
+                f"asked for {max(each.times for each in failed.values())} times in vain; "
+                f"{over} given up, the others are tried again once a day at least"
+            ),
+            since=now,
+            subject=f"job {job}; {_listed(str(day) for day in sorted(failed))}",
         )
     )
 

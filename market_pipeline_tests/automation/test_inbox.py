@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 
 from market_pipeline.definitions import build_defs
-from market_pipeline.settings import current_settings
+from market_pipeline.settings import current_settings, forget_settings
 from market_pipeline.warehouse import Warehouse
 from market_pipeline_tests.assets.graph import examples
 from market_pipeline_tests.fakes import FakeClock
@@ -151,3 +151,26 @@ def test_the_example_portfolios_are_taken(inbox: Inbox) -> None:
     assert set(json.loads(inbox.cursor or "{}")["files"]) == {
         path.name for path in examples().glob("*.csv")
     }
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "reason"),
+    [
+        ("BATCH_V2_ENABLED", "off", "MARKET_PIPELINE_BATCH_V2_ENABLED is off"),
+        ("SCHEDULER_PAUSED", "on", "paused: MARKET_PIPELINE_SCHEDULER_PAUSED is on"),
+    ],
+)  # fmt: skip
+def test_while_it_rests_a_file_waits_in_the_inbox(
+    inbox: Inbox, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, reason: str
+) -> None:
+    """Nothing is imported or started while the flag says so; afterwards the file is taken."""
+    inbox.drop("alpha.csv", "AAPL,10,150,2026-01-05\n")
+    monkeypatch.setenv(f"MARKET_PIPELINE_{variable}", value)
+    forget_settings()
+    resting = inbox.tick()
+    assert resting.skip_reason is not None
+    assert resting.skip_reason.skip_message == reason
+    assert inbox.warehouse.books() == []
+    monkeypatch.delenv(f"MARKET_PIPELINE_{variable}")
+    forget_settings()
+    assert len(inbox.tick().run_requests or []) == 1

@@ -1,6 +1,7 @@
 """The sensor `operation_alerts`: each rule opens once and closes once, at a real webhook."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -11,10 +12,13 @@ import pytest
 
 from market_pipeline.automation.operation_alerts import operation_alerts
 from market_pipeline.automation.run_history import keep_runs
+from market_pipeline.coordination import LocalCoordination
+from market_pipeline.domain.errors import Throttled
 from market_pipeline.domain.run_history import RunOutcome
 from market_pipeline.notifications import relay
 from market_pipeline.notifications.webhook import Webhook
 from market_pipeline.resources import coordination_of
+from market_pipeline.resources.clients import breaker_rule
 from market_pipeline.settings import Settings, current_settings, forget_settings
 from market_pipeline.warehouse import Warehouse
 from market_pipeline_tests.fakes import CALENDAR
@@ -208,6 +212,37 @@ def test_a_session_that_is_late_is_told_until_it_is_there(place: Place) -> None:
     place.warehouse.merge("portfolio_snapshots", snapshot(place, date(2026, 11, 23)))
     place.tick()
     assert place.told()[1:] == [("alert.closed", "partition-late:portfolio_snapshots")]
+
+
+def test_a_vendor_that_is_not_asked_for_long_is_told_until_it_answers(place: Place) -> None:
+    """Ten minutes after its breaker opened, however often a trial call opened it anew."""
+    coordination = coordination_of(place.settings)
+    assert isinstance(coordination, LocalCoordination)
+    fields = coordination.breaker_fields("yahoo")
+    breaker = coordination.breaker("yahoo", breaker_rule(place.settings))
+    for _ in range(breaker_rule(place.settings).minimum_calls):
+        with suppress(Throttled), breaker.guard():
+            raise Throttled("yahoo", "chart", "429")
+    assert breaker.status().state == "open"
+    key, began = "breaker-open:yahoo", place.now
+    for minutes in (0, 5, 10):
+        place.now = began + minutes * MINUTE
+        fields.set_opened_at(place.now)  # as a trial call that failed does
+        place.tick()
+    assert place.told() == []
+    place.now += timedelta(seconds=1)
+    place.tick()
+    place.tick()
+    assert place.told() == [("alert.opened", key)]
+    assert "8 of its last 8 calls failed" in place.receiver.posted[0].json["happened"]
+    fields.set_state("closed")
+    place.tick()
+    place.tick()
+    assert place.told() == [("alert.opened", key), ("alert.closed", key)]
+    fields.set_state("open")
+    fields.set_opened_at(place.now)
+    place.now += 9 * MINUTE
+    assert place.tick() == "no alert opened or closed"
 
 
 def snapshot(place: Place, day: date) -> pd.DataFrame:

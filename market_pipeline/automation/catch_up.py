@@ -1,0 +1,293 @@
+"""The sensors that fill what an outage left out: missed sessions, and missed days of news.
+
+Dagster makes up for the latest missed tick of a schedule and no other, so what should be there is
+compared with what is. Belongs here: what is there, and whether anything runs. Does not: what is
+asked for next, and how often (`domain.catch_up`).
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+
+import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+from market_pipeline.assets.collection_alerts import apply
+from market_pipeline.automation.jobs import range_tags
+from market_pipeline.automation.under_way import why_wait
+from market_pipeline.domain.catch_up import (
+    Memory,
+    Stretch,
+    Tried,
+    next_stretch,
+    noted,
+    settled,
+    with_all_below,
+)
+from market_pipeline.domain.flags import BATCH, INGESTION
+from market_pipeline.domain.freshness import oldest_kept
+from market_pipeline.domain.operation_rules import catch_up_alert
+from market_pipeline.domain.ports import Clock
+from market_pipeline.domain.sessions import NEW_YORK, TradingCalendar
+from market_pipeline.partitions import date_key, key_date, latest_session
+from market_pipeline.resources.flags import why_resting
+from market_pipeline.settings import Settings
+from market_pipeline.warehouse import Warehouse
+
+EVERY_S = 60
+SESSIONS_AT_ONCE, DAYS_AT_ONCE = 60, 15
+"""Dates of one run: a range costs little more than a date, and one that fails is done again."""
+
+LOOKED_AT_AGAIN = 20
+"""The last so many dates are looked at each time, whether or not they were all there before."""
+
+SESSION_GRACE, NEWS_GRACE = timedelta(hours=1), timedelta(hours=2)
+"""How long after a session's daily run began, or a day ended, the schedule has its turn."""
+
+BEHIND = {"dagster/priority": "-1"}
+"""Run tags: what is new goes before what was missed."""
+
+_MATERIALIZED = dg.DagsterEventType.ASSET_MATERIALIZATION
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What is watched for one job: the dates that should be there, and since when one is whole.
+
+    `due` gives the dates from one on that should be there; `ends_at` the instant after which a date
+    must have been made, None where any time will do. `main` tells which dates there ever were.
+    """
+
+    job: str
+    kind: str
+    flag: str
+    main: dg.AssetKey
+    most: int
+    due: Callable[[Settings, date, datetime], Sequence[date]]
+    ends_at: Callable[[date], datetime] | None = None
+
+
+def missed_sessions(
+    job: UnresolvedAssetJobDefinition,
+    calendar: TradingCalendar,
+    status: dg.DefaultSensorStatus,
+    at_utc: str,
+) -> dg.SensorDefinition:
+    """Fill sessions that the daily graph, which starts at `at_utc` (HH:MM), has missed."""
+    starts = timedelta(hours=int(at_utc[:-3]), minutes=int(at_utc[-2:]))
+
+    def due(settings: Settings, since: date, now: datetime) -> Sequence[date]:
+        first, last = (
+            max(since, settings.first_session),
+            latest_session(calendar, now - starts - SESSION_GRACE),
+        )
+        return calendar.sessions(first, last) if first <= last else []
+
+    watch = Watch(
+        job.name, "session", BATCH, dg.AssetKey("portfolio_snapshots"), SESSIONS_AT_ONCE, due
+    )
+    return _sensor("missed_sessions", job, watch, status)
+
+
+def missed_news(
+    job: UnresolvedAssetJobDefinition, status: dg.DefaultSensorStatus
+) -> dg.SensorDefinition:
+    """Fill days of news within retention that were not collected after they had ended."""
+
+    def due(settings: Settings, since: date, now: datetime) -> Sequence[date]:
+        kept = oldest_kept(now, timedelta(days=settings.headline_retention_days))
+        first = max(since, settings.first_session, kept)
+        last = (now - NEWS_GRACE).astimezone(NEW_YORK).date() - timedelta(days=1)
+        return [first + timedelta(days=n) for n in range((last - first).days + 1)]
+
+    watch = Watch(
+        job.name, "day", INGESTION, dg.AssetKey("headlines"), DAYS_AT_ONCE, due, end_of_day
+    )
+    return _sensor("missed_news", job, watch, status)
+
+
+def end_of_day(day: date) -> datetime:
+    """Give the instant at which a day ends in New York."""
+    return datetime.combine(day + timedelta(days=1), time(), NEW_YORK).astimezone(UTC)
+
+
+def _sensor(
+    name: str,
+    job: UnresolvedAssetJobDefinition,
+    watch: Watch,
+    status: dg.DefaultSensorStatus,
+) -> dg.SensorDefinition:
+    @dg.sensor(
+        name=name,
+        job=job,
+        minimum_interval_seconds=EVERY_S,
+        default_status=status,
+        description=(
+            f"Asks for every {watch.kind} that was missed, oldest first, one run of at most "
+            f"{watch.most} at a time; gives one up aloud that cannot be made."
+        ),
+    )
+    def sensor(
+        context: dg.SensorEvaluationContext,
+        warehouse: dg.ResourceParam[Warehouse],
+        settings: dg.ResourceParam[Settings],
+        clock: dg.ResourceParam[Clock],
+    ) -> dg.SensorResult:
+        now = clock()
+        made_here = _assets_of(context, watch.job)
+        job_assets, children = made_here.names, made_here.children
+        rests = why_resting(settings, watch.flag) or why_wait(
+            context.instance, made_here.jobs, job_assets, now
+        )
+        if rests is not None:
+            return dg.SensorResult(skip_reason=rests, cursor=context.cursor)
+        memory = _recalled(context.cursor) or Memory(_begin(context, watch, settings, now))
+        due = watch.due(settings, memory.since, now)
+        missing = _missing(context.instance, watch, job_assets, due)
+        memory = noted(memory, missing, now)
+        verdict = catch_up_alert(watch.job, memory.tried, now)
+        said = apply(warehouse.notices, verdict, now)
+        if due:
+            since = settled(due, missing, LOOKED_AT_AGAIN)
+            memory = Memory(since, None, memory.tried)
+        found = next_stretch(due, missing, memory.tried, now, watch.most)
+        if found is None:
+            told = "; ".join(filter(None, [said, _told(watch, memory, due, missing)]))
+            return dg.SensorResult(skip_reason=told, cursor=_kept(memory))
+        memory = Memory(memory.since, (found.first, found.last), memory.tried)
+        assets = with_all_below(found.assets, children, job_assets)
+        request = _request(watch, found, assets, job_assets, memory.tried, now)
+        return dg.SensorResult(run_requests=[request], cursor=_kept(memory))
+
+    return sensor
+
+
+@dataclass(frozen=True, slots=True)
+class _Assets:
+    """What a job makes, what is made from each, and the jobs that make any of it."""
+
+    names: frozenset[str]
+    children: Mapping[str, Sequence[str]]
+    jobs: frozenset[str]
+
+
+def _assets_of(context: dg.SensorEvaluationContext, job: str) -> _Assets:
+    repository = context.repository_def
+    if repository is None:
+        raise dg.DagsterInvariantViolationError("the sensor needs the repository of its job")
+    graph = repository.asset_graph
+    of_jobs = {
+        name: set(repository.get_job(name).asset_layer.executable_asset_keys)
+        for name in repository.job_names
+        if not name.startswith("__")  # runs of what people pick name their assets themselves
+    }
+    keys = [key for key in of_jobs[job] if graph.get(key).is_partitioned]
+    children = {
+        key.to_user_string(): [c.to_user_string() for c in graph.get(key).child_keys]
+        for key in keys
+    }
+    jobs = frozenset(name for name, made in of_jobs.items() if made & set(keys))
+    return _Assets(frozenset(children), children, jobs)
+
+
+def _begin(
+    context: dg.SensorEvaluationContext, watch: Watch, settings: Settings, now: datetime
+) -> date:
+    """Give the first date to look after, on the first look: what was never begun is not missed.
+
+    That is the first made of the last `LOOKED_AT_AGAIN` that are due, else the last one ever made;
+    where none was, the first to come.
+    """
+    due = watch.due(settings, date.min, now)
+    ever = sorted(map(key_date, context.instance.get_materialized_partitions(watch.main)))
+    if not ever or not due:
+        return (due[-1] if due else now.date()) + timedelta(days=1)
+    recent = due[max(len(due) - LOOKED_AT_AGAIN, 0)]
+    return next((day for day in ever if day >= recent), ever[-1])
+
+
+def _missing(
+    instance: dg.DagsterInstance, watch: Watch, assets: frozenset[str], due: Sequence[date]
+) -> dict[date, frozenset[str]]:
+    """Give the dates of `due` that are not whole, with the assets they lack."""
+    lacks: dict[date, set[str]] = {}
+    for name in assets if due else ():
+        made = _made(instance, watch, dg.AssetKey.from_user_string(name), due)
+        for day in due:
+            if day not in made:
+                lacks.setdefault(day, set()).add(name)
+    return {day: frozenset(names) for day, names in sorted(lacks.items())}
+
+
+def _made(
+    instance: dg.DagsterInstance, watch: Watch, key: dg.AssetKey, due: Sequence[date]
+) -> set[date]:
+    """Give the dates of which an asset was made, after they had ended where that matters."""
+    keys = {date_key(day) for day in due}
+    latest = instance.get_latest_storage_id_by_partition(key, _MATERIALIZED, keys)
+    if watch.ends_at is None or not latest:
+        return {key_date(each) for each in latest}
+    these = dg.AssetRecordsFilter(key, storage_ids=list(latest.values()))
+    records = instance.fetch_materializations(these, limit=len(latest)).records
+    dated = [(key_date(r.partition_key), r.timestamp) for r in records if r.partition_key]
+    return {day for day, at in dated if at >= watch.ends_at(day).timestamp()}
+
+
+def _request(
+    watch: Watch,
+    found: Stretch,
+    assets: frozenset[str],
+    job_assets: frozenset[str],
+    tried: Mapping[date, Tried],
+    now: datetime,
+) -> dg.RunRequest:
+    first, last = date_key(found.first), date_key(found.last)
+    times = tried[found.first].times if found.first in tried else 0
+    chosen = [dg.AssetKey.from_user_string(name) for name in sorted(assets)]
+    return dg.RunRequest(
+        run_key=f"catch_up:{watch.job}:{first}:{last}:{times}:{now.isoformat()}",
+        tags={**range_tags(first, last), **BEHIND},
+        asset_selection=None if assets == job_assets else chosen,
+    )
+
+
+def _told(
+    watch: Watch, memory: Memory, due: Sequence[date], missing: Mapping[date, frozenset[str]]
+) -> str:
+    """Say why nothing is asked for."""
+    if not due:
+        return f"no {watch.kind} from {memory.since} on is due yet"
+    if not missing:
+        return f"every {watch.kind} from {due[0]} to {due[-1]} is there"
+    names = [
+        f"{day} ({'given up' if memory.tried[day].is_given_up else 'tried again later'} after "
+        f"{memory.tried[day].times})"
+        for day in list(missing)[:_SHOWN]
+    ]
+    return f"{len(missing)} {watch.kind}(s) missing: {', '.join(names)}"
+
+
+def _kept(memory: Memory) -> str:
+    """Write what is remembered as a sensor's cursor."""
+    return json.dumps(
+        {
+            "since": memory.since.isoformat(),
+            "asked": [day.isoformat() for day in memory.asked or ()],
+            "tried": {d.isoformat(): [t.times, t.at.isoformat()] for d, t in memory.tried.items()},
+        }
+    )
+
+
+def _recalled(cursor: str | None) -> Memory | None:
+    """Read a sensor's cursor; None where there is none yet."""
+    if not cursor:
+        return None
+    told = json.loads(cursor)
+    asked = [date.fromisoformat(day) for day in told["asked"]]
+    tried = {
+        date.fromisoformat(day): Tried(times, datetime.fromisoformat(at))
+        for day, (times, at) in told["tried"].items()
+    }
+    return Memory(date.fromisoformat(told["since"]), (asked[0], asked[1]) if asked else None, tried)

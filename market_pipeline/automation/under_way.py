@@ -1,0 +1,38 @@
+"""Whether anything makes given assets at this moment, whoever started it.
+
+Belongs here: what Dagster says of runs and backfills. Does not: what is done about it.
+"""
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+
+import dagster as dg
+from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus
+from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
+
+QUIET = timedelta(minutes=2)
+"""How long after a run's end others may still follow from it: a retry, or assets below."""
+
+_AT_ONCE = 200
+
+
+def why_wait(
+    instance: dg.DagsterInstance, jobs: Collection[str], assets: Collection[str], now: datetime
+) -> str | None:
+    """Say which run or backfill makes any of `assets`, or did so just now; None where none does.
+
+    A run of one of `jobs` does, and every other one that has chosen any of them.
+    """
+    keys = {dg.AssetKey.from_user_string(name) for name in assets}
+    for told, these in (
+        ("is under way", dg.RunsFilter(statuses=list(NOT_FINISHED_STATUSES))),
+        ("has just ended", dg.RunsFilter(updated_after=now - QUIET)),
+    ):
+        for run in instance.get_runs(these, limit=_AT_ONCE):
+            if run.job_name in jobs or keys & set(run.asset_selection or ()):
+                return f"run {run.run_id[:8]} {told}"
+    asked = BulkActionsFilter(statuses=[BulkActionStatus.REQUESTED])
+    for backfill in instance.get_backfills(filters=asked, limit=_AT_ONCE):
+        if keys & set(backfill.asset_selection or ()):
+            return f"backfill {backfill.backfill_id} is under way"
+    return None
