@@ -42,19 +42,23 @@ def stored_asset(
     kinds: set[str],
     partitions: dg.TimeWindowPartitionsDefinition,
     version: str = "1",
+    is_fenced: bool = True,
     **options: Any,
 ) -> Callable[[Callable[..., object]], dg.AssetsDefinition]:
     """Make an asset whose rows stand in `table`, shown with owner, kinds, version and columns.
 
     `options` go to `dagster.asset` as they are. Without a `pool` the asset is one of its own: no
     two runs work on an asset at once, whoever starts them. Its step takes the fence of its dates
-    first, and the `warehouse` it gets refuses to write once a later run has taken it.
+    first, and the `warehouse` it gets refuses to write once a later run has taken it; not so an
+    asset without `is_fenced`, whose rows have fences of their own.
     """
     layer = "collected" if "api" in kinds else "derived"
 
     def define(body: Callable[..., object]) -> dg.AssetsDefinition:
         name = str(options.get("name", body.__name__))
-        made: Any = decorator(pool=options.pop("pool", name), **options)(fenced(body))
+        made: Any = decorator(pool=options.pop("pool", name), **options)(
+            fenced(body) if is_fenced else body
+        )
         return cast(dg.AssetsDefinition, made)
 
     decorator: Any = partial(

@@ -15,7 +15,6 @@ from market_pipeline.assets.conditions import FOLLOWS_ITS_INPUTS
 from market_pipeline.assets.framework import (
     COLLECTION_RETRIES,
     Work,
-    fence_of,
     stored_asset,
     working,
 )
@@ -68,7 +67,7 @@ def define_finviz(days: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinitio
     """Define `finviz_headlines` over the calendar days."""
 
     @stored_asset(
-        FINVIZ, kinds={"finviz", "api", "sql"}, partitions=days, version="2",
+        FINVIZ, kinds={"finviz", "api", "sql"}, partitions=days, version="2", is_fenced=False,
         **_collected_by("finviz"),
     )  # fmt: skip
     def finviz_headlines(context: dg.AssetExecutionContext) -> None:
@@ -87,7 +86,8 @@ def define_wire(days: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition:
     """Define `wire_headlines` over the calendar days."""
 
     @stored_asset(
-        WIRE, kinds={"tiingo", "api", "sql"}, partitions=days, **_collected_by("wire")
+        WIRE, kinds={"tiingo", "api", "sql"}, partitions=days, is_fenced=False,
+        **_collected_by("wire"),
     )  # fmt: skip
     def wire_headlines(context: dg.AssetExecutionContext) -> None:
         """What the wire has on what is held and watched: Tiingo first, Finnhub second.
@@ -162,7 +162,7 @@ def _collect(context: dg.AssetExecutionContext, asset: str, collector: str) -> N
     """Collect for every portfolio into `asset`; `collector` names the resource that is asked."""
     plugged = context.resources
     desk = Desk(
-        asset, getattr(plugged, collector), plugged.warehouse.behind(fence_of(context)),
+        asset, getattr(plugged, collector), plugged.warehouse,
         plugged.coordination,
         plugged.settings, plugged.clock,
     )  # fmt: skip

@@ -20,6 +20,13 @@ from market_pipeline.warehouse.tables import metadata
 MAX_PARAMETERS = 10_000
 """More symbols than this are picked from the frame: drivers limit how many one query may name."""
 
+DIGEST_EXCLUDES = (
+    "fetched_at", "imported_at", "seen_at", "first_seen_at", "ingested_at", "checked_at",
+    "started_at", "completed_at", "created_at", "ended_at", "response_ms", "run_id", "fetch_id",
+    "noted_at", "generation",
+)  # fmt: skip
+"""Columns that tell when and how a row came, not what it says."""
+
 
 @dataclass(frozen=True, slots=True)
 class Query:

@@ -39,12 +39,6 @@ from market_pipeline.warehouse.ranges import range_of
 from market_pipeline.warehouse.stores import Stores
 from market_pipeline.warehouse.tables import equity_bars, metadata
 
-DIGEST_EXCLUDES = (
-    "fetched_at", "imported_at", "seen_at", "first_seen_at", "ingested_at", "checked_at",
-    "started_at", "completed_at", "response_ms", "run_id", "fetch_id", "noted_at", "generation",
-)  # fmt: skip
-"""Columns that tell when and how a row came, not what it says."""
-
 T = TypeVar("T")
 
 _COLLECTION_TIME = ("fetched_at",)
@@ -157,7 +151,9 @@ class Warehouse(Stores):
         with self._database.reading() as connection:
             return queries.count(connection, table_name)
 
-    def table_digest(self, table_name: str, exclude: Collection[str] = DIGEST_EXCLUDES) -> str:
+    def table_digest(
+        self, table_name: str, exclude: Collection[str] = queries.DIGEST_EXCLUDES
+    ) -> str:
         """Give a sha256 of the table's rows that is the same for equal rows on either dialect."""
         with self._database.reading() as connection:
             return queries.digest(connection, table_name, exclude)

@@ -24,7 +24,7 @@ SESSIONS = 14
 
 LOGS = frozenset({
     "enrichment_fetch_log", "collection_events", "collection_fences", "source_status", "outbox",
-    "outbox_deliveries", "alerts", "onboarding",
+    "outbox_deliveries", "alerts", "write_fences", "batch_run_history", "onboarding",
 })  # fmt: skip
 """Tables that tell how often and how somebody was asked or told, which is each run's own."""
 

@@ -108,6 +108,11 @@ def positions(warehouse: Warehouse, day: date) -> dict[int, dict[Any, Any]]:
     return {row["position_no"]: row for row in rows}
 
 
+def held(warehouse: Warehouse, day: date) -> set[int]:
+    """Give the numbers of the positions that are still there; one that has left says so."""
+    return {n for n, row in positions(warehouse, day).items() if row["status"] != "closed"}
+
+
 def quotes_of(history: Path, day: date) -> dict[str, tuple[float, float]]:
     """Read bid and ask of the recorded chain by compact OCC symbol."""
     frame = pd.read_csv(history / FILES[1]).query("date == @day.isoformat()").dropna(subset="bid")
@@ -196,8 +201,11 @@ def test_an_expired_contract_counts_to_its_last_session(history: Path, stored: W
     """2014-06-06 was its last; the file still lists it on the 9th, and no value comes of it."""
     run(history, FRIDAY, stored, FRIDAY, FRIDAY)
     run(history, EX, stored, EX, EX)
-    assert 9 in positions(stored, FRIDAY)
-    assert 9 not in positions(stored, EX)
+    assert 9 in held(stored, FRIDAY)
+    assert held(stored, EX) == set(range(1, len(HELD) + 1))
+    left = positions(stored, EX)[9]
+    assert (left["quantity"], left["market_value_usd"]) == (0, 0)
+    assert left["flows_usd"] == -positions(stored, FRIDAY)[9]["market_value_usd"]
     later = stored.read("market_data_cache", first=EX, last=EX)
     assert EXPIRED not in set(later["symbol"])
     priced = later[later["asset_class"] == "option"]
@@ -232,6 +240,6 @@ def test_a_saturday_expiration_is_in_the_book_to_its_friday(
 ) -> None:
     """Before February 2015 contracts bear the Saturday after their last trading day."""
     run(history, date(2014, 6, 23), stored, date(2014, 6, 18), date(2014, 6, 23))
-    held = stored.read("portfolio_positions")
-    days = {day.date() for day in held["session_date"]}
+    rows = stored.read("portfolio_positions").query("status != 'closed'")
+    days = {day.date() for day in rows["session_date"]}
     assert days == {date(2014, 6, 18), date(2014, 6, 19), date(2014, 6, 20)}
