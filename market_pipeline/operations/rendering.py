@@ -128,7 +128,10 @@ def _csv_cell(value: Any) -> str:
     # A Decimal is text by now, but a number it stays.
     if isinstance(exact, int | float) or isinstance(value, Decimal):
         return str(exact)
-    is_formula_like = exact.lstrip(" ").startswith(FORMULA_STARTS)
+    # Blanks of any kind are plain ones once written, and some readers drop those.
+    is_formula_like = any(
+        text.startswith(FORMULA_STARTS) for text in (exact.lstrip(" "), exact.lstrip())
+    )
     return f"'{harmless(exact)}" if is_formula_like else harmless(exact)
 
 

@@ -60,7 +60,9 @@ def test_json_is_ascii_so_that_it_cannot_steer_a_terminal() -> None:
     assert json.loads(written)[0]["headline"] == text
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "  =1", "＝1"])
+@pytest.mark.parametrize(
+    "text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "  =1", "＝1", "\u00a0=1", "\u3000@x"]
+)
 def test_csv_tames_texts_that_a_spreadsheet_would_run(text: str) -> None:
     """Such a text starts with an apostrophe, which makes it plain text to a spreadsheet."""
     [_, [cell]] = list(csv.reader(io.StringIO(to_csv(pd.DataFrame({"headline": [text]})))))

@@ -245,6 +245,7 @@ def test_a_flood_of_gaps_is_cut_and_still_names_every_position(
     """Eight lines of each kind, then the rest in one."""
     store_showcase(warehouse)
     pages = {path.stem: read(path) for path in write_reports(warehouse, SESSION, tmp_path)}
+    assert "stale 12 stale, 2 without a price $81,234.56" in pages["index"].text
     # Twelve stale and two without a price, and of the index no other cells.
     assert [c.get("class") for c in pages["index"].named("td")].count("num loss") >= 2
     assert {c.get("class") for c in pages["index"].named("td")} <= {
