@@ -52,7 +52,7 @@ class DayExposures:
     def __init__(self, inputs: DayInputs) -> None:
         self.inputs = inputs
         self.held = inputs.holdings.reset_index(drop=True)
-        self.portfolio = self.held["portfolio_id"].to_numpy(dtype=object)
+        self._rows = dict(self.held.groupby("portfolio_id").indices)
         self.base = self.held["base_usd"].to_numpy(dtype=np.float64)
         self.gross = self.held["gross_usd"].to_numpy(dtype=np.float64)
         self.movers = sorted(set(self.held["moves_with"].dropna()))
@@ -61,6 +61,10 @@ class DayExposures:
         returns = inputs.returns.reindex(columns=self.movers)
         self.returns = np.ascontiguousarray(returns.to_numpy(dtype=np.float64))
         self.betas = self._by_factor("beta").astype(np.float64)
+
+    def rows_of(self, portfolio: str) -> npt.NDArray[np.intp]:
+        """Give the places of a portfolio's holdings."""
+        return np.asarray(self._rows.get(portfolio, ()), dtype=np.intp)
 
     def _by_factor(self, column: str) -> npt.NDArray[Any]:
         """Spread a column of the betas to movers x factors."""
@@ -140,7 +144,7 @@ class DayExposures:
         """Share of each holding and factor in the factor variance of its portfolio; NaN without."""
         shares = np.full(self.exposures.shape, np.nan)
         for name in self.inputs.equity:
-            rows = np.flatnonzero(self.portfolio == name)
+            rows = self.rows_of(name)
             total = self.joint[rows].sum(axis=0)
             marginal = self.model.marginal(total)
             variance = float(total @ marginal)
@@ -169,7 +173,7 @@ class DayExposures:
 
     def factor_rows(self, portfolio: str) -> pd.DataFrame:
         """Give a portfolio's exposure to every factor that some holding has one to."""
-        rows = np.flatnonzero(self.portfolio == portfolio)
+        rows = self.rows_of(portfolio)
         exposures = self.exposures[rows]
         is_known: Flags = np.isfinite(exposures)
         chosen = np.flatnonzero(is_known.any(axis=0))

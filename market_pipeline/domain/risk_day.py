@@ -27,6 +27,7 @@ from market_pipeline.domain.value_at_risk import (
 
 NO_SECTOR = "Unknown"
 _DIGITS = 6
+_GREEKS = ("gamma_usd", "vega_usd", "theta_usd")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +75,14 @@ class _Losses:
 
     def __init__(self, day: DayExposures, inputs: DayInputs) -> None:
         self._day, self._inputs = day, inputs
+        self._is_option = (day.held["asset_class"] == OPTION).to_numpy(dtype=bool)
+        self._option_greeks = day.held[list(_GREEKS)].to_numpy(dtype=np.float64)
+        listed = inputs.universe.dropna(subset=["sector"])
+        self._sector_of = dict(zip(listed["symbol"], listed["sector"], strict=True))
 
     def portfolio_row(self, portfolio: str) -> dict[str, object]:
         """Give the row of a portfolio: greeks, sectors, volatility, losses, what is left out."""
-        rows = np.flatnonzero(self._day.portfolio == portfolio)
+        rows = self._day.rows_of(portfolio)
         has_base = np.isfinite(self._day.base[rows])
         told = has_base & self._day.of_mover(self._day.is_told, False)[rows]
         modelled = has_base & self._day.of_mover(self._day.is_modelled, False)[rows]
@@ -133,10 +138,11 @@ class _Losses:
         return max(variance, 0.0) ** 0.5, float(own.sum()) ** 0.5
 
     def _greeks(self, rows: npt.NDArray[np.intp]) -> dict[str, object]:
-        held = self._day.held.loc[rows]
-        names = ["gamma_usd", "vega_usd", "theta_usd"]
-        is_blind = (held["asset_class"] == OPTION) & held[["base_usd", *names]].isna().any(axis=1)
-        sums = {name: float(np.nansum(held[name].astype(np.float64))) for name in names}
+        greeks, is_option = self._option_greeks[rows], self._is_option[rows]
+        is_blind = is_option & ~(
+            np.isfinite(greeks).all(axis=1) & np.isfinite(self._day.base[rows])
+        )
+        sums = dict(zip(_GREEKS, map(float, np.nansum(greeks, axis=0)), strict=True))
         return {
             "delta_usd": float(np.nansum(self._day.base[rows])),
             **sums,
@@ -153,11 +159,9 @@ class _Losses:
 
     def _sectors(self, rows: npt.NDArray[np.intp]) -> str:
         """Give each sector's net dollars in percent of all, signs apart, as JSON by name."""
-        listed = self._inputs.universe.dropna(subset=["sector"])
-        sector_of = dict(zip(listed["symbol"], listed["sector"], strict=True))
         dollars: dict[str, float] = {}
         for at in rows:
-            name = sector_of.get(self._day.movers[self._day.at[at]], NO_SECTOR)
+            name = self._sector_of.get(self._day.movers[self._day.at[at]], NO_SECTOR)
             dollars[name] = dollars.get(name, 0.0) + float(self._day.base[at])
         whole = float(np.abs(self._day.base[rows]).sum())
         shares = {name: round(100.0 * each / whole, _DIGITS) for name, each in dollars.items()} if (
