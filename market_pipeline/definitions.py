@@ -19,6 +19,7 @@ from market_pipeline.assets import (
     option_values,
     options,
     prices,
+    risk,
     snapshots,
     universe,
 )
@@ -76,6 +77,7 @@ def build_defs(
             factors.define(sessions, settings.definitions),
             metrics.define(sessions),
             snapshots.define(sessions),
+            risk.define(sessions),
             onboarding.define(sessions),
             headlines.define_finviz(days),
             headlines.define_wire(days),

@@ -34,6 +34,7 @@ EMPTY_IS_FINE = {
     "wire_headlines": "without a key for Tiingo or Finnhub there is no wire",
     "portfolio_onboarding": "a session after which no file was imported has none",
     "portfolio_snapshots": "every_portfolio_has_a_snapshot claims more, and allows for no book",
+    "portfolio_risk": "every_snapshot_has_its_risk claims more, and allows for no book",
 }
 """Assets without a claim that they have rows, and why."""
 

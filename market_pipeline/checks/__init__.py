@@ -14,6 +14,7 @@ from market_pipeline.checks import (
     intraday,
     onboarding,
     prices,
+    risk,
     snapshots,
     universe,
 )
@@ -22,6 +23,7 @@ from market_pipeline.checks import (
 def all_checks() -> list[dg.AssetChecksDefinition]:
     """Give every check of the graph."""
     modules = (
-        universe, companies, prices, intraday, headlines, factors, impact, snapshots, onboarding,
+        universe, companies, prices, intraday, headlines, factors, impact, snapshots, risk,
+        onboarding,
     )  # fmt: skip
     return [check for module in modules for check in module.define()]

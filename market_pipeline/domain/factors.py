@@ -57,18 +57,28 @@ def usable_returns(market_data: pd.DataFrame) -> "pd.Series[float]":
     A price that came back from a spike takes the return into the spike with it: that row was not
     known to be one when it was judged.
     """
-    # Judged once a distinct text: a few stand for all rows, and nearly all of them are missing.
-    at, texts = pd.factorize(market_data["flags"])
-    doubtful = [not set(UNUSABLE_RETURN_FLAGS).isdisjoint(str(text).split(",")) for text in texts]
-    is_doubtful = np.array([*doubtful, False])[at]  # the last is that of a missing text, -1
-    usable = market_data["return_1d"].astype(np.float64).mask(is_doubtful)
-    comes_back = np.array([*(REVERTED_JUMP in str(text).split(",") for text in texts), False])[at]
+    usable = returns_as_judged(market_data)
+    comes_back = _is_flagged(market_data, (REVERTED_JUMP,))
     for _, row in market_data[comes_back].iterrows():
         days = market_data.loc[market_data["symbol"] == row["symbol"], "session_date"]
         earlier = days[days < row["session_date"]]
         if len(earlier):
             usable[earlier.idxmax()] = np.nan
     return usable
+
+
+def returns_as_judged(market_data: pd.DataFrame) -> "pd.Series[float]":
+    """Give `return_1d` of each row, NaN where its own flags say that it is not the market's."""
+    is_doubtful = _is_flagged(market_data, UNUSABLE_RETURN_FLAGS)
+    return market_data["return_1d"].astype(np.float64).mask(is_doubtful)
+
+
+def _is_flagged(market_data: pd.DataFrame, flags: Sequence[str]) -> npt.NDArray[np.bool_]:
+    """Mark the rows that bear any of `flags`."""
+    # Judged once a distinct text: a few stand for all rows, and nearly all of them are missing.
+    at, texts = pd.factorize(market_data["flags"])
+    bears = [not set(flags).isdisjoint(str(text).split(",")) for text in texts]
+    return np.array([*bears, False])[at]  # the last is that of a missing text, -1
 
 
 def exposures(

@@ -36,7 +36,8 @@ DATA_TABLES = (
     "headline_sources", "headline_symbols", "headline_aggregates", "headline_impact",
     "company_profiles", "fundamentals",
     "factor_definitions", "symbol_factor_exposures", "symbol_daily_metrics", "portfolio_snapshots",
-    "portfolio_positions", "quarantine", "enrichment_compute_log",
+    "portfolio_positions", "portfolio_risk", "position_factor_exposures",
+    "portfolio_factor_exposures", "portfolio_stress", "quarantine", "enrichment_compute_log",
 )  # fmt: skip
 """Tables whose rows a second run on equal data must leave as they are."""
 

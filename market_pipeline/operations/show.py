@@ -18,13 +18,13 @@ from market_pipeline.domain.sentiment import is_low
 from market_pipeline.domain.sessions import NEW_YORK, TradingCalendar
 from market_pipeline.domain.symbols import parse_occ, parse_symbol
 from market_pipeline.operations import figures
+from market_pipeline.operations.view import View
 from market_pipeline.operations.views import (
     COLLECTIONS,
     DEFINITIONS,
     FETCHES,
     HEADLINES,
     SNAPSHOT,
-    View,
     view_named,
 )
 from market_pipeline.warehouse import Warehouse
@@ -161,8 +161,11 @@ def _day(
 def _subjects(warehouse: Warehouse, view: View, request: Request) -> frozenset[str] | None:
     """Give the symbols to keep, None for all; of a portfolio's rows the symbols asked for only."""
     asked = frozenset(request.symbols)
-    if view.subject not in _SYMBOL_COLUMNS and (asked or request.portfolio):
-        raise InputError(f"{view.rows} belong to no symbol or portfolio: leave that out")
+    if view.subject not in _SYMBOL_COLUMNS and (
+        asked or (request.portfolio and not view.is_of_portfolios)
+    ):
+        whose = "symbol" if view.is_of_portfolios else "symbol or portfolio"
+        raise InputError(f"{view.rows} belong to no {whose}: leave that out")
     if request.portfolio is None:
         return asked or None
     held = _held_symbols(warehouse, request.portfolio)

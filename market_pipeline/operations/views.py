@@ -4,52 +4,16 @@ CSV and JSON carry every column; the table only those named here. Imports nothin
 command line is built from this list.
 """
 
-from dataclasses import dataclass
-
 from market_pipeline.domain.errors import InputError
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """One thing a person can look at: rows of `table`, told in one sentence, called `rows`.
-
-    `date_column` is the partition (None: rows have no one date); `is_by_session` whether its
-    dates are sessions; `subject` the column that names symbols, `lists_symbols` whether it holds
-    several, comma-joined. Newest first where `newest` names a column. `made_by` is the asset that
-    owes rows to every date; where there is none, no rows are an answer too. `day_column` is what a
-    date asked for narrows where rows of every date are shown.
-    """
-
-    name: str
-    rows: str
-    told: str
-    table: str
-    for_people: tuple[str, ...]
-    date_column: str | None = "session_date"
-    is_by_session: bool = True
-    subject: str = "symbol"
-    lists_symbols: bool = False
-    newest: str | None = None
-    made_by: str = ""
-    default_limit: int | None = None
-    day_column: str | None = None
-
-    @property
-    def is_of_portfolios(self) -> bool:
-        """Whether rows belong to portfolios rather than to symbols alone."""
-        return "portfolio_id" in self.for_people
-
-
-def _columns(names: str) -> tuple[str, ...]:
-    return tuple(names.split())
-
+from market_pipeline.operations.risk_views import EXPOSURES, POSITION_EXPOSURES, RISK, STRESS
+from market_pipeline.operations.view import View, columns
 
 UNIVERSE = View(
     "universe",
     "symbols",
     "Show which symbols matter in a session, and why.",
     "symbol_universe",
-    _columns("symbol asset_class underlying exchange sector industry reasons priority timeframes"),
+    columns("symbol asset_class underlying exchange sector industry reasons priority timeframes"),
     made_by="symbol_universe",
 )
 COMPANIES = View(
@@ -57,7 +21,7 @@ COMPANIES = View(
     "companies",
     "Show what each symbol is, and who said so.",
     "company_profiles",
-    _columns("symbol company_name asset_class exchange sector industry source fetched_at"),
+    columns("symbol company_name asset_class exchange sector industry source fetched_at"),
     date_column=None,
     is_by_session=False,
 )
@@ -66,7 +30,7 @@ FUNDAMENTALS = View(
     "fundamentals",
     "Show how large companies are, what they cost and when they report, newest first.",
     "fundamentals",
-    _columns(
+    columns(
         "as_of_date symbol currency market_cap trailing_pe forward_pe price_to_sales price_to_book "
         "shares_outstanding beta dividend_yield_pct next_earnings_date source"
     ),
@@ -80,7 +44,7 @@ PRICES = View(
     "prices",
     "Show the prices of a session, with their flags and source.",
     "market_data_cache",
-    _columns(
+    columns(
         "symbol asset_class price_usd price_kind return_1d open high low adj_close volume flags "
         "source"
     ),
@@ -91,7 +55,7 @@ OPTIONS = View(
     "option quotes",
     "Show the option chain of a session; `computed` names values that are ours, `flags` doubts.",
     "option_values",
-    _columns(
+    columns(
         "symbol expiration_date option_type strike_usd bid ask last quoted_at flags volume "
         "open_interest implied_volatility delta gamma theta vega underlying_price computed source"
     ),
@@ -101,7 +65,7 @@ CONTRACTS = View(
     "option contracts",
     "Show the option contracts that are known of a stock: terms, what they deliver, when seen.",
     "option_contracts",
-    _columns(
+    columns(
         "symbol underlying expiration_date option_type strike_usd exercise_style multiplier "
         "contract_kind recognised_by primary_exchange first_seen_date last_seen_date source"
     ),
@@ -114,7 +78,7 @@ FACTORS = View(
     "factor exposures",
     "Show how much each symbol moves with each factor.",
     "symbol_factor_exposures",
-    _columns(
+    columns(
         "symbol factor beta std_error t_stat r_squared residual_volatility observations "
         "quality method definition definition_version"
     ),
@@ -125,7 +89,7 @@ SUPERSEDED = View(
     "superseded exposures",
     "Show exposures as definitions that were replaced since had measured them.",
     "superseded_factor_exposures",
-    _columns(
+    columns(
         "symbol factor beta std_error t_stat r_squared observations quality method definition "
         "definition_version"
     ),
@@ -135,7 +99,7 @@ DEFINITIONS = View(
     "factor definitions",
     "Show what factors are measured, how, in which version, and why some were not.",
     "factor_definitions",
-    _columns(
+    columns(
         "name version is_active kind method proxies window min_observations cap penalty half_life "
         "skipped"
     ),
@@ -148,7 +112,7 @@ METRICS = View(
     "metrics",
     "Show returns, volatility, drawdown, size and betas of each symbol.",
     "symbol_daily_metrics",
-    _columns(
+    columns(
         "symbol sector price_usd return_1d_pct return_1m_pct return_ytd_pct return_1y_pct "
         "volatility_21d_pct volatility_21d_percentile drawdown_1y_pct market_cap_usd trailing_pe "
         "beta_market quality_score"
@@ -160,7 +124,7 @@ QUALITY = View(
     "judged symbols",
     "Show how far each symbol's prices of the last quarter can be relied on.",
     "price_quality",
-    _columns("symbol expected priced flagged rejected validation_rate quality_score"),
+    columns("symbol expected priced flagged rejected validation_rate quality_score"),
     made_by="symbol_daily_metrics",
 )
 HEADLINES = View(
@@ -168,7 +132,7 @@ HEADLINES = View(
     "headlines",
     "Show the headlines of a New York day, newest first.",
     "headlines",
-    _columns("published_at market_session symbols tone headline publisher source source_count"),
+    columns("published_at market_session symbols tone headline publisher source source_count"),
     date_column="published_date",
     is_by_session=False,
     subject="symbols",
@@ -181,7 +145,7 @@ SOURCES = View(
     "sources",
     "Show how each source of news stands: its last success and failure, and how many in a row.",
     "source_status",
-    _columns(
+    columns(
         "source is_available last_success_at last_failure_at consecutive_failures last_error_kind "
         "last_error_message"
     ),
@@ -194,7 +158,7 @@ COLLECTIONS = View(
     "collections",
     "Show each time a source of news was asked, and what came of it; --date is a UTC day.",
     "collection_events",
-    _columns(
+    columns(
         "started_at asset portfolio_id source is_success is_failover item_count new_item_count "
         "duration_ms error_kind error_message"
     ),
@@ -209,7 +173,7 @@ TELLINGS = View(
     "tellings",
     "Show every item that told the stories of a New York day, the first one marked.",
     "headline_sources",
-    _columns(
+    columns(
         "published_at headline_hash is_primary is_failover similarity headline publisher source"
     ),
     date_column="published_date",
@@ -223,7 +187,7 @@ IMPACT = View(
     "rows of impact",
     "Show what each story's session and the next five returned, beside its score.",
     "headline_impact",
-    _columns(
+    columns(
         "symbol headline_hash published_at sentiment_label sentiment_score sentiment_confidence "
         "relevance beta return_pct adjusted_return_pct adjusted_next_1_pct adjusted_next_2_pct "
         "adjusted_next_3_pct adjusted_next_4_pct adjusted_next_5_pct sessions_known"
@@ -236,7 +200,7 @@ SNAPSHOT = View(
     "snapshots",
     "Show what each portfolio is worth; with --symbol, those that hold it.",
     "portfolio_snapshots",
-    _columns(
+    columns(
         "portfolio_id equity_usd market_value_usd cash_usd long_usd short_usd gross_usd net_usd "
         "daily_pnl_usd daily_return_pct flows_usd realised_pnl_usd unrealised_pnl_usd "
         "cumulative_pnl_usd position_count stale_symbols unpriced_symbols"
@@ -248,7 +212,7 @@ POSITIONS = View(
     "valued positions",
     "Show each position's value, and where its price comes from.",
     "portfolio_positions",
-    _columns(
+    columns(
         "portfolio_id position_no symbol asset_class quantity price_usd price_date "
         "market_value_usd cost_usd daily_pnl_usd unrealised_pnl_usd realised_pnl_usd status source"
     ),
@@ -259,7 +223,7 @@ NOTES = View(
     "notes",
     "Show what has no answer in a session, or a doubtful one, and why.",
     "enrichment_compute_log",
-    _columns("asset subject outcome reason"),
+    columns("asset subject outcome reason"),
     subject="subject",
 )
 QUARANTINE = View(
@@ -267,7 +231,7 @@ QUARANTINE = View(
     "quarantined rows",
     "Show rows refused or flagged, and by which rule; of every date unless one is named.",
     "quarantine",
-    _columns("row_date asset symbol rule severity value detail source"),
+    columns("row_date asset symbol rule severity value detail source"),
     date_column=None,
     is_by_session=False,
     newest="row_date",
@@ -279,7 +243,7 @@ ACTIONS = View(
     "corporate actions",
     "Show dividends and splits by ex-date; of every date unless one is named.",
     "corporate_actions",
-    _columns("ex_date symbol kind value source first_seen_at"),
+    columns("ex_date symbol kind value source first_seen_at"),
     date_column=None,
     is_by_session=False,
     newest="ex_date",
@@ -291,7 +255,7 @@ RESTATEMENTS = View(
     "restatements",
     "Show bars whose past a vendor changed, and splits that moved a history.",
     "bar_restatements",
-    _columns(
+    columns(
         "session_date symbol field old_value new_value seen_at old_source source old_fetched_at"
     ),
     date_column=None,
@@ -305,7 +269,7 @@ TRANSACTIONS = View(
     "transactions",
     "Show what was bought, sold, paid in and paid out, newest first.",
     "transactions",
-    _columns(
+    columns(
         "portfolio_id trade_date type symbol quantity price_usd fees_usd amount_usd note "
         "source_file"
     ),
@@ -320,7 +284,7 @@ FETCHES = View(
     "fetches",
     "Show what was asked of vendors and what came of it; --date is a UTC day.",
     "enrichment_fetch_log",
-    _columns(
+    columns(
         "started_at asset subject source is_success rows attempts response_ms quota_left "
         "error_kind error_detail"
     ),
@@ -336,7 +300,7 @@ JOBS = View(
     "jobs",
     "Show how the collection of each symbol stands, while it runs too.",
     "collection_jobs",
-    _columns("asset subject status attempts started_at completed_at due_at last_error run_id"),
+    columns("asset subject status attempts started_at completed_at due_at last_error run_id"),
     date_column=None,
     is_by_session=False,
     subject="subject",
@@ -349,7 +313,8 @@ VIEWS = {
     for view in (
         UNIVERSE, COMPANIES, FUNDAMENTALS, PRICES, OPTIONS, CONTRACTS, FACTORS, SUPERSEDED,
         DEFINITIONS, METRICS, QUALITY,
-        HEADLINES, TELLINGS, IMPACT, SOURCES, COLLECTIONS, SNAPSHOT, POSITIONS, NOTES, QUARANTINE,
+        HEADLINES, TELLINGS, IMPACT, SOURCES, COLLECTIONS, SNAPSHOT, POSITIONS, RISK, STRESS,
+        EXPOSURES, POSITION_EXPOSURES, NOTES, QUARANTINE,
         ACTIONS, RESTATEMENTS, FETCHES, JOBS, TRANSACTIONS,
     )
 }  # fmt: skip

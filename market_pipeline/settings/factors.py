@@ -166,6 +166,16 @@ class FactorSettings(BaseSettings):
             "NAME=SYMBOL pairs: FUNDCO=VNQ."
         ),
     )
+    rate_proxy_duration: float = Field(
+        16.0,
+        gt=0,
+        le=100,
+        description=(
+            "Modified duration, in years, of the proxy of interest_rate (TLT): its price falls by "
+            "as many percent when rates rise by one. The fund's issuer publishes it; the origin of "
+            "the default stands in docs/factors.md."
+        ),
+    )
 
     @property
     def definitions(self) -> tuple[FactorDefinition, ...]:

@@ -1,7 +1,7 @@
 """The tables of the warehouse, as SQLAlchemy Core; those of the news stand in `news_tables`,
 those of what happened to prices in `price_tables`, of options in `option_tables`, of factors in
 `factor_tables`, of the jobs in `job_tables`, of onboarding in `onboarding_tables`, of operations in
-`operation_tables`, of valued portfolios in `portfolio_tables`.
+`operation_tables`, of valued portfolios in `portfolio_tables`, of their risk in `risk_tables`.
 
 Columns carry their unit in the name (`_usd`, `_pct`, `_ms`); instants end in `_at` (UTC),
 session dates in `_date`. Money is exact (`Exact`), statistics are floats. Partitioned tables
@@ -21,6 +21,7 @@ from market_pipeline.warehouse import (
     option_tables,
     portfolio_tables,
     price_tables,
+    risk_tables,
 )
 from market_pipeline.warehouse.columns import (
     Exact,
@@ -45,6 +46,7 @@ __all__ = [
     "option_tables",
     "portfolio_tables",
     "price_tables",
+    "risk_tables",
 ]
 
 # -- what people own -----------------------------------------------------------------------

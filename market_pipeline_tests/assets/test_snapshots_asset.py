@@ -19,7 +19,8 @@ MONDAY, TUESDAY, WEDNESDAY, THURSDAY, FRIDAY = (date(2026, 11, day) for day in r
 BEFORE_THE_RANGE = datetime(2026, 11, 13, 22, tzinfo=UTC)
 DERIVED = (
     "symbol_universe", "market_data_cache", "symbol_factor_exposures", "symbol_daily_metrics",
-    "portfolio_snapshots", "portfolio_positions",
+    "portfolio_snapshots", "portfolio_positions", "portfolio_risk", "position_factor_exposures",
+    "portfolio_factor_exposures", "portfolio_stress",
 )  # fmt: skip
 
 CALL = Position(

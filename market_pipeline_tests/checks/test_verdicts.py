@@ -68,6 +68,9 @@ EVERY_BOOK = "portfolio_snapshots.every_portfolio_has_a_snapshot"
 ADD_UP = "portfolio_snapshots.snapshots_add_up"
 ROLL = "portfolio_snapshots.snapshots_reconcile_with_the_session_before"
 PRICED = "portfolio_snapshots.every_position_is_priced"
+EVERY_RISK = "portfolio_risk.every_snapshot_has_its_risk"
+RISK_ADDS_UP = "portfolio_risk.exposures_add_up"
+LOSSES = "portfolio_risk.losses_are_in_order"
 
 
 def on(frame: pd.DataFrame, day: date, column: str = "session_date") -> "pd.Series[bool]":
@@ -281,6 +284,32 @@ SPOILT = {
         PRICED, "portfolio_snapshots", put("unpriced_symbols", "GONE", FRIDAY),
         "1 symbols without a price, 0 with an old one", {"unpriced": "GONE"}, WARN,
     ),
+    "a snapshot without its risk": Case(
+        EVERY_RISK, "portfolio_risk", without(THURSDAY), "5 snapshots, 1 without their risk",
+        {"lacking": "2026-11-19 small"},
+    ),
+    "an exposure that no position explains": Case(
+        RISK_ADDS_UP, "position_factor_exposures",
+        put("exposure_usd", 9.9, TUESDAY, symbol="KO", factor="market"),
+        "1 portfolios do not add up", {"wrong": "2026-11-17 small"},
+    ),
+    "a position's exposure that is gone": Case(
+        RISK_ADDS_UP, "position_factor_exposures",
+        lambda frame: frame[~(on(frame, TUESDAY) & (frame["factor"] == "market"))],
+        "1 portfolios do not add up", {"wrong": "2026-11-17 small"},
+    ),
+    "shares of risk that are not all of it": Case(
+        RISK_ADDS_UP, "portfolio_factor_exposures",
+        put("risk_share", 0.5, WEDNESDAY, factor="market"),
+        "1 portfolios do not add up", {"wrong": "2026-11-18 small"},
+    ),
+    "a rare loss below a common one": Case(
+        LOSSES, "portfolio_risk", put("historical_var_99_usd", 0.01, FRIDAY),
+        "5 portfolios, 1 with losses out of order", {"wrong": "2026-11-20 small"},
+    ),
+    "a shortfall below the value at risk": Case(
+        LOSSES, "portfolio_risk", put("factor_es_95_usd", 0.01, FRIDAY), "1 with losses",
+    ),
     "positions at old prices": Case(
         PRICED, "portfolio_snapshots", put("stale_symbols", "AAPL,KO", FRIDAY),
         "0 symbols without a price, 2 with an old one", {"stale": "AAPL, KO"}, WARN,
@@ -320,7 +349,7 @@ def test_every_check_has_a_case_that_fails(court: Court) -> None:
 def test_every_claim_holds_of_what_the_graph_made(court: Court, over: Span, first: str) -> None:
     """On sound data all checks pass, over a range, a partition, or the last day, asked alone."""
     verdicts = court.judge(over=over)
-    assert len(verdicts) == 49
+    assert len(verdicts) == 53
     assert {name for name, verdict in verdicts.items() if not verdict.passed} == set()
     spans = {(said(v)["first"], said(v)["last"]) for v in verdicts.values()}
     assert spans == {(first, "2026-11-20")}
@@ -342,6 +371,7 @@ UNIQUE = [
     ("wire_headlines.wire_headlines_keys_are_unique", "wire_headlines"),
     ("headline_impact.headline_impact_keys_are_unique", "headline_impact"),
     ("portfolio_snapshots.portfolio_snapshots_keys_are_unique", "portfolio_snapshots"),
+    ("portfolio_risk.portfolio_risk_keys_are_unique", "portfolio_risk"),
     ("portfolio_onboarding.portfolio_onboarding_keys_are_unique", "onboarding"),
 ]
 
@@ -565,7 +595,7 @@ def test_a_restated_price_makes_the_day_before_outdated_not_wrong(court: Court) 
 def test_an_empty_warehouse_fails_in_words(state_dir: Path, warehouse: Warehouse) -> None:
     """Asked alone, every claim about nothing fails, says so, and raises nothing."""
     verdicts = Court(Graph(warehouse, bars_of()), state_dir).judge(over=None)
-    assert len(verdicts) == 49
+    assert len(verdicts) == 53
     for name, verdict in verdicts.items():
         assert not verdict.passed, name
         assert (verdict.description or "").endswith("holds no row at all"), name

@@ -82,6 +82,22 @@ def test_a_day_without_trading_names_the_nearest_sessions(filled: Warehouse, nam
         look(filled, name, day=rows.SATURDAY)
 
 
+def test_stress_is_asked_for_by_portfolio_and_not_by_symbol(filled: Warehouse) -> None:
+    """Rows of a portfolio's risk belong to no one symbol."""
+    row = {
+        "session_date": pd.Timestamp(rows.SESSION), "scenario": "market_down_10_pct",
+        "factor": "market", "shock_pct": -10.0, "pnl_usd": -123.5, "covered_pct": 100.0,
+    }  # fmt: skip
+    both = pd.DataFrame([row | {"portfolio_id": name} for name in ("growth", "other")])
+    filled.replace_range("portfolio_stress", both, rows.SESSION, rows.SESSION)
+    shown = look(filled, "stress", portfolio="growth")
+    assert shown.frame[["portfolio_id", "pnl_usd"]].to_numpy().tolist() == [["growth", -123.5]]
+    with pytest.raises(InputError, match="stress tests belong to no symbol: leave that out"):
+        look(filled, "stress", symbols=("AAPL",))
+    with pytest.raises(InputError, match="no portfolio 'nobody'"):
+        look(filled, "stress", portfolio="nobody")
+
+
 def test_a_chain_is_shown_by_its_underlying(filled: Warehouse) -> None:
     """Only options on that stock, with the names of what is computed among the columns."""
     row = {
