@@ -66,9 +66,12 @@ class Simulation:
         moved: AbstractContextManager[None] = freeze_time(now)
         return moved
 
-    def schedule(self, name: str, now: datetime) -> str | None:
-        """Tick a schedule, and run what it asks for; give the reason of a skip."""
-        with self.at(now):
+    def schedule(self, name: str, now: datetime, *, ran_at: datetime | None = None) -> str | None:
+        """Tick a schedule as of `now`, and run what it asks for; give the reason of a skip.
+
+        A tick that was missed runs later, at `ran_at`.
+        """
+        with self.at(ran_at or now):
             schedule = self.definitions.resolve_schedule_def(name)
             context = dg.build_schedule_context(
                 instance=self.graph.instance, scheduled_execution_time=now,
