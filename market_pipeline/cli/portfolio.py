@@ -51,6 +51,7 @@ def import_file(
             _print_changes(_take_book(settings, found, dry_run), form, is_dry_run=dry_run)
         else:
             _print_transactions(_take_transactions(settings, found, dry_run), form, dry_run)
+            _remark_contained(settings, found)
     except PortfolioFileError as error:
         _print_problems(error, form)
         raise typer.Exit(FAILED) from None
@@ -105,6 +106,15 @@ def _take_transactions(
     warehouse = opening.open_if_there(settings)
     stored = warehouse.transactions.files(file.portfolio_id) if warehouse else []
     return transactions.changes_of(file, stored)
+
+
+def _remark_contained(settings: "Settings", file: "TransactionFile") -> None:
+    from market_pipeline.operations import opening, transactions
+
+    warehouse = opening.open_if_there(settings)
+    book = warehouse.book(file.portfolio_id) if warehouse else None
+    if contained := transactions.contained_in(file, book):
+        remark(contained)
 
 
 def _print_transactions(changes: "TransactionChanges", form: Format, is_dry_run: bool) -> None:

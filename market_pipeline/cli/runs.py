@@ -33,4 +33,5 @@ def runs(
     found = history.runs(settings, only_failed=failed, since=at, limit=limit)
     print_rows(found, form, title="runs", columns=_COLUMNS)
     if found.empty:
-        remark("no run is on record")
+        narrowed = failed or since is not None
+        remark("no such run is on record" if narrowed else "no run is on record")

@@ -84,7 +84,8 @@ def symbols(
             )
             for step, standing, job in judged:
                 rows.append(_symbol_row(one, session, symbol, step, standing, job))
-    return pd.DataFrame(rows, columns=list(SYMBOL_COLUMNS))
+    # A step without a job has no count: whole numbers all the same.
+    return pd.DataFrame(rows, columns=list(SYMBOL_COLUMNS)).astype({"attempts": "Int64"})
 
 
 def ask_again(warehouse: Warehouse, now: datetime, portfolio_id: str | None = None) -> int:

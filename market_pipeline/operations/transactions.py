@@ -63,6 +63,19 @@ def changes_of(file: TransactionFile, stored: Sequence[TransactionFile]) -> Tran
     return TransactionChanges(file, frame, old is None, is_same)
 
 
+def contained_in(file: TransactionFile, book: Book | None) -> str | None:
+    """Say how many transactions the positions of their portfolio contain already, None for none."""
+    if book is None or not book.positions:
+        return None
+    count = sum(one.trade_date <= book.as_of_date for one in file.transactions)
+    if not count:
+        return None
+    return (
+        f"{count} of {len(file.transactions)} are dated up to {book.as_of_date}, the date of the "
+        f"positions in {book.source_file}: these contain them, and they change nothing"
+    )
+
+
 def import_transactions(
     warehouse: Warehouse, file: TransactionFile, imported_at: datetime
 ) -> TransactionChanges:

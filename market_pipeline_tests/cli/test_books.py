@@ -144,6 +144,18 @@ def test_transactions_are_recognised_imported_once_and_shown(run: Run, done: Pat
     ]
 
 
+@pytest.mark.parametrize("dry", [[], ["--dry-run"]])
+def test_transactions_that_the_positions_contain_are_told(
+    run: Run, file: Path, done: Path, dry: list[str]
+) -> None:
+    """The book is of today: what was done before is in it, and nobody is to wait for its effect."""
+    run("portfolio", "import", str(file), "-p", "growth")
+    shown = run("portfolio", "import", str(done), "-p", "growth", *dry)
+    assert shown.exit_code == 0
+    assert "3 of 3 are dated up to 20" in shown.stderr
+    assert "these contain them, and they change nothing" in " ".join(shown.stderr.split())
+
+
 def test_a_dry_run_of_transactions_tells_what_would_change(run: Run, done: Path) -> None:
     """Added and removed rows against what the file of that name had stated; nothing is written."""
     assert "3 added" in run("portfolio", "import", str(done), "--dry-run").stdout

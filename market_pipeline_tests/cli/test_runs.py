@@ -24,4 +24,4 @@ def test_runs_are_listed_newest_first_and_by_result(run: Run, stored: Warehouse)
     assert [row["job"] for row in rows] == ["failing", "fine"]
     failed = json.loads(run("runs", "--failed", "--format", "json").stdout)
     assert [(row["job"], row["status"]) for row in failed] == [("failing", "failure")]
-    assert "no run is on record" in run("runs", "--since", "2030-01-02").output
+    assert "no such run is on record" in run("runs", "--since", "2030-01-02").output
