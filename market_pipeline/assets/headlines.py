@@ -104,9 +104,10 @@ def define_wire(days: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition:
 def define(days: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition:
     """Define `headlines` over the calendar days."""
 
+    # No fence: each item is taken once, under one lock, and nothing is written over.
     @stored_asset(
         TABLE, group="news", kinds={"pandas", "sql"}, partitions=days, version="2",
-        deps=[FINVIZ, WIRE], automation_condition=FOLLOWS_ITS_INPUTS,
+        deps=[FINVIZ, WIRE], automation_condition=FOLLOWS_ITS_INPUTS, is_fenced=False,
     )  # fmt: skip
     def headlines(
         context: dg.AssetExecutionContext,
