@@ -2,6 +2,8 @@
 
 import gc
 import os
+import subprocess
+import sys
 import time
 import tracemalloc
 from collections.abc import Callable, Iterable, Iterator
@@ -22,6 +24,11 @@ from market_pipeline.domain.regression.windows import chunks
 _WINDOW, _LEAST = 252, 60
 _MODEL = Model(_WINDOW, _LEAST)
 _NAME = "regress"
+_FIT_ONCE = (
+    "import numpy as np; from market_pipeline.domain.regression import Model, fit_all; "
+    "draw = np.random.default_rng(1).normal(size=(80, 4)); "
+    "fit_all(draw[:, :2].copy(), draw[:, 2:].copy(), Model(60, 30), range(60, 80))"
+)
 
 
 @benchmark(
@@ -38,6 +45,7 @@ def regress(lab: Lab) -> Iterable[Row]:
     many, long = (120, 500) if lab.is_quick else (3000, 2520)
     yield from _large(lab, Returns(many, long, 8), cores)
     yield from _one_date(lab, Returns(many, _WINDOW, 8))
+    yield from _compiling(lab)
 
 
 def _all_dates(lab: Lab, returns: Returns, cores: int) -> Iterator[Row]:
@@ -157,6 +165,22 @@ def _one_date(lab: Lab, returns: Returns) -> Iterator[Row]:
             f"{_NAME}.one_date.{len(returns.y.T)}.{short}", [wall for wall, _ in ours],
             peer=peer, peer_seconds=[wall for wall, _ in times],
         )  # fmt: skip
+
+
+def _compiling(lab: Lab) -> Iterator[Row]:
+    """Time a process that fits once and compiles, next to those that find what it has kept."""
+    environment = {**lab.environment(), "NUMBA_CACHE_DIR": str(lab.new_folder())}
+    command = [sys.executable, "-c", _FIT_ONCE]
+
+    def run() -> None:
+        subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
+
+    compiled = seconds(run)
+    lab.say(f"a process that compiles: {compiled:.2f} s")
+    kept = [seconds(run) for _ in range(lab.size(full=3, quick=1))]
+    yield duration(
+        f"{_NAME}.compiling", [compiled], peer="compiled before, kept on disk", peer_seconds=kept
+    )
 
 
 def _fit(returns: Returns, cores: int) -> None:
