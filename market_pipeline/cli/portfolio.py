@@ -50,8 +50,10 @@ def import_file(
         if isinstance(found, Book):
             _print_changes(_take_book(settings, found, dry_run), form, is_dry_run=dry_run)
         else:
-            _print_transactions(_take_transactions(settings, found, dry_run), form, dry_run)
-            _remark_contained(settings, found)
+            changes, contained = _take_transactions(settings, found, dry_run)
+            _print_transactions(changes, form, dry_run)
+            if contained:
+                remark(contained)
     except PortfolioFileError as error:
         _print_problems(error, form)
         raise typer.Exit(FAILED) from None
@@ -97,24 +99,19 @@ def _take_book(settings: "Settings", book: "Book", is_dry_run: bool) -> "BookCha
 
 def _take_transactions(
     settings: "Settings", file: "TransactionFile", is_dry_run: bool
-) -> "TransactionChanges":
+) -> "tuple[TransactionChanges, str | None]":
+    """Give what the file changes, and what is to be said of rows that the positions contain."""
     from market_pipeline.operations import opening, transactions
 
-    if not is_dry_run:
-        opened = opening.open_for_books(settings)
-        return transactions.import_transactions(opened, file, utc_now())
-    warehouse = opening.open_if_there(settings)
-    stored = warehouse.transactions.files(file.portfolio_id) if warehouse else []
-    return transactions.changes_of(file, stored)
-
-
-def _remark_contained(settings: "Settings", file: "TransactionFile") -> None:
-    from market_pipeline.operations import opening, transactions
-
-    warehouse = opening.open_if_there(settings)
-    book = warehouse.book(file.portfolio_id) if warehouse else None
-    if contained := transactions.contained_in(file, book):
-        remark(contained)
+    if is_dry_run:
+        warehouse = opening.open_if_there(settings)
+        if warehouse is None:
+            return transactions.changes_of(file, []), None
+        changes = transactions.changes_of(file, warehouse.transactions.files(file.portfolio_id))
+    else:
+        warehouse = opening.open_for_books(settings)
+        changes = transactions.import_transactions(warehouse, file, utc_now())
+    return changes, transactions.contained_in(file, warehouse.book(file.portfolio_id))
 
 
 def _print_transactions(changes: "TransactionChanges", form: Format, is_dry_run: bool) -> None:

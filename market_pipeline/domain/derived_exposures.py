@@ -12,7 +12,7 @@ from market_pipeline.domain.books import OPTION, PRIVATE, STOCK
 from market_pipeline.domain.factors import ASSET, EXPOSURE_COLUMNS, SKIPPED, Exposures
 from market_pipeline.domain.frames import DATE_DTYPE, empty_frame
 from market_pipeline.domain.ports import ComputeNote
-from market_pipeline.domain.symbols import ADJUSTED, contract_kind, parse_occ
+from market_pipeline.domain.symbols import stock_delivered
 
 DELTA, PROXY = "delta", "proxy:"
 """Methods: through the underlying; that of the named symbol, which stands in."""
@@ -67,9 +67,7 @@ def _with_elasticity(market_data: pd.DataFrame) -> pd.DataFrame:
     columns = [*_KEY, "price_usd", "delta", "multiplier"]
     options = market_data.loc[is_option, columns].reset_index(drop=True)
     options["underlying"] = pd.Series(
-        [_underlying(*each) for each in zip(options["symbol"], options["multiplier"], strict=True)],
-        options.index,
-        dtype=object,
+        map(stock_delivered, options["symbol"], options["multiplier"]), options.index, dtype=object
     )
     stocks = market_data.loc[market_data["asset_class"] == STOCK, [*_KEY, "price_usd"]]
     stocks = stocks.rename(columns={"symbol": "underlying", "price_usd": "underlying_price"})
@@ -84,14 +82,6 @@ def _with_elasticity(market_data: pd.DataFrame) -> pd.DataFrame:
     )
     options["fault"] = np.select([is_so for is_so, _ in faults], [said for _, said in faults], "")
     return options
-
-
-def _underlying(symbol: str, multiplier: int) -> str | None:
-    """Name the stock a contract delivers; None where it delivers something else."""
-    contract = parse_occ(symbol)
-    if contract is None or contract_kind(symbol, multiplier) == ADJUSTED:
-        return None
-    return contract.underlying
 
 
 def _as_exposures(rows: pd.DataFrame) -> pd.DataFrame:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from market_pipeline.domain.books import CASH, OPTION, PRIVATE
 from market_pipeline.domain.lots import CLOSED
-from market_pipeline.domain.symbols import ADJUSTED, contract_kind, parse_occ
+from market_pipeline.domain.symbols import stock_delivered
 
 KEY = ["session_date", "portfolio_id", "symbol", "asset_class"]
 _DAY = ["session_date", "symbol"]
@@ -66,12 +66,7 @@ def _mover(
 ) -> str | None:
     if asset_class == PRIVATE:
         return stand_ins.get(symbol)
-    if asset_class != OPTION:
-        return symbol
-    contract = parse_occ(symbol)
-    if contract is None or contract_kind(symbol, multiplier) == ADJUSTED:
-        return None
-    return contract.underlying
+    return stock_delivered(symbol, multiplier) if asset_class == OPTION else symbol
 
 
 def _with_base(held: pd.DataFrame, market_data: pd.DataFrame) -> pd.DataFrame:

@@ -147,6 +147,14 @@ STANDARD, MINI, ADJUSTED = "standard", "mini", "adjusted"
 _STANDARD_SHARES, _MINI_SHARES, _MINI_DIGIT = 100, 10, "7"
 
 
+def stock_delivered(symbol: str, multiplier: int) -> str | None:
+    """Name the stock whose shares a contract delivers; None where it delivers something else."""
+    contract = parse_occ(symbol)
+    if contract is None or contract_kind(symbol, multiplier) == ADJUSTED:
+        return None
+    return contract.underlying
+
+
 def contract_kind(symbol: str, multiplier: float) -> str:
     """Tell what a contract stands for: `standard` 100 shares, `mini` 10, or `adjusted`.
 
