@@ -23,6 +23,23 @@ from market_pipeline_tests.recorded_graph import SNAPSHOT
 
 RENEW = "MARKET_PIPELINE_RENEW"
 
+UNDATED = {"company_profiles", "option_contracts", "portfolio_onboarding"}
+"""Assets whose rows stand under no date."""
+
+FRESH_OTHERWISE = {
+    "company_profiles": "symbols_are_described tells which nobody was asked about",
+    "fundamentals": "a vendor tells the present only, and only when it is due",
+    "option_contracts": "held_contracts_are_known",
+    "option_quotes": "options_are_priced claims more: of each contract in each session",
+    "option_values": "options_are_priced",
+    "intraday_bars": "hours_are_complete claims more: to the hour",
+    "finviz_headlines": "headlines_are_fresh claims more: to the minute",
+    "wire_headlines": "headlines_are_fresh",
+    "headlines": "headlines_are_fresh",
+    "headline_impact": "stories_have_their_impact; a session that no news met has none",
+    "portfolio_onboarding": "imported_files_have_a_snapshot",
+}
+
 EMPTY_IS_FINE = {
     "company_profiles": "a vendor that is down stops nothing; symbols_are_described tells",
     "fundamentals": "a vendor tells the present only, and only when it is due",
@@ -184,7 +201,10 @@ def test_every_asset_is_checked(defs: dg.Definitions) -> None:
         names = {check.name for check in graph.get_check_keys_for_assets({key})}
         name = key.path[-1]
         assert f"{name}_keys_are_unique" in names, key
+        assert f"{name}_values_are_of_their_kind" in names, key
+        assert (f"{name}_row_count_is_usual" in names) != (name in UNDATED), key
         assert (f"{name}_is_not_empty" in names) != (name in EMPTY_IS_FINE), key
+        assert (f"{name}_is_fresh" in names) != (name in FRESH_OTHERWISE), key
     for check in graph.asset_check_keys:
         assert graph.get(check).description, check
 

@@ -3,7 +3,7 @@
 import dagster as dg
 
 from market_pipeline.checks.framework import Scope, Verdict, check, shown
-from market_pipeline.checks.generic import keys_are_unique, one_row_a_symbol
+from market_pipeline.checks.generic import sound, sound_undated
 from market_pipeline.domain.collection import UNKNOWN_SYMBOL
 from market_pipeline.domain.universe import listed
 
@@ -26,7 +26,7 @@ def _described(scope: Scope) -> Verdict:
 def define() -> list[dg.AssetChecksDefinition]:
     """Give the checks of profiles and fundamentals."""
     return [
-        one_row_a_symbol(PROFILES, "No symbol has two profiles."),
+        sound_undated(PROFILES, PROFILES, "symbol", span_of="symbol_universe"),
         check(
             "symbol_universe", "symbols_are_described", _described,
             severity=dg.AssetCheckSeverity.WARN,
@@ -34,5 +34,5 @@ def define() -> list[dg.AssetChecksDefinition]:
                 "Every listed symbol of the range was asked about; those no vendor knows are named."
             ),
         ),
-        keys_are_unique(FUNDAMENTALS, FUNDAMENTALS, "as_of_date", "symbol"),
+        sound(FUNDAMENTALS, FUNDAMENTALS, "as_of_date", "symbol"),
     ]  # fmt: skip

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 
 from market_pipeline.checks.framework import Scope, Verdict, check, shown
-from market_pipeline.checks.generic import keys_are_unique, not_empty
+from market_pipeline.checks.generic import last_session, sound
 from market_pipeline.domain.derived_exposures import DELTA
 from market_pipeline.domain.factor_definitions import METHODS
 from market_pipeline.domain.factors import ASSET, COLLINEAR
@@ -86,8 +86,10 @@ def define() -> list[dg.AssetChecksDefinition]:
     """Give the checks of exposures and metrics."""
     exposures = "factor_exposures"
     return [
-        not_empty(exposures, EXPOSURES, "session_date", severity=dg.AssetCheckSeverity.WARN),
-        keys_are_unique(exposures, EXPOSURES, "session_date", "symbol", "factor"),
+        sound(
+            exposures, EXPOSURES, "session_date", "symbol", "factor",
+            rows=dg.AssetCheckSeverity.WARN, due=last_session,
+        ),
         check(
             exposures, "exposures_are_in_bounds", _in_bounds, table=EXPOSURES, blocking=True,
             description="Betas are finite and within their cap, R squared lies between 0 and 1.",
@@ -100,6 +102,8 @@ def define() -> list[dg.AssetChecksDefinition]:
                 "have prices."
             ),
         ),
-        not_empty(METRICS, METRICS, "session_date"),
-        keys_are_unique(METRICS, METRICS, "session_date", "symbol"),
+        sound(
+            METRICS, METRICS, "session_date", "symbol",
+            rows=dg.AssetCheckSeverity.ERROR, due=last_session,
+        ),
     ]  # fmt: skip

@@ -4,7 +4,7 @@ A check judges the partitions of the run it stands in, one day or a range; asked
 last sessions its table holds. Belongs here: no check of its own.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
@@ -61,6 +61,24 @@ class Verdict:
 Judge = Callable[[Scope], Verdict]
 
 
+@dataclass(frozen=True)
+class Claim:
+    """What is claimed of an asset's rows, and how grave it is when it does not hold."""
+
+    name: str
+    description: str
+    judge: Judge
+    blocking: bool = False
+    severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR
+
+    def spec(self, asset: str) -> dg.AssetCheckSpec:
+        """Give the claim as Dagster knows it."""
+        return dg.AssetCheckSpec(
+            self.name, asset=asset, blocking=self.blocking, description=self.description,
+            metadata={SEVERITY: self.severity.value},
+        )  # fmt: skip
+
+
 def check(
     asset: str,
     name: str,
@@ -76,39 +94,48 @@ def check(
     `blocking` stops what lies downstream in the same run: for claims without which everything
     below would be wrong.
     """
+    claim = Claim(name, description, judge, blocking, severity)
+    return claims(asset, [claim], table=table, step=f"{asset}_{name}")
+
+
+def claims(
+    asset: str, stated: Sequence[Claim], *, table: str | None = None, step: str
+) -> dg.AssetChecksDefinition:
+    """Make the checks of several claims, which one step judges; each may be asked for alone."""
     judged = table or asset
 
-    @dg.asset_check(
-        asset=asset,
-        name=name,
-        blocking=blocking,
-        description=description,
-        metadata={SEVERITY: severity.value},
-    )
-    def _check(
+    @dg.multi_asset_check(name=step, specs=[each.spec(asset) for each in stated], can_subset=True)
+    def _checks(
         context: dg.AssetCheckExecutionContext,
         warehouse: dg.ResourceParam[Warehouse],
         calendar: dg.ResourceParam[TradingCalendar],
         settings: dg.ResourceParam[Settings],
         clock: dg.ResourceParam[Clock],
-    ) -> dg.AssetCheckResult:
+    ) -> Iterator[dg.AssetCheckResult]:
+        asked = {key.name for key in context.selected_asset_check_keys}
         span = _judged_range(context.run.tags, warehouse, judged)
-        if span is None:
-            return dg.AssetCheckResult(
-                passed=False, severity=severity, description=f"{judged} holds no row at all"
+        for claim in stated:
+            if claim.name not in asked:
+                continue
+            if span is None:
+                verdict = Verdict(False, f"{judged} holds no row at all")
+            else:
+                verdict = claim.judge(
+                    Scope(warehouse, calendar, settings, *span, clock(), context.run.run_id)
+                )
+            days = {} if span is None else {
+                "first": span[0].isoformat(), "last": span[1].isoformat()
+            }  # fmt: skip
+            yield dg.AssetCheckResult(
+                asset_key=asset,
+                check_name=claim.name,
+                passed=verdict.passed,
+                severity=claim.severity,
+                description=verdict.description,
+                metadata={**days, **verdict.evidence},
             )
-        scope = Scope(warehouse, calendar, settings, *span, clock(), context.run.run_id)
-        verdict = judge(scope)
-        return dg.AssetCheckResult(
-            passed=verdict.passed,
-            severity=severity,
-            description=verdict.description,
-            metadata={
-                "first": span[0].isoformat(), "last": span[1].isoformat(), **verdict.evidence
-            },
-        )  # fmt: skip
 
-    return _check
+    return _checks
 
 
 def _judged_range(

@@ -6,7 +6,7 @@ import dagster as dg
 import pandas as pd
 
 from market_pipeline.checks.framework import Scope, Verdict, check, shown
-from market_pipeline.checks.generic import keys_are_unique, not_empty
+from market_pipeline.checks.generic import sound
 from market_pipeline.domain.counting import counted
 from market_pipeline.domain.publishers import count_tellers
 from market_pipeline.domain.sessions import NEW_YORK
@@ -14,6 +14,7 @@ from market_pipeline.domain.sessions import NEW_YORK
 FINVIZ, WIRE, TABLE = "finviz_headlines", "wire_headlines", "headlines"
 
 _EMPTY = "empty"
+WARN = dg.AssetCheckSeverity.WARN
 
 
 def _days_agree(scope: Scope) -> Verdict:
@@ -76,13 +77,10 @@ def _sources_delivered(scope: Scope) -> Verdict:
 
 def define() -> list[dg.AssetChecksDefinition]:
     """Give the checks of the headlines. A day without news is odd, not wrong."""
-    quiet = {"severity": dg.AssetCheckSeverity.WARN, "every_session": False}
     return [
-        not_empty(FINVIZ, FINVIZ, "published_date", **quiet),  # type: ignore[arg-type]  # plain options
-        keys_are_unique(FINVIZ, FINVIZ, "published_date", "item_hash"),
-        keys_are_unique(WIRE, WIRE, "published_date", "item_hash"),
-        not_empty(TABLE, TABLE, "published_date", **quiet),  # type: ignore[arg-type]  # plain options
-        keys_are_unique(TABLE, TABLE, "headline_hash"),
+        sound(FINVIZ, FINVIZ, "published_date", "item_hash", rows=WARN, by_session=False),
+        sound(WIRE, WIRE, "published_date", "item_hash", by_session=False),
+        sound(TABLE, TABLE, "headline_hash", rows=WARN, by_session=False),
         check(
             TABLE, "headlines_stand_on_their_day", _days_agree, blocking=True,
             description="Each headline's partition is the New York day on which it was published.",

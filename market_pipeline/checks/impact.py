@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 
 from market_pipeline.checks.framework import Scope, Verdict, check, shown
-from market_pipeline.checks.generic import keys_are_unique
+from market_pipeline.checks.generic import sound
 from market_pipeline.domain.factor_definitions import MARKET
 from market_pipeline.domain.factors import usable_returns
 from market_pipeline.domain.impact import (
@@ -115,7 +115,7 @@ def define() -> list[dg.AssetChecksDefinition]:
             TABLE, "stories_have_their_impact", _are_all_there, severity=dg.AssetCheckSeverity.WARN,
             description="Every story that met prices in a session has a row; a late one is due.",
         ),
-        keys_are_unique(TABLE, TABLE, *_KEY),
+        sound(TABLE, TABLE, *_KEY),
         check(
             TABLE, "adjusted_returns_add_up", _adjusted_add_up,
             description="In a sample: adjusted return = return - beta x return of SPY.",

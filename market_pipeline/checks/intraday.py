@@ -10,7 +10,7 @@ import dagster as dg
 from market_pipeline.assets.intraday import TABLE
 from market_pipeline.assets.universe import universe_of
 from market_pipeline.checks.framework import Scope, Verdict, check, shown
-from market_pipeline.checks.generic import keys_are_unique
+from market_pipeline.checks.generic import sound
 from market_pipeline.domain.adjustments import SPLIT
 from market_pipeline.domain.collection import UNKNOWN_SYMBOL
 from market_pipeline.domain.intraday import (
@@ -61,7 +61,7 @@ def _agree(scope: Scope) -> Verdict:
 def define() -> list[dg.AssetChecksDefinition]:
     """Give the checks of hourly bars."""
     return [
-        keys_are_unique(TABLE, TABLE, "session_date", "symbol", "starts_at"),
+        sound(TABLE, TABLE, "session_date", "symbol", "starts_at"),
         check(
             TABLE, "hours_are_complete", _complete, severity=dg.AssetCheckSeverity.WARN,
             description=(

@@ -3,7 +3,7 @@
 import dagster as dg
 
 from market_pipeline.checks.framework import Scope, Verdict, check, shown
-from market_pipeline.checks.generic import keys_are_unique
+from market_pipeline.checks.generic import sound_undated
 
 ASSET, TABLE = "portfolio_onboarding", "onboarding"
 
@@ -22,7 +22,7 @@ def _settled(scope: Scope) -> Verdict:
 def define() -> list[dg.AssetChecksDefinition]:
     """Give the checks of the onboarding."""
     return [
-        keys_are_unique(ASSET, TABLE, "portfolio_id", "source_file"),
+        sound_undated(ASSET, TABLE, "portfolio_id", "source_file", span_of=TABLE),
         check(
             ASSET, "imported_files_have_a_snapshot", _settled, table=TABLE,
             severity=dg.AssetCheckSeverity.WARN,

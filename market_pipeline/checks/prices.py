@@ -8,7 +8,7 @@ import pandas as pd
 
 from market_pipeline.assets.splits import present_universe
 from market_pipeline.checks.framework import Scope, Verdict, check, shown
-from market_pipeline.checks.generic import keys_are_unique, not_empty, one_row_a_symbol
+from market_pipeline.checks.generic import last_session, sound, sound_undated
 from market_pipeline.domain.books import OPTION
 from market_pipeline.domain.collection import UNKNOWN_SYMBOL, tolerated_missing
 from market_pipeline.domain.ports import DEFERRED
@@ -185,12 +185,16 @@ def _not_restated(scope: Scope) -> Verdict:
 def define() -> list[dg.AssetChecksDefinition]:
     """Give the checks of bars, quotes and the cache."""
     return [
-        not_empty(BARS, BARS, "session_date", blocking=True),
-        keys_are_unique(BARS, BARS, "session_date", "symbol"),
-        keys_are_unique(QUOTES, QUOTES, "session_date", "symbol"),
-        keys_are_unique(VALUES, VALUES, "session_date", "symbol"),
-        not_empty(CACHE, CACHE, "session_date", blocking=True),
-        keys_are_unique(CACHE, CACHE, "session_date", "symbol"),
+        sound(
+            BARS, BARS, "session_date", "symbol",
+            rows=dg.AssetCheckSeverity.ERROR, rows_block=True, due=last_session,
+        ),
+        sound(QUOTES, QUOTES, "session_date", "symbol"),
+        sound(VALUES, VALUES, "session_date", "symbol"),
+        sound(
+            CACHE, CACHE, "session_date", "symbol",
+            rows=dg.AssetCheckSeverity.ERROR, rows_block=True, due=last_session,
+        ),
         check(
             CACHE, "prices_cover_the_universe", _cover, blocking=True,
             description=(
@@ -212,7 +216,7 @@ def define() -> list[dg.AssetChecksDefinition]:
             CACHE, "options_are_priced", _options_priced, severity=dg.AssetCheckSeverity.WARN,
             description="Every option contract in the universe has a price in its sessions.",
         ),
-        one_row_a_symbol(CONTRACTS, "No option contract is listed twice."),
+        sound_undated(CONTRACTS, CONTRACTS, "symbol", span_of="symbol_universe"),
         check(
             CONTRACTS, "held_contracts_are_known", _contracts_known, table="symbol_universe",
             severity=dg.AssetCheckSeverity.WARN,

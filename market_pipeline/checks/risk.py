@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from market_pipeline.checks.framework import Scope, Verdict, check, shown
-from market_pipeline.checks.generic import keys_are_unique
+from market_pipeline.checks.generic import sound
+from market_pipeline.checks.snapshots import books_due
 
 ASSET, SNAPSHOTS = "portfolio_risk", "portfolio_snapshots"
 POSITIONS, PORTFOLIOS = "position_factor_exposures", "portfolio_factor_exposures"
@@ -85,7 +86,7 @@ def _losses_ordered(scope: Scope) -> Verdict:
 def define() -> list[dg.AssetChecksDefinition]:
     """Give the checks of risk."""
     return [
-        keys_are_unique(ASSET, ASSET, *_KEY),
+        sound(ASSET, ASSET, *_KEY, due=books_due),
         check(
             ASSET, "every_snapshot_has_its_risk", _all_told,
             description="Every snapshot of the range has a row of risk.",

@@ -11,7 +11,7 @@ import pandas as pd
 
 from market_pipeline.assets.snapshots import value_portfolios
 from market_pipeline.checks.framework import Scope, Verdict, check, shown
-from market_pipeline.checks.generic import keys_are_unique
+from market_pipeline.checks.generic import last_session, sound
 
 ASSET, POSITIONS = "portfolio_snapshots", "portfolio_positions"
 
@@ -181,6 +181,13 @@ def _named(cells: "pd.Series[str]") -> list[str]:
     return sorted({name for cell in cells.fillna("") for name in str(cell).split(",") if name})
 
 
+def books_due(scope: Scope) -> date | None:
+    """Every session that is over is due, of those who have a portfolio."""
+    names = [scope.warehouse.read("portfolios", columns=["portfolio_id"]).size]
+    names.append(len(scope.warehouse.transactions.hashes()))
+    return last_session(scope) if any(names) else None
+
+
 def define() -> list[dg.AssetChecksDefinition]:
     """Give the checks of the snapshots."""
     return [
@@ -188,7 +195,7 @@ def define() -> list[dg.AssetChecksDefinition]:
             ASSET, "every_portfolio_has_a_snapshot", _all_books,
             description="Every imported portfolio has a snapshot in every session of the range.",
         ),
-        keys_are_unique(ASSET, ASSET, "session_date", "portfolio_id"),
+        sound(ASSET, ASSET, "session_date", "portfolio_id", due=books_due),
         check(
             ASSET, "snapshots_add_up", _add_up, blocking=True,
             description=(

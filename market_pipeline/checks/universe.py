@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from market_pipeline.checks.generic import keys_are_unique, not_empty
+from market_pipeline.checks.generic import last_session, sound
 
 UNIVERSE = "symbol_universe"
 
@@ -10,6 +10,8 @@ UNIVERSE = "symbol_universe"
 def define() -> list[dg.AssetChecksDefinition]:
     """Give the checks of the universe."""
     return [
-        not_empty(UNIVERSE, UNIVERSE, "session_date", blocking=True),
-        keys_are_unique(UNIVERSE, UNIVERSE, "session_date", "symbol"),
-    ]
+        sound(
+            UNIVERSE, UNIVERSE, "session_date", "symbol",
+            rows=dg.AssetCheckSeverity.ERROR, rows_block=True, due=last_session,
+        ),
+    ]  # fmt: skip

@@ -190,7 +190,7 @@ def test_a_vendors_late_session_is_asked_for_again(graph: Graph) -> None:
         name: frame[frame["session_date"] < pd.Timestamp(FRIDAY)] for name, frame in whole.items()
     }
     early = graph.run(FRIDAY)
-    assert failed_steps(early) == ["equity_bars_equity_bars_is_not_empty"]
+    assert failed_steps(early) == ["equity_bars_is_sound"]
     graph.prices.asked.clear()
     graph.prices.frames = whole
     assert graph.run(FRIDAY, only=COLLECTED).success

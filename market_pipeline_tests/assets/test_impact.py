@@ -36,7 +36,8 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 TABLE = "headline_impact"
 CHECKS = (
     "stories_have_their_impact", "headline_impact_keys_are_unique", "adjusted_returns_add_up",
-    "no_beta_looks_ahead", "old_sessions_are_complete",
+    "no_beta_looks_ahead", "old_sessions_are_complete", "headline_impact_row_count_is_usual",
+    "headline_impact_values_are_of_their_kind",
 )  # fmt: skip
 
 
@@ -317,9 +318,8 @@ def judged(news: News, name: str, change: Callable[[pd.DataFrame], pd.DataFrame]
     news.run(date(2026, 11, 9), date(2026, 11, 13))
     news.edit(change)
     [found] = [
-        check for check in impact_checks.define()
-        if next(iter(check.check_keys)).name == name
-    ]  # fmt: skip
+        check for check in impact_checks.define() if name in {key.name for key in check.check_keys}
+    ]
     sessions = trading_sessions(date(2026, 1, 2))
     defs = dg.Definitions(
         assets=[dg.AssetSpec(TABLE, partitions_def=sessions)],
@@ -334,7 +334,7 @@ def judged(news: News, name: str, change: Callable[[pd.DataFrame], pd.DataFrame]
     result = job.execute_in_process(
         tags=range_tags("2026-11-09", "2026-11-13"), run_config=QUIET, raise_on_error=False
     )
-    [verdict] = result.get_asset_check_evaluations()
+    [verdict] = [e for e in result.get_asset_check_evaluations() if e.check_name == name]
     return verdict
 
 

@@ -121,11 +121,11 @@ BLOCKING = {
         "market_data_cache_prices_cover_the_universe", ALL - BELOW_PRICES,
     ),
     "no price at all": Wrong(
-        "market_data_cache", lambda f: f[:0], "market_data_cache_market_data_cache_is_not_empty",
+        "market_data_cache", lambda f: f[:0], "market_data_cache_is_sound",
         ALL - BELOW_PRICES,
     ),
     "an empty universe": Wrong(
-        "symbol_universe", lambda f: f[:0], "symbol_universe_symbol_universe_is_not_empty",
+        "symbol_universe", lambda f: f[:0], "symbol_universe_is_sound",
         {"company_profiles", "symbol_universe"},
     ),
     "a beta beyond its cap": Wrong(
@@ -171,7 +171,10 @@ def test_a_claim_that_does_not_block_stops_nothing(graph: Graph) -> None:
     failed = {
         e.check_name: e.severity for e in result.get_asset_check_evaluations() if not e.passed
     }
-    assert failed == {"symbol_daily_metrics_is_not_empty": dg.AssetCheckSeverity.ERROR}
+    assert failed == {
+        "symbol_daily_metrics_is_not_empty": dg.AssetCheckSeverity.ERROR,
+        "symbol_daily_metrics_is_fresh": dg.AssetCheckSeverity.WARN,
+    }
 
 
 def test_warnings_stop_nothing(graph: Graph) -> None:
