@@ -16,9 +16,9 @@ from market_pipeline.domain.errors import ConfigurationError
 from market_pipeline.domain.sessions import NEW_YORK, TradingCalendar
 from market_pipeline.operations.backfill import BackfillResult, run_backfill
 from market_pipeline.operations.demo_tables import print_portfolio, sandbox_banner
-from market_pipeline.operations.portfolio_view import portfolio_names, portfolio_view
-from market_pipeline.operations.report import write_reports
 from market_pipeline.partitions import latest_session
+from market_pipeline.reports.portfolio_view import portfolio_names, portfolio_view
+from market_pipeline.reports.report import write_reports
 from market_pipeline.resources import open_warehouse, utc_now
 from market_pipeline.sandbox import create_app, generated
 from market_pipeline.sandbox.server import SandboxServer

@@ -13,8 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from market_pipeline.domain.portfolio_exposure import FactorExposure
-from market_pipeline.operations import figures
-from market_pipeline.operations.portfolio_view import PortfolioView
+from market_pipeline.reports import figures
+from market_pipeline.reports.portfolio_view import PortfolioView
 
 SANDBOX_WORDS = (
     "SANDBOX DATA: made up by a local generator or replayed from files. No vendor was asked, and "

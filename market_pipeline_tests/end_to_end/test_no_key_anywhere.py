@@ -29,8 +29,8 @@ from market_pipeline.domain.alerts import Raise
 from market_pipeline.domain.sessions import TradingCalendar
 from market_pipeline.notifications import Notifications
 from market_pipeline.operations.backfill import dagster_instance, run_backfill
-from market_pipeline.operations.report import write_reports
 from market_pipeline.partitions import latest_session
+from market_pipeline.reports.report import write_reports
 from market_pipeline.resources import open_warehouse, plain, utc_now
 from market_pipeline.sandbox import create_app, generated
 from market_pipeline.sandbox.server import SandboxServer

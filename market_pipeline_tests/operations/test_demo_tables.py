@@ -8,9 +8,9 @@ import pytest
 from rich.console import Console
 
 from market_pipeline.operations.demo_tables import attention, print_portfolio, sandbox_banner
-from market_pipeline.operations.portfolio_view import portfolio_view
+from market_pipeline.reports.portfolio_view import portfolio_view
 from market_pipeline.warehouse import Warehouse
-from market_pipeline_tests.operations.holdings import (
+from market_pipeline_tests.reports.holdings import (
     SESSION,
     position,
     store_betas,

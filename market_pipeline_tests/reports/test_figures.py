@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from market_pipeline.operations import figures
+from market_pipeline.reports import figures
 
 M = figures.MINUS
 

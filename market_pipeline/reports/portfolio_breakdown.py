@@ -10,7 +10,7 @@ from decimal import Decimal
 from market_pipeline.domain.books import CASH, PRIVATE
 from market_pipeline.domain.factor_definitions import MACRO, MARKET_KIND, SECTOR, SPREAD, STYLE
 from market_pipeline.domain.portfolio_exposure import FactorExposure, underlying_of
-from market_pipeline.operations.portfolio_rows import PositionRow, SnapshotRow
+from market_pipeline.reports.portfolio_rows import PositionRow, SnapshotRow
 
 UNKNOWN_SECTOR, PRIVATE_SECTOR, CASH_SECTOR = "No sector known", "Held privately", "Cash"
 MAIN, OTHER = "main", "other"

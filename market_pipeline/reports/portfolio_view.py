@@ -22,13 +22,13 @@ from market_pipeline.domain.portfolio_exposure import (
     underlying_of,
 )
 from market_pipeline.domain.sessions import TradingCalendar
-from market_pipeline.operations.portfolio_breakdown import (
+from market_pipeline.reports.portfolio_breakdown import (
     PnlTable,
     SectorWeight,
     pnl_by_holding,
     weights_by_sector,
 )
-from market_pipeline.operations.portfolio_rows import (
+from market_pipeline.reports.portfolio_rows import (
     FindingRow,
     HeadlineRow,
     NoteRow,

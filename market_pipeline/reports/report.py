@@ -19,10 +19,10 @@ from markupsafe import Markup
 
 from market_pipeline.domain.errors import NothingStored
 from market_pipeline.domain.headlines import clean_url
-from market_pipeline.operations import figures
-from market_pipeline.operations.portfolio_breakdown import exposures_by_kind
-from market_pipeline.operations.portfolio_view import PortfolioView, portfolio_names, portfolio_view
-from market_pipeline.operations.value_chart import (
+from market_pipeline.reports import figures
+from market_pipeline.reports.portfolio_breakdown import exposures_by_kind
+from market_pipeline.reports.portfolio_view import PortfolioView, portfolio_names, portfolio_view
+from market_pipeline.reports.value_chart import (
     EQUITY,
     NARROW,
     RETURN,
@@ -104,7 +104,7 @@ def _index(session: date, views: Sequence[PortfolioView], absent: Sequence[tuple
 def _environment() -> Environment:
     """Build the templates' environment: every value is cleaned, then escaped."""
     environment = Environment(
-        loader=PackageLoader("market_pipeline.operations"),
+        loader=PackageLoader("market_pipeline.reports"),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=_harmless,

@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from market_pipeline.operations import report
-from market_pipeline.operations.portfolio_rows import HeadlineRow
-from market_pipeline.operations.portfolio_view import portfolio_view
-from market_pipeline.operations.report import file_name, write_report, write_reports
+from market_pipeline.reports import report
+from market_pipeline.reports.portfolio_rows import HeadlineRow
+from market_pipeline.reports.portfolio_view import portfolio_view
+from market_pipeline.reports.report import file_name, write_report, write_reports
 from market_pipeline.warehouse import Warehouse
-from market_pipeline_tests.operations.holdings import (
+from market_pipeline_tests.reports.holdings import (
     BREAKOUT,
     CALENDAR,
     SCRIPT,
@@ -32,7 +32,7 @@ from market_pipeline_tests.operations.holdings import (
     store_snapshots,
     store_transactions,
 )
-from market_pipeline_tests.operations.showcase import store_showcase
+from market_pipeline_tests.reports.showcase import store_showcase
 
 _LOADS = {
     "src",

@@ -6,9 +6,9 @@ from decimal import Decimal
 import pytest
 
 from market_pipeline.domain.errors import InputError, NotASession, NothingStored
-from market_pipeline.operations.portfolio_view import portfolio_names, portfolio_view
+from market_pipeline.reports.portfolio_view import portfolio_names, portfolio_view
 from market_pipeline.warehouse import Warehouse
-from market_pipeline_tests.operations.holdings import (
+from market_pipeline_tests.reports.holdings import (
     CALENDAR,
     SESSION,
     position,

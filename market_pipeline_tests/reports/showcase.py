@@ -6,7 +6,7 @@ from math import sin
 
 from market_pipeline.domain.factor_definitions import DEFAULTS
 from market_pipeline.warehouse import Warehouse
-from market_pipeline_tests.operations.holdings import (
+from market_pipeline_tests.reports.holdings import (
     BREAKOUT,
     CALENDAR,
     SCRIPT,

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from market_pipeline.domain.portfolio_exposure import FactorExposure
-from market_pipeline.operations.portfolio_breakdown import (
+from market_pipeline.reports.portfolio_breakdown import (
     CASH_SECTOR,
     PRIVATE_SECTOR,
     UNKNOWN_SECTOR,
@@ -18,7 +18,7 @@ from market_pipeline.operations.portfolio_breakdown import (
     pnl_by_holding,
     weights_by_sector,
 )
-from market_pipeline.operations.portfolio_rows import PositionRow
+from market_pipeline.reports.portfolio_rows import PositionRow
 
 CALL = "AAPL280121C00300000"
 amounts = st.none() | st.decimals(-(10**9), 10**9, places=10)
