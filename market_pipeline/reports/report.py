@@ -20,8 +20,9 @@ from markupsafe import Markup
 from market_pipeline.domain.errors import NothingStored
 from market_pipeline.domain.headlines import clean_url
 from market_pipeline.reports import figures
-from market_pipeline.reports.portfolio_breakdown import exposures_by_kind
-from market_pipeline.reports.portfolio_view import PortfolioView, portfolio_names, portfolio_view
+from market_pipeline.reports.portfolio_risk import exposures_by_kind
+from market_pipeline.reports.portfolio_view import PortfolioView, view_of
+from market_pipeline.reports.session_rows import SessionRows
 from market_pipeline.reports.value_chart import (
     EQUITY,
     NARROW,
@@ -51,9 +52,10 @@ def write_reports(warehouse: Warehouse, session: date, folder: Path) -> list[Pat
     no report.
     """
     views, absent = [], []
-    for portfolio_id, name in portfolio_names(warehouse).items():
+    told = SessionRows(warehouse, session)
+    for portfolio_id, name in told.names.items():
         try:
-            views.append(portfolio_view(warehouse, portfolio_id, session))
+            views.append(view_of(told, portfolio_id))
         except NothingStored as reason:
             absent.append((name, str(reason)))
     written = [
@@ -79,7 +81,7 @@ def _report(view: PortfolioView, index: str | None) -> str:
         is_sandbox=view.is_sandbox,
         charts=_charts(view, EQUITY),
         return_charts=_charts(view, RETURN),
-        groups=exposures_by_kind(view.exposures, figures.factor_kinds()),
+        groups=exposures_by_kind(view.risk.exposures, figures.factor_kinds()),
         index=index,
     )
 
