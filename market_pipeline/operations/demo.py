@@ -118,7 +118,7 @@ def _run(console: Console, settings: Settings, files: Sequence[Path], sessions: 
         after = _digests(warehouse)
         changed = tuple(name for name in DATA_TABLES if before[name] != after[name])
         _show(console, warehouse, last)
-        reports = write_reports(warehouse, last, settings.reports_dir)
+        reports = write_reports(warehouse, last, settings.reports_of(last))
         _say_what_happened(console, result, before, changed)
         _say_what_next(console, settings, last, reports)
         return DemoResult(result, changed, tuple(reports))

@@ -109,7 +109,7 @@ def _print_exposures(console: Console, view: PortfolioView) -> None:
             figures.money(each.exposure_usd, places=0),
             figures.money(each.exposure_usd / 100, signed=True, places=0),
             figures.percent(each.covered_pct, places=1),
-            Text(_contributors(view.risk.contributions.get(each.factor, ()))),
+            Text(_contributors(view.risk.through(each.factor).largest)),
         )
     console.print(table)
     if len(exposures) > _FACTORS:

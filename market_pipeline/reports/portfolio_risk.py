@@ -7,7 +7,8 @@ Belongs here: what is read of the risk's tables, and its order. Does not: how an
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import TypeVar
+
+import pandas as pd
 
 from market_pipeline.domain.factor_definitions import MACRO, MARKET_KIND, SECTOR, SPREAD, STYLE
 from market_pipeline.domain.stress import MARKET_DOWN, RATES_UP
@@ -25,22 +26,34 @@ MAIN, OTHER = "main", "other"
 
 _GROUPS = {MARKET_KIND: MAIN, MACRO: MAIN, STYLE: STYLE, SPREAD: SPREAD, SECTOR: SECTOR}
 _NAMED = (MARKET_DOWN, RATES_UP)
+_PARTS = 6
+"""How many holdings are named of those that make an exposure."""
 
-_Shape = TypeVar("_Shape")
+
+@dataclass(frozen=True, slots=True)
+class Contributions:
+    """What the holdings add to an exposure: the largest of them, and how many there are."""
+
+    largest: tuple[ContributionRow, ...] = ()
+    count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class PortfolioRisk:
     """What the tables say of one portfolio's risk; `losses` is None where nothing was measured.
 
-    `stress`: the named scenarios, then the worst first. `exposures` and each factor's
-    `contributions` stand largest first.
+    `stress`: the named scenarios, then the worst first. `exposures` stand largest first;
+    `contributions` are by factor.
     """
 
     losses: RiskRow | None
     stress: tuple[StressRow, ...]
     exposures: tuple[ExposureRow, ...]
-    contributions: Mapping[str, tuple[ContributionRow, ...]]
+    contributions: Mapping[str, Contributions]
+
+    def through(self, factor: str) -> Contributions:
+        """Give what makes the exposure to a factor."""
+        return self.contributions.get(factor, Contributions())
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,20 +72,32 @@ class ExposureGroup:
 def portfolio_risk(warehouse: Warehouse, portfolio_id: str, session: date) -> PortfolioRisk:
     """Read the risk of a portfolio as it was stored for `session`."""
 
-    def rows(table: str, shape: type[_Shape]) -> tuple[_Shape, ...]:
+    def frame(table: str) -> pd.DataFrame:
         where = {"portfolio_id": portfolio_id}
-        return rows_of(warehouse.read(table, first=session, last=session, where=where), shape)
+        return warehouse.read(table, first=session, last=session, where=where)
 
-    losses = rows("portfolio_risk", RiskRow)
-    contributions: dict[str, list[ContributionRow]] = {}
-    for each in sorted(rows("position_factor_exposures", ContributionRow), key=_largest_part):
-        contributions.setdefault(each.factor, []).append(each)
+    losses = rows_of(frame("portfolio_risk"), RiskRow)
+    stress = rows_of(frame("portfolio_stress"), StressRow)
+    exposures = rows_of(frame("portfolio_factor_exposures"), ExposureRow)
     return PortfolioRisk(
         losses=losses[0] if losses else None,
-        stress=tuple(sorted(rows("portfolio_stress", StressRow), key=_named_then_worst)),
-        exposures=tuple(sorted(rows("portfolio_factor_exposures", ExposureRow), key=_largest)),
-        contributions={factor: tuple(each) for factor, each in contributions.items()},
+        stress=tuple(sorted(stress, key=_named_then_worst)),
+        exposures=tuple(sorted(exposures, key=_largest)),
+        contributions=_contributions(frame("position_factor_exposures")),
     )
+
+
+def _contributions(parts: pd.DataFrame) -> dict[str, Contributions]:
+    """Find the largest parts of each factor: rows of all holdings would be thousands."""
+    counts = parts["factor"].value_counts()
+    ordered = parts.assign(size=-parts["exposure_usd"].abs()).sort_values(["size", "symbol"])
+    largest: dict[str, list[ContributionRow]] = {}
+    for each in rows_of(ordered.groupby("factor", sort=False).head(_PARTS), ContributionRow):
+        largest.setdefault(each.factor, []).append(each)
+    return {
+        factor: Contributions(tuple(found), int(counts[factor]))
+        for factor, found in largest.items()
+    }
 
 
 def exposures_by_kind(
@@ -93,7 +118,3 @@ def _named_then_worst(row: StressRow) -> tuple[int, float, str]:
 
 def _largest(row: ExposureRow) -> tuple[float, str]:
     return -abs(row.exposure_usd), row.factor
-
-
-def _largest_part(row: ContributionRow) -> tuple[float, str]:
-    return -abs(row.exposure_usd), row.symbol

@@ -8,7 +8,8 @@ import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -45,11 +46,19 @@ def write_report(view: PortfolioView, path: Path) -> Path:
     return _write(path, _report(view, index=None))
 
 
-def write_reports(warehouse: Warehouse, session: date, folder: Path) -> list[Path]:
-    """Write a report of every portfolio at `session`, and an index of them; give the files.
+@dataclass(frozen=True)
+class SessionReports:
+    """What was written of a session: an index, a file a portfolio that has a snapshot of it."""
 
-    The index comes first. A portfolio without a snapshot of the session is named there, and gets
-    no report.
+    index: Path
+    files: Mapping[str, Path]
+    views: tuple[PortfolioView, ...]
+
+
+def report_session(warehouse: Warehouse, session: date, folder: Path) -> SessionReports:
+    """Write a report of every portfolio at `session` into `folder`, and an index of them.
+
+    A portfolio without a snapshot of the session is named in the index, and gets no report.
     """
     views, absent = [], []
     told = SessionRows(warehouse, session)
@@ -58,10 +67,18 @@ def write_reports(warehouse: Warehouse, session: date, folder: Path) -> list[Pat
             views.append(view_of(told, portfolio_id))
         except NothingStored as reason:
             absent.append((name, str(reason)))
-    written = [
-        _write(folder / file_name(view.portfolio_id), _report(view, index=INDEX)) for view in views
-    ]
-    return [_write(folder / INDEX, _index(session, views, absent)), *written]
+    files = {
+        view.portfolio_id: _write(folder / file_name(view.portfolio_id), _report(view, index=INDEX))
+        for view in views
+    }
+    index = _write(folder / INDEX, _index(session, views, absent))
+    return SessionReports(index, files, tuple(views))
+
+
+def write_reports(warehouse: Warehouse, session: date, folder: Path) -> list[Path]:
+    """Write the same; give the files, the index first."""
+    made = report_session(warehouse, session, folder)
+    return [made.index, *made.files.values()]
 
 
 def file_name(portfolio_id: str) -> str:

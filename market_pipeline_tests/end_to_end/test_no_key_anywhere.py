@@ -210,7 +210,7 @@ def test_a_good_run_against_the_sandbox_leaves_no_key(
         result = run_backfill(day, day)
         assert result.succeeded, [run.failures for run in result.runs]
         warehouse = open_warehouse(settings)
-        assert write_reports(warehouse, day, settings.reports_dir)
+        assert write_reports(warehouse, day, settings.reports_of(day))
         assert warehouse.count("headlines") > 0
         assert warehouse.count("wire_headlines") > 0
         warehouse.dispose()

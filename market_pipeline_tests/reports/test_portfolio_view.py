@@ -95,7 +95,8 @@ def test_the_risk_shown_is_that_stored_for_the_session(stored: Warehouse) -> Non
     assert risk.losses.uncovered == ("GME", "XOM")
     assert [row.factor for row in risk.exposures] == ["market", "interest_rate"]
     assert [row.exposure_usd for row in risk.exposures] == pytest.approx([-600, 60])
-    assert [row.symbol for row in risk.contributions["market"]] == ["XOM", "AAPL"]
+    assert [row.symbol for row in risk.through("market").largest] == ["XOM", "AAPL"]
+    assert (risk.through("market").count, risk.through("style_VTV").count) == (2, 0)
     assert [row.scenario for row in risk.stress] == [
         "market_down_10_pct", "rates_up_100_bp", "down_2_sigma:market",
         "down_2_sigma:interest_rate",
