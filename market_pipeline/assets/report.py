@@ -48,13 +48,12 @@ def define(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition
             days = sorted(map(key_date, context.partition_keys))
             for day in days[-REPORTED:]:
                 made = report_session(warehouse, day, settings.reports_of(day))
-                files = {name: path.name for name, path in made.files.items()}
                 context.add_asset_metadata(
                     {
                         "index": dg.MetadataValue.path(str(made.index)),
-                        "portfolios": dg.MetadataValue.md(reports_table(made.views, files)),
+                        "portfolios": dg.MetadataValue.md(reports_table(made.views)),
                         "positions": positions_table(made.views),
-                        "dagster/partition_row_count": len(files),
+                        "dagster/partition_row_count": len(made.files),
                     },
                     partition_key=date_key(day),
                 )

@@ -5,7 +5,7 @@ records are no markup.
 """
 
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 
 import dagster as dg
@@ -21,7 +21,7 @@ MOST_PORTFOLIOS, MOST_POSITIONS = 24, 20
 
 _HEAD = (
     "| portfolio | value over time | value | day P&L | since the start | value at risk, 95 % | "
-    "worst stress test | stale | no price | file |\n|---|---|--:|--:|--:|--:|---|--:|--:|---|"
+    "worst stress test | stale | no price |\n|---|---|--:|--:|--:|--:|---|--:|--:|"
 )
 _SCHEMA = dg.TableSchema(
     columns=[
@@ -39,7 +39,7 @@ _SCHEMA = dg.TableSchema(
 )
 
 
-def reports_table(views: Sequence[PortfolioView], files: Mapping[str, str]) -> str:
+def reports_table(views: Sequence[PortfolioView]) -> str:
     """Write portfolios, largest first, with what their reports say first of all, as Markdown."""
     if not views:
         return "No portfolio has a snapshot of this session."
@@ -47,7 +47,7 @@ def reports_table(views: Sequence[PortfolioView], files: Mapping[str, str]) -> s
     lines = [
         f"Session of {views[0].session}, from `portfolio_snapshots`, `portfolio_risk` and "
         "`portfolio_stress`",
-        "", _HEAD, *(_line(view, files[view.portfolio_id]) for view in shown),
+        "", _HEAD, *(_line(view) for view in shown),
     ]  # fmt: skip
     if len(views) > len(shown):
         lines += ["", f"and {len(views) - len(shown)} smaller ones"]
@@ -67,7 +67,7 @@ def _largest(views: Sequence[PortfolioView]) -> list[PortfolioView]:
     return ordered[:MOST_PORTFOLIOS]
 
 
-def _line(view: PortfolioView, file: str) -> str:
+def _line(view: PortfolioView) -> str:
     snapshot, risk = view.snapshot, view.risk
     worst = min(risk.stress, key=lambda row: row.pnl_usd, default=None)
     cells = [
@@ -82,7 +82,6 @@ def _line(view: PortfolioView, file: str) -> str:
         else figures.MISSING,
         str(snapshot.stale_count),
         str(snapshot.unpriced_count),
-        as_code(file),
     ]
     return f"| {' | '.join(cells)} |"
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from market_pipeline.reports.portfolio_rows import ValuePoint
 from market_pipeline.reports.value_chart import Frame, value_chart
 
-FRAME = Frame(200, 44, left=3, right=5, top=4, bottom=4, days=2)
+FRAME = Frame(160, 40, left=3, right=5, top=4, bottom=4, days=2)
 _GAIN, _LOSS = "#1f9d63", "#d9534a"
 
 

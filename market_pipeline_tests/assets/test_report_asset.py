@@ -66,7 +66,7 @@ def test_the_ui_is_told_of_paths_plots_and_positions(graph: Graph) -> None:
     assert metadata["index"] == dg.MetadataValue.path(str(index))
     lines = metadata["portfolios"].md_str.splitlines()[4:]
     assert [line.split("|")[1].strip() for line in lines] == ["`large`", "`stale`", "`empty`"]
-    assert "| $201,400 | `market_down_10_pct` −$1,204,300 | 0 | 0 | `large.html` |" in lines[0]
+    assert "| $201,400 | `market_down_10_pct` −$1,204,300 | 0 | 0 |" in lines[0]
     drawn = re.search(r"data:image/svg\+xml;base64,([^)]+)\)", lines[0])
     assert drawn is not None
     assert base64.b64decode(drawn[1]).startswith(b'<svg xmlns="http://www.w3.org/2000/svg"')
@@ -112,15 +112,15 @@ def test_a_report_that_is_gone_or_another_fails_its_check(
 
 
 def test_text_of_others_is_no_markup_in_the_ui(warehouse: Warehouse) -> None:
-    """Ids and names of files stand in code spans; positions are records."""
+    """Ids and names of factors stand in code spans; positions are records."""
     store_hostile(warehouse)
     view = portfolio_view(warehouse, "p", SESSION)
-    table = reports_table([view], {"p": "p`|<b>.html"})
-    assert "`p'¦<b>.html`" in table
+    table = reports_table([view])
+    assert "`down_2_sigma:<script>alert(1)</script>`" in table
     assert "| `p` | – |" in table
     assert BREAKOUT in [record.data["symbol"] for record in positions_table([view]).records]
 
 
 def test_no_portfolio_is_said_in_words() -> None:
     """An empty table would tell nothing."""
-    assert reports_table([], {}) == "No portfolio has a snapshot of this session."
+    assert reports_table([]) == "No portfolio has a snapshot of this session."
