@@ -36,7 +36,7 @@ WHOLE_RANGE = dg.BackfillPolicy.single_run()
 
 
 def stored_asset(
-    table: str,
+    table: str | None,
     *,
     group: str,
     kinds: set[str],
@@ -47,10 +47,11 @@ def stored_asset(
 ) -> Callable[[Callable[..., object]], dg.AssetsDefinition]:
     """Make an asset whose rows stand in `table`, shown with owner, kinds, version and columns.
 
-    `options` go to `dagster.asset` as they are. Without a `pool` the asset is one of its own: no
-    two runs work on an asset at once, whoever starts them. Its step takes the fence of its dates
-    first, and the `warehouse` it gets refuses to write once a later run has taken it; not so an
-    asset without `is_fenced`, whose rows have fences of their own.
+    Without a `table` it makes files, and has no columns to show. `options` go to `dagster.asset` as
+    they are. Without a `pool` the asset is one of its own: no two runs work on an asset at once,
+    whoever starts them. Its step takes the fence of its dates first, and the `warehouse` it gets
+    refuses to write once a later run has taken it; not so an asset without `is_fenced`, whose rows
+    have fences of their own.
     """
     layer = "collected" if "api" in kinds else "derived"
 
@@ -69,7 +70,7 @@ def stored_asset(
         owners=[OWNER],
         code_version=version,
         tags={"market_pipeline/layer": layer},
-        metadata={TABLE: table, "dagster/column_schema": column_schema(table)},
+        metadata={TABLE: table, "dagster/column_schema": column_schema(table)} if table else {},
         io_manager_key=WAREHOUSE_IO,
         backfill_policy=WHOLE_RANGE,
     )

@@ -14,6 +14,7 @@ from market_pipeline.checks import (
     intraday,
     onboarding,
     prices,
+    report,
     risk,
     snapshots,
     universe,
@@ -24,6 +25,6 @@ def all_checks() -> list[dg.AssetChecksDefinition]:
     """Give every check of the graph."""
     modules = (
         universe, companies, prices, intraday, headlines, factors, impact, snapshots, risk,
-        onboarding,
+        onboarding, report,
     )  # fmt: skip
     return [check for module in modules for check in module.define()]

@@ -18,6 +18,7 @@ from market_pipeline.cli import (
     onboarding,
     portfolio,
     price,
+    report,
     runs,
     sandbox,
     show,
@@ -60,6 +61,7 @@ app.command("price")(price.price)
 app.command("symbols")(symbols.symbols)
 app.command("news")(news.news)
 app.command("impact")(impact.impact)
+app.command("report")(report.report)
 app.command("doctor")(doctor.doctor)
 app.command("cleanup")(cleanup.cleanup)
 app.command("watchdog")(watchdog.watchdog)

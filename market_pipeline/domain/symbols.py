@@ -191,3 +191,9 @@ def recognised_kind(
 def is_option(symbol: str) -> bool:
     """Tell whether a symbol reads as an OCC option."""
     return parse_occ(symbol) is not None
+
+
+def underlying_of(symbol: str) -> str:
+    """Give the symbol whose returns move `symbol`: an option's underlying, else itself."""
+    contract = parse_occ(symbol)
+    return symbol if contract is None else contract.underlying

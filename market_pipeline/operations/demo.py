@@ -16,9 +16,10 @@ from market_pipeline.domain.errors import ConfigurationError
 from market_pipeline.domain.sessions import NEW_YORK, TradingCalendar
 from market_pipeline.operations.backfill import BackfillResult, run_backfill
 from market_pipeline.operations.demo_tables import print_portfolio, sandbox_banner
-from market_pipeline.operations.portfolio_view import portfolio_names, portfolio_view
-from market_pipeline.operations.report import write_reports
 from market_pipeline.partitions import latest_session
+from market_pipeline.reports.portfolio_view import view_of
+from market_pipeline.reports.report import write_reports
+from market_pipeline.reports.session_rows import SessionRows
 from market_pipeline.resources import open_warehouse, utc_now
 from market_pipeline.sandbox import create_app, generated
 from market_pipeline.sandbox.server import SandboxServer
@@ -117,7 +118,7 @@ def _run(console: Console, settings: Settings, files: Sequence[Path], sessions: 
         after = _digests(warehouse)
         changed = tuple(name for name in DATA_TABLES if before[name] != after[name])
         _show(console, warehouse, last)
-        reports = write_reports(warehouse, last, settings.reports_dir)
+        reports = write_reports(warehouse, last, settings.reports_of(last))
         _say_what_happened(console, result, before, changed)
         _say_what_next(console, settings, last, reports)
         return DemoResult(result, changed, tuple(reports))
@@ -139,10 +140,11 @@ def _import_books(console: Console, warehouse: Warehouse, files: Sequence[Path])
 
 
 def _show(console: Console, warehouse: Warehouse, session: date) -> None:
-    for portfolio_id in portfolio_names(warehouse):
+    told = SessionRows(warehouse, session)
+    for portfolio_id in told.names:
         console.print()
         sandbox_banner(console)
-        print_portfolio(console, portfolio_view(warehouse, portfolio_id, session))
+        print_portfolio(console, view_of(told, portfolio_id))
 
 
 def _say_what_happened(

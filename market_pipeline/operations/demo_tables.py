@@ -4,7 +4,7 @@ Text of others reaches the terminal as plain `Text`: cleaned, and never read as 
 are written stands in `figures`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rich import box
 from rich.console import Console
@@ -12,9 +12,9 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from market_pipeline.domain.portfolio_exposure import FactorExposure
-from market_pipeline.operations import figures
-from market_pipeline.operations.portfolio_view import PortfolioView
+from market_pipeline.reports import figures
+from market_pipeline.reports.portfolio_rows import ContributionRow
+from market_pipeline.reports.portfolio_view import PortfolioView
 
 SANDBOX_WORDS = (
     "SANDBOX DATA: made up by a local generator or replayed from files. No vendor was asked, and "
@@ -93,7 +93,8 @@ def _snapshot_table(view: PortfolioView) -> Table:
 
 
 def _print_exposures(console: Console, view: PortfolioView) -> None:
-    if not view.exposures:
+    exposures = view.risk.exposures
+    if not exposures:
         console.print(Text("No factor exposures: no beta of anything held in this session."))
         return
     table = Table(box=box.SIMPLE_HEAD, title="Largest factor exposures", title_justify="left")
@@ -101,18 +102,18 @@ def _print_exposures(console: Console, view: PortfolioView) -> None:
     for name in ("beta", "exposure", "if +1 %", "covers"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("mostly through", overflow="fold", min_width=_CONTRIBUTORS_WIDTH)
-    for each in view.exposures[:_FACTORS]:
+    for each in exposures[:_FACTORS]:
         table.add_row(
             Text(_factor(each.factor)),
             figures.number(each.beta),
             figures.money(each.exposure_usd, places=0),
             figures.money(each.exposure_usd / 100, signed=True, places=0),
-            figures.share(each.covered_share),
-            Text(_contributors(each)),
+            figures.percent(each.covered_pct, places=1),
+            Text(_contributors(view.risk.through(each.factor).largest)),
         )
     console.print(table)
-    if len(view.exposures) > _FACTORS:
-        console.print(Text(f"{len(view.exposures) - _FACTORS} smaller ones are in the report."))
+    if len(exposures) > _FACTORS:
+        console.print(Text(f"{len(exposures) - _FACTORS} smaller ones are in the report."))
 
 
 def _print_headlines(console: Console, view: PortfolioView) -> None:
@@ -136,8 +137,8 @@ def _factor(factor: str) -> str:
     return f"{figures.factor_title(factor)} ({proxy})" if proxy else figures.factor_title(factor)
 
 
-def _contributors(exposure: FactorExposure) -> str:
-    largest = exposure.contributions[:_CONTRIBUTORS]
+def _contributors(parts: Sequence[ContributionRow]) -> str:
+    largest = parts[:_CONTRIBUTORS]
     return ", ".join(
         f"{figures.clean(each.symbol)} {figures.money(each.exposure_usd, places=0)}"
         for each in largest

@@ -17,7 +17,6 @@ from market_pipeline.domain.ports import Clock
 from market_pipeline.domain.sentiment import is_low
 from market_pipeline.domain.sessions import NEW_YORK, TradingCalendar
 from market_pipeline.domain.symbols import parse_occ, parse_symbol
-from market_pipeline.operations import figures
 from market_pipeline.operations.view import View
 from market_pipeline.operations.views import (
     COLLECTIONS,
@@ -27,6 +26,7 @@ from market_pipeline.operations.views import (
     SNAPSHOT,
     view_named,
 )
+from market_pipeline.reports import figures
 from market_pipeline.warehouse import Warehouse
 
 _REASONS_SHOWN = 3

@@ -322,6 +322,10 @@ class Settings(NewsSettings, PriceSettings, FactorSettings, FlagSettings):
         """Folder the HTML reports are written to."""
         return self.state_dir / "reports"
 
+    def reports_of(self, session: date) -> Path:
+        """Give the folder of the reports of a session."""
+        return self.reports_dir / session.isoformat()
+
     @property
     def has_intraday(self) -> bool:
         """Whether any symbol is chosen to have hourly bars."""

@@ -13,7 +13,7 @@ from market_pipeline.assets.snapshot_summary import MOST_ROWS, as_code, portfoli
 from market_pipeline.warehouse import Warehouse
 from market_pipeline_tests.assets.conftest import bars_of, book_of, stock
 from market_pipeline_tests.assets.graph import Graph
-from market_pipeline_tests.operations.holdings import (
+from market_pipeline_tests.reports.holdings import (
     AT,
     BREAKOUT,
     ESCAPES,

@@ -44,7 +44,7 @@ def test_late_prices_are_followed_by_everything_below(graph: Graph) -> None:  # 
     asked, _ = asked_for(graph, cursor)
     below = {
         "option_values", "market_data_cache", "factor_exposures", "symbol_daily_metrics",
-        "portfolio_snapshots", "portfolio_risk", "headline_impact",
+        "portfolio_snapshots", "portfolio_risk", "headline_impact", "portfolio_report",
     }  # fmt: skip
     assert asked == {key: {FRIDAY.isoformat()} for key in below}
 

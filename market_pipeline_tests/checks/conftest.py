@@ -123,9 +123,10 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def court(filled: Path, state_dir: Path) -> Iterator[Court]:
-    """Give the checks over a copy of the filled warehouse."""
+    """Give the checks over a copy of the filled warehouse and its reports."""
     state_dir.mkdir(parents=True, exist_ok=True)
     file = Path(shutil.copy(filled, state_dir / "copy.db"))
+    shutil.copytree(filled.parent / "reports", state_dir / "reports")
     warehouse = Warehouse.open(f"sqlite:///{file}")
     yield Court(Graph(warehouse, bars_of()), file)
     warehouse.dispose()

@@ -22,7 +22,7 @@ from market_pipeline_tests.checks.conftest import FRIDAY, IMPORTED, THURSDAY
 
 BELOW_PRICES = {
     "factor_exposures", "symbol_daily_metrics", "portfolio_snapshots", "portfolio_onboarding",
-    "portfolio_risk", "headline_impact",
+    "portfolio_risk", "headline_impact", "portfolio_report",
 }  # fmt: skip
 ALL = {
     "company_profiles", "symbol_universe", "fundamentals", "equity_bars", "option_contracts",
@@ -135,7 +135,7 @@ BLOCKING = {
     ),
     "a snapshot that does not add up": Wrong(
         "portfolio_positions", lambda f: f[1:], "portfolio_snapshots_snapshots_add_up",
-        ALL - {"portfolio_onboarding", "portfolio_risk"},
+        ALL - {"portfolio_onboarding", "portfolio_risk", "portfolio_report"},
     ),
 }  # fmt: skip
 

@@ -58,6 +58,7 @@ HASHES = "headlines.headlines_keys_are_unique"
 ONE_CONTRACT = "option_contracts.option_contracts_keys_are_unique"
 ONE_PROFILE = "company_profiles.company_profiles_keys_are_unique"
 DESCRIBED = "symbol_universe.symbols_are_described"
+REPORTS = "portfolio_report.reports_are_whole"
 ONBOARDED = "portfolio_onboarding.imported_files_have_a_snapshot"
 TOLD = "headlines.items_tell_one_story"
 FRESH = "headlines.headlines_are_fresh"
@@ -338,6 +339,7 @@ def test_every_check_has_a_case_that_fails(court: Court) -> None:
     # assets/test_restatements_asset.py: it speaks of what its own run found
     shown |= {RESTATED, ONE_PROFILE, ONE_CONTRACT, DESCRIBED}
     shown |= {ONBOARDED}  # assets/test_onboarding_asset.py
+    shown |= {REPORTS}  # assets/test_report_asset.py: it judges files
     shown |= {COMPLETE, AGREE}  # test_intraday.py
     shown |= CLAIMED  # test_sound.py
     assert known == shown
@@ -351,7 +353,7 @@ def test_every_check_has_a_case_that_fails(court: Court) -> None:
 def test_every_claim_holds_of_what_the_graph_made(court: Court, over: Span, first: str) -> None:
     """On sound data all checks pass, over a range, a partition, or the last day, asked alone."""
     verdicts = court.judge(over=over)
-    assert len(verdicts) == 93
+    assert len(verdicts) == 94
     assert {name for name, verdict in verdicts.items() if not verdict.passed} == set()
     spans = {(said(v)["first"], said(v)["last"]) for v in verdicts.values()}
     assert spans == {(first, "2026-11-20")}
@@ -532,12 +534,13 @@ def test_what_a_check_shows_of_others_text_is_text(names: list[str]) -> None:
 def test_nothing_is_shown_to_dagster_as_markup_or_link() -> None:
     """Figures, text and tables are the only metadata, but for the portfolios of a run.
 
-    What foreign text there is in those stands in code spans: domain/test_snapshot_summary.py.
+    What foreign text there is in those stands in code spans: assets/test_snapshot_summary.py and
+    assets/test_report_asset.py.
     """
     package = Path(checks.__file__).parents[1]
     marked = re.compile(r"MetadataValue\.(md|url|notebook)\b|(Markdown|Url|Notebook)MetadataValue")
     found = [path.name for path in package.rglob("*.py") if marked.search(path.read_text())]
-    assert found == ["snapshots.py"]
+    assert sorted(found) == ["report.py", "snapshots.py"]
 
 
 # -- snapshots: the step into the range ----------------------------------------------------
@@ -600,7 +603,7 @@ def test_a_restated_price_makes_the_day_before_outdated_not_wrong(court: Court) 
 def test_an_empty_warehouse_fails_in_words(state_dir: Path, warehouse: Warehouse) -> None:
     """Asked alone, every claim about nothing fails, says so, and raises nothing."""
     verdicts = Court(Graph(warehouse, bars_of()), state_dir).judge(over=None)
-    assert len(verdicts) == 93
+    assert len(verdicts) == 94
     for name, verdict in verdicts.items():
         assert not verdict.passed, name
         assert (verdict.description or "").endswith("holds no row at all"), name

@@ -15,6 +15,7 @@ from market_pipeline.domain.symbols import (
     parse_symbol,
     to_dashed,
     to_polygon,
+    underlying_of,
 )
 
 contracts = st.builds(
@@ -145,3 +146,9 @@ def test_a_root_that_ends_in_a_digit_is_an_adjusted_contract() -> None:
     assert adjusted.is_adjusted
     assert plain is not None
     assert not plain.is_adjusted
+
+
+def test_an_option_moves_with_its_underlying_and_a_stock_with_itself() -> None:
+    """The root's share class is found, too."""
+    assert underlying_of("BRKB280121C00300000") == "BRK.B"
+    assert underlying_of("BRK.B") == "BRK.B"

@@ -29,8 +29,8 @@ from market_pipeline.domain.alerts import Raise
 from market_pipeline.domain.sessions import TradingCalendar
 from market_pipeline.notifications import Notifications
 from market_pipeline.operations.backfill import dagster_instance, run_backfill
-from market_pipeline.operations.report import write_reports
 from market_pipeline.partitions import latest_session
+from market_pipeline.reports.report import write_reports
 from market_pipeline.resources import open_warehouse, plain, utc_now
 from market_pipeline.sandbox import create_app, generated
 from market_pipeline.sandbox.server import SandboxServer
@@ -210,7 +210,7 @@ def test_a_good_run_against_the_sandbox_leaves_no_key(
         result = run_backfill(day, day)
         assert result.succeeded, [run.failures for run in result.runs]
         warehouse = open_warehouse(settings)
-        assert write_reports(warehouse, day, settings.reports_dir)
+        assert write_reports(warehouse, day, settings.reports_of(day))
         assert warehouse.count("headlines") > 0
         assert warehouse.count("wire_headlines") > 0
         warehouse.dispose()

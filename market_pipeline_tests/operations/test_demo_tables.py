@@ -8,13 +8,13 @@ import pytest
 from rich.console import Console
 
 from market_pipeline.operations.demo_tables import attention, print_portfolio, sandbox_banner
-from market_pipeline.operations.portfolio_view import portfolio_view
+from market_pipeline.reports.portfolio_view import portfolio_view
 from market_pipeline.warehouse import Warehouse
-from market_pipeline_tests.operations.holdings import (
+from market_pipeline_tests.reports.holdings import (
     SESSION,
     position,
-    store_betas,
     store_book,
+    store_exposures,
     store_headlines,
     store_hostile,
     store_positions,
@@ -45,14 +45,14 @@ def test_snapshot_exposures_and_headlines_are_shown(warehouse: Warehouse) -> Non
         daily_return_pct=-0.25,
     )  # fmt: skip
     store_positions(warehouse, [position(1, "AAPL", "600")])
-    store_betas(warehouse, [("AAPL", "market", 1.5)])
+    store_exposures(warehouse, [("AAPL", "market", 1.5)])
     noon = datetime(2026, 11, 20, 17, 0, tzinfo=UTC)
     store_headlines(warehouse, [(noon, "AAPL", "Plain news")])
     text = flat(printed(warehouse))
     assert "Plain book p, session of 2026-11-20" in text
     assert "equity $2,000.50 long $600.00" in text
     assert "day P&L \N{MINUS SIGN}$5.00" in text
-    assert "Market (SPY) 0.45 $900 +$9 100.0 % AAPL $900" in text
+    assert "Market (SPY) 0.45 $900 +$9 87.5 % AAPL $900" in text
     origin = "AAPL · neutral 0.00, 90 % sure · Wire · via finviz_export"
     assert f"Fri 2026-11-20 12:00 Plain news {origin}" in text
     assert "SANDBOX" not in text

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil, floor, log10
 
-from market_pipeline.operations.figures import Number, compact, money, number, percent
-from market_pipeline.operations.portfolio_rows import ValuePoint
+from market_pipeline.reports.figures import Number, compact, money, number, percent
+from market_pipeline.reports.portfolio_rows import ValuePoint
 
 _NICE = (1.0, 2.0, 2.5, 5.0, 10.0)
 _HEADROOM = 0.08

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from market_pipeline.operations.report import write_reports
+from market_pipeline.reports.report import write_reports
 from market_pipeline.warehouse import Warehouse
-from market_pipeline_tests.operations.holdings import SESSION
-from market_pipeline_tests.operations.showcase import store_showcase
+from market_pipeline_tests.reports.holdings import SESSION
+from market_pipeline_tests.reports.showcase import store_showcase
 
 pytestmark = pytest.mark.browser
 

@@ -8,6 +8,7 @@ import pandas as pd
 
 from market_pipeline.domain.books import Book, Position
 from market_pipeline.domain.portfolio_csv import transactions_hash
+from market_pipeline.domain.portfolio_risk import RISK_COLUMNS
 from market_pipeline.domain.ports import ComputeNote
 from market_pipeline.domain.quarantine import FINDING_COLUMNS
 from market_pipeline.domain.sessions import TradingCalendar
@@ -98,16 +99,51 @@ def store_positions(warehouse: Warehouse, rows: Sequence[dict[str, object]]) -> 
     warehouse.merge("portfolio_positions", held(rows))
 
 
-def store_betas(
-    warehouse: Warehouse, betas: Sequence[tuple[str, str, float]], day: date = SESSION
+def store_exposures(
+    warehouse: Warehouse,
+    betas: Sequence[tuple[str, str, float]],
+    portfolio_id: str = "p",
+    day: date = SESSION,
+    base_usd: float = 600.0,
+    equity_usd: float = 2000.0,
 ) -> None:
-    """Store betas as (symbol, factor, beta)."""
-    frame = pd.DataFrame(betas, columns=["symbol", "factor", "beta"]).assign(
-        session_date=day, std_error=0.1, t_stat=1.0, r_squared=0.5, residual_volatility=0.01,
-        observations=90, window_first_date=date(2026, 7, 1), quality="full_history", method="ols",
-        definition="made", definition_version=1,
+    """Store exposures of holdings of `base_usd` each, told by (symbol, factor, beta), and sums."""
+    parts = pd.DataFrame(betas, columns=["symbol", "factor", "beta"]).assign(
+        session_date=day, portfolio_id=portfolio_id, asset_class="stock", base_usd=base_usd,
+        risk_share=None, quality="full_history",
     )  # fmt: skip
-    warehouse.merge("symbol_factor_exposures", frame)
+    parts["moves_with"], parts["exposure_usd"] = parts["symbol"], base_usd * parts["beta"]
+    wholes = parts.groupby("factor", as_index=False)["exposure_usd"].sum()
+    wholes = wholes.assign(
+        session_date=day, portfolio_id=portfolio_id, beta=wholes["exposure_usd"] / equity_usd,
+        risk_share=0.25, covered_pct=87.5, quality="full_history",
+    )  # fmt: skip
+    warehouse.merge("position_factor_exposures", parts)
+    warehouse.merge("portfolio_factor_exposures", wholes)
+
+
+def store_risk(
+    warehouse: Warehouse, portfolio_id: str = "p", day: date = SESSION, **changes: object
+) -> None:
+    """Store a row of `portfolio_risk`; what is not given is zero, or missing where that is told."""
+    row: dict[str, object] = dict.fromkeys(RISK_COLUMNS, 0.0) | {
+        "session_date": day, "portfolio_id": portfolio_id, "sector_weights": "{}",
+        "options_without_greeks": 0, "scenario_days": 252, "historical_covered_pct": 100.0,
+        "factor_covered_pct": 97.5, "uncovered_symbols": "",
+    }  # fmt: skip
+    warehouse.merge("portfolio_risk", pd.DataFrame([row | changes]))
+
+
+def store_stress(
+    warehouse: Warehouse,
+    tests: Sequence[tuple[str, str, float, float]],
+    portfolio_id: str = "p",
+    day: date = SESSION,
+) -> None:
+    """Store stress tests as (scenario, factor, shock in percent, P&L)."""
+    frame = pd.DataFrame(tests, columns=["scenario", "factor", "shock_pct", "pnl_usd"])
+    frame = frame.assign(session_date=day, portfolio_id=portfolio_id, covered_pct=100.0)
+    warehouse.merge("portfolio_stress", frame)
 
 
 def store_sectors(
@@ -118,21 +154,6 @@ def store_sectors(
     frame = frame.assign(session_date=day, price_usd=1.0, observations=1, quality_score=1.0)
     columns = [column.name for column in symbol_daily_metrics.columns]
     warehouse.merge("symbol_daily_metrics", frame.reindex(columns=columns))
-
-
-def store_prices(
-    warehouse: Warehouse, rows: Sequence[tuple[str, float, float | None]], day: date = SESSION
-) -> None:
-    """Store prices as (symbol, price, delta)."""
-    frame = pd.DataFrame(rows, columns=["symbol", "price_usd", "delta"])
-    frame["delta"] = frame["delta"].astype("float64")
-    for name in ("open", "high", "low", "adj_close", "volume", "return_1d"):
-        frame[name] = float("nan")
-    frame = frame.assign(
-        session_date=day, asset_class="stock", price_kind="close", dividend_usd=0.0,
-        split_ratio=0.0, multiplier=1, flags=None, source="yahoo", fetched_at=pd.Timestamp(AT),
-    )  # fmt: skip
-    warehouse.merge("market_data_cache", frame)
 
 
 def store_headlines(
@@ -184,7 +205,9 @@ def store_hostile(warehouse: Warehouse) -> None:
             position(4, "GONE", None, status="unpriced", price_date=None, source=None),
         ],
     )
-    store_betas(warehouse, [("AAPL", "market", 1.2), ("AAPL", SCRIPT, -0.4)])
+    store_risk(warehouse, uncovered_symbols=BREAKOUT)
+    store_exposures(warehouse, [("AAPL", "market", 1.2), (BREAKOUT, SCRIPT, -0.4)])
+    store_stress(warehouse, [(f"down_2_sigma:{SCRIPT}", SCRIPT, -3.0, -12.0)])
     noon = datetime(2026, 11, 20, 17, 0, tzinfo=UTC)
     store_headlines(
         warehouse,

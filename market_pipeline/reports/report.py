@@ -8,7 +8,8 @@ import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -19,10 +20,11 @@ from markupsafe import Markup
 
 from market_pipeline.domain.errors import NothingStored
 from market_pipeline.domain.headlines import clean_url
-from market_pipeline.operations import figures
-from market_pipeline.operations.portfolio_breakdown import exposures_by_kind
-from market_pipeline.operations.portfolio_view import PortfolioView, portfolio_names, portfolio_view
-from market_pipeline.operations.value_chart import (
+from market_pipeline.reports import figures
+from market_pipeline.reports.portfolio_risk import exposures_by_kind
+from market_pipeline.reports.portfolio_view import PortfolioView, view_of
+from market_pipeline.reports.session_rows import SessionRows
+from market_pipeline.reports.value_chart import (
     EQUITY,
     NARROW,
     RETURN,
@@ -44,22 +46,39 @@ def write_report(view: PortfolioView, path: Path) -> Path:
     return _write(path, _report(view, index=None))
 
 
-def write_reports(warehouse: Warehouse, session: date, folder: Path) -> list[Path]:
-    """Write a report of every portfolio at `session`, and an index of them; give the files.
+@dataclass(frozen=True)
+class SessionReports:
+    """What was written of a session: an index, a file a portfolio that has a snapshot of it."""
 
-    The index comes first. A portfolio without a snapshot of the session is named there, and gets
-    no report.
+    index: Path
+    files: Mapping[str, Path]
+    views: tuple[PortfolioView, ...]
+
+
+def report_session(warehouse: Warehouse, session: date, folder: Path) -> SessionReports:
+    """Write a report of every portfolio at `session` into `folder`, and an index of them.
+
+    A portfolio without a snapshot of the session is named in the index, and gets no report.
     """
     views, absent = [], []
-    for portfolio_id, name in portfolio_names(warehouse).items():
+    told = SessionRows(warehouse, session)
+    for portfolio_id, name in told.names.items():
         try:
-            views.append(portfolio_view(warehouse, portfolio_id, session))
+            views.append(view_of(told, portfolio_id))
         except NothingStored as reason:
             absent.append((name, str(reason)))
-    written = [
-        _write(folder / file_name(view.portfolio_id), _report(view, index=INDEX)) for view in views
-    ]
-    return [_write(folder / INDEX, _index(session, views, absent)), *written]
+    files = {
+        view.portfolio_id: _write(folder / file_name(view.portfolio_id), _report(view, index=INDEX))
+        for view in views
+    }
+    index = _write(folder / INDEX, _index(session, views, absent))
+    return SessionReports(index, files, tuple(views))
+
+
+def write_reports(warehouse: Warehouse, session: date, folder: Path) -> list[Path]:
+    """Write the same; give the files, the index first."""
+    made = report_session(warehouse, session, folder)
+    return [made.index, *made.files.values()]
 
 
 def file_name(portfolio_id: str) -> str:
@@ -79,7 +98,7 @@ def _report(view: PortfolioView, index: str | None) -> str:
         is_sandbox=view.is_sandbox,
         charts=_charts(view, EQUITY),
         return_charts=_charts(view, RETURN),
-        groups=exposures_by_kind(view.exposures, figures.factor_kinds()),
+        groups=exposures_by_kind(view.risk.exposures, figures.factor_kinds()),
         index=index,
     )
 
@@ -104,7 +123,7 @@ def _index(session: date, views: Sequence[PortfolioView], absent: Sequence[tuple
 def _environment() -> Environment:
     """Build the templates' environment: every value is cleaned, then escaped."""
     environment = Environment(
-        loader=PackageLoader("market_pipeline.operations"),
+        loader=PackageLoader("market_pipeline.reports"),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=_harmless,

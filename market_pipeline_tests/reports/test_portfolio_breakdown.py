@@ -8,17 +8,15 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from market_pipeline.domain.portfolio_exposure import FactorExposure
-from market_pipeline.operations.portfolio_breakdown import (
+from market_pipeline.reports.portfolio_breakdown import (
     CASH_SECTOR,
     PRIVATE_SECTOR,
     UNKNOWN_SECTOR,
     HoldingPnl,
-    exposures_by_kind,
     pnl_by_holding,
     weights_by_sector,
 )
-from market_pipeline.operations.portfolio_rows import PositionRow
+from market_pipeline.reports.portfolio_rows import PositionRow
 
 CALL = "AAPL280121C00300000"
 amounts = st.none() | st.decimals(-(10**9), 10**9, places=10)
@@ -130,23 +128,3 @@ def test_sectors_add_up_to_the_value_of_all(lots: list[tuple[str, Decimal | None
     )
     assert sum(each.net_usd for each in weights) == sum(value or 0 for _, value in lots)
     assert all(each.net_usd == each.long_usd - each.short_usd for each in weights)
-
-
-def test_exposures_are_parted_by_kind_and_keep_their_order() -> None:
-    """The market first, however small; what no definition answers to last."""
-    exposures = [
-        FactorExposure(name, dollars, None, None, (), ())
-        for name, dollars in (
-            ("gone", 9.0),
-            ("tech", -8.0),
-            ("rates", 7.5),
-            ("market", 7.0),
-            ("energy", 1.0),
-        )
-    ]
-    kinds = {"market": "market", "rates": "macro", "tech": "sector", "energy": "sector"}
-    groups = exposures_by_kind(exposures, kinds)
-    assert [(each.name, [one.factor for one in each.exposures]) for each in groups] == [
-        ("main", ["market", "rates"]), ("sector", ["tech", "energy"]), ("other", ["gone"]),
-    ]  # fmt: skip
-    assert groups[1].largest_usd == 8.0

@@ -6,21 +6,23 @@ from decimal import Decimal
 import pytest
 
 from market_pipeline.domain.errors import InputError, NotASession, NothingStored
-from market_pipeline.operations.portfolio_view import portfolio_names, portfolio_view
+from market_pipeline.reports.portfolio_view import portfolio_view
+from market_pipeline.reports.session_rows import SessionRows
 from market_pipeline.warehouse import Warehouse
-from market_pipeline_tests.operations.holdings import (
+from market_pipeline_tests.reports.holdings import (
     CALENDAR,
     SESSION,
     position,
-    store_betas,
     store_book,
+    store_exposures,
     store_finding,
     store_headlines,
     store_notes,
     store_positions,
-    store_prices,
+    store_risk,
     store_sectors,
     store_snapshot,
+    store_stress,
     store_transactions,
 )
 
@@ -70,16 +72,41 @@ def test_history_ends_with_the_session_and_tells_of_missing_ones(stored: Warehou
     assert len(portfolio_view(stored, "p", SESSION, history_sessions=1).history) == 1
 
 
-def test_exposures_use_the_sessions_betas_prices_and_deltas(stored: Warehouse) -> None:
-    """600 of stock and 0.5 x 100 x 200 of option at beta 1.5, over equity 2000."""
-    store_betas(stored, [("AAPL", "market", 1.5), ("ZZZ", "rates", 9.0)])
-    store_betas(stored, [("AAPL", "market", 99.0)], date(2026, 11, 19))
-    store_prices(stored, [("AAPL", 200.0, None), (CALL, 7.5, 0.5)])
-    (market,) = portfolio_view(stored, "p", SESSION).exposures
-    assert market.factor == "market"
-    assert market.exposure_usd == pytest.approx(1.5 * (600 + 10_000))
-    assert market.beta == pytest.approx(1.5 * 10_600 / 2000)
-    assert {each.symbol for each in market.uncovered} == {"GME", "Fund I", "XOM"}
+def test_the_risk_shown_is_that_stored_for_the_session(stored: Warehouse) -> None:
+    """Its own portfolio's and no other day's; exposures and what they are made of largest first."""
+    store_risk(stored, historical_var_95_usd=12.5, uncovered_symbols="GME,XOM")
+    store_risk(stored, day=date(2026, 11, 19), historical_var_95_usd=99.0)
+    store_exposures(
+        stored, [("AAPL", "market", 1.5), ("XOM", "market", -2.5), ("AAPL", "interest_rate", 0.1)]
+    )
+    store_exposures(stored, [("AAPL", "market", 9.0)], "other")
+    store_stress(
+        stored,
+        [
+            ("down_2_sigma:market", "market", -8.0, -80.0),
+            ("down_2_sigma:interest_rate", "interest_rate", -2.0, 5.0),
+            ("rates_up_100_bp", "interest_rate", -16.0, 12.0),
+            ("market_down_10_pct", "market", -10.0, -100.0),
+        ],
+    )
+    risk = portfolio_view(stored, "p", SESSION).risk
+    assert risk.losses is not None
+    assert risk.losses.historical_var_95_usd == 12.5
+    assert risk.losses.uncovered == ("GME", "XOM")
+    assert [row.factor for row in risk.exposures] == ["market", "interest_rate"]
+    assert [row.exposure_usd for row in risk.exposures] == pytest.approx([-600, 60])
+    assert [row.symbol for row in risk.through("market").largest] == ["XOM", "AAPL"]
+    assert (risk.through("market").count, risk.through("style_VTV").count) == (2, 0)
+    assert [row.scenario for row in risk.stress] == [
+        "market_down_10_pct", "rates_up_100_bp", "down_2_sigma:market",
+        "down_2_sigma:interest_rate",
+    ]  # fmt: skip
+
+
+def test_a_session_without_risk_is_a_view_without_it(stored: Warehouse) -> None:
+    """Nothing is measured in its place, and nothing fails."""
+    risk = portfolio_view(stored, "p", SESSION).risk
+    assert (risk.losses, risk.stress, risk.exposures, risk.contributions) == (None, (), (), {})
 
 
 def test_sectors_come_from_the_sessions_metrics(stored: Warehouse) -> None:
@@ -170,7 +197,7 @@ def test_an_empty_portfolio_is_a_view_of_nothing(warehouse: Warehouse) -> None:
     store_snapshot(warehouse, "0")
     store_headlines(warehouse, [(datetime(2026, 11, 20, 17, 0, tzinfo=UTC), "AAPL", "x")])
     view = portfolio_view(warehouse, "p", SESSION)
-    assert (view.positions, view.exposures, view.headlines, view.sources) == ((), (), (), ())
+    assert (view.positions, view.risk.exposures, view.headlines, view.sources) == ((), (), (), ())
 
 
 def test_a_portfolio_of_transactions_only_is_viewed_like_any_other(stored: Warehouse) -> None:
@@ -178,7 +205,7 @@ def test_a_portfolio_of_transactions_only_is_viewed_like_any_other(stored: Wareh
     store_transactions(stored, "a_trader", "q2.csv")
     store_transactions(stored, "p", "q1.csv")
     store_snapshot(stored, portfolio_id="a_trader")
-    assert portfolio_names(stored) == {"a_trader": "a_trader", "p": "Plain book"}
+    assert SessionRows(stored, SESSION).names == {"a_trader": "a_trader", "p": "Plain book"}
     view = portfolio_view(stored, "a_trader", SESSION)
     assert (view.name, view.book_as_of_date, view.book_file) == ("a_trader", None, None)
     assert view.transaction_files == ("q2.csv",)

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from market_pipeline.operations.portfolio_rows import ValuePoint
-from market_pipeline.operations.value_chart import NARROW, RETURN, WIDE, value_chart
-from market_pipeline_tests.operations.holdings import SESSION
+from market_pipeline.reports.portfolio_rows import ValuePoint
+from market_pipeline.reports.value_chart import NARROW, RETURN, WIDE, value_chart
+from market_pipeline_tests.reports.holdings import SESSION
 
 
 def points(values: list[str], gaps: tuple[int, ...] = (), flow: str = "0") -> list[ValuePoint]:

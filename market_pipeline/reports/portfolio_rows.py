@@ -128,6 +128,73 @@ class NoteRow:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class RiskRow:
+    """A row of `portfolio_risk`: what may be lost in a day, and how it moves."""
+
+    delta_usd: float
+    gamma_usd: float
+    vega_usd: float
+    theta_usd: float
+    options_without_greeks: int
+    beta_market: float | None
+    factor_volatility_usd: float | None
+    specific_volatility_usd: float | None
+    historical_var_95_usd: float | None
+    historical_es_95_usd: float | None
+    historical_var_99_usd: float | None
+    historical_es_99_usd: float | None
+    factor_var_95_usd: float | None
+    factor_es_95_usd: float | None
+    factor_var_99_usd: float | None
+    factor_es_99_usd: float | None
+    scenario_days: int
+    historical_covered_pct: float | None
+    factor_covered_pct: float | None
+    uncovered_symbols: str
+
+    @property
+    def uncovered(self) -> tuple[str, ...]:
+        """What it holds and leaves out, sorted."""
+        return tuple(symbol for symbol in self.uncovered_symbols.split(",") if symbol)
+
+
+@dataclass(frozen=True, slots=True)
+class StressRow:
+    """A row of `portfolio_stress`: what it gains or loses where one factor moves."""
+
+    scenario: str
+    factor: str
+    shock_pct: float
+    pnl_usd: float
+    covered_pct: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ExposureRow:
+    """A row of `portfolio_factor_exposures`: dollars that move one for one with a factor."""
+
+    factor: str
+    beta: float | None
+    exposure_usd: float
+    risk_share: float | None
+    covered_pct: float | None
+    quality: str
+
+
+@dataclass(frozen=True, slots=True)
+class ContributionRow:
+    """A row of `position_factor_exposures`: what a holding adds to an exposure."""
+
+    symbol: str
+    factor: str
+    moves_with: str
+    base_usd: float
+    beta: float
+    exposure_usd: float
+    quality: str
+
+
 _Row = TypeVar("_Row")
 
 

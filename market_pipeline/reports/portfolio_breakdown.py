@@ -1,4 +1,4 @@
-"""What a portfolio's rows add up to: P&L by holding, value by sector, exposures by kind of factor.
+"""What a portfolio's rows add up to: P&L by holding, value by sector.
 
 Pure: rows in, sums out, money exact. Which rows are read stands in `portfolio_view`.
 """
@@ -8,16 +8,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from market_pipeline.domain.books import CASH, PRIVATE
-from market_pipeline.domain.factor_definitions import MACRO, MARKET_KIND, SECTOR, SPREAD, STYLE
-from market_pipeline.domain.portfolio_exposure import FactorExposure, underlying_of
-from market_pipeline.operations.portfolio_rows import PositionRow, SnapshotRow
+from market_pipeline.domain.symbols import underlying_of
+from market_pipeline.reports.portfolio_rows import PositionRow, SnapshotRow
 
 UNKNOWN_SECTOR, PRIVATE_SECTOR, CASH_SECTOR = "No sector known", "Held privately", "Cash"
-MAIN, OTHER = "main", "other"
-"""Groups of factors that are no kind: market and macro; what no present definition answers to."""
-
-_GROUPS = {MARKET_KIND: MAIN, MACRO: MAIN, STYLE: STYLE, SPREAD: SPREAD, SECTOR: SECTOR}
-
 _ENDS = 12
 """How many holdings stand at each end of a long P&L table."""
 
@@ -91,19 +85,6 @@ class SectorWeight:
     symbol_count: int
 
 
-@dataclass(frozen=True, slots=True)
-class ExposureGroup:
-    """Exposures to the factors of a group, largest first; those to the market before all."""
-
-    name: str
-    exposures: tuple[FactorExposure, ...]
-
-    @property
-    def largest_usd(self) -> float:
-        """The largest exposure, whatever its sign."""
-        return max(abs(each.exposure_usd) for each in self.exposures)
-
-
 def pnl_by_holding(rows: Iterable[PositionRow], snapshot: SnapshotRow) -> PnlTable:
     """Add up the P&L of each symbol's lots, those that ended in the session included."""
     lots: dict[str, list[PositionRow]] = {}
@@ -139,17 +120,6 @@ def weights_by_sector(
         for sector, each in values.items()
     ]
     return tuple(sorted(weights, key=lambda each: (-abs(each.net_usd), each.sector)))
-
-
-def exposures_by_kind(
-    exposures: Sequence[FactorExposure], kinds: Mapping[str, str]
-) -> tuple[ExposureGroup, ...]:
-    """Part exposures by the kind of their factor: the market and macro first, others last."""
-    groups: dict[str, list[FactorExposure]] = {name: [] for name in (*_GROUPS.values(), OTHER)}
-    for each in exposures:
-        groups[_GROUPS.get(kinds.get(each.factor, ""), OTHER)].append(each)
-    groups[MAIN].sort(key=lambda each: kinds[each.factor] != MARKET_KIND)
-    return tuple(ExposureGroup(name, tuple(found)) for name, found in groups.items() if found)
 
 
 def _holding(symbol: str, lots: Sequence[PositionRow]) -> HoldingPnl:

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from market_pipeline.operations import figures
+from market_pipeline.reports import figures
 
 M = figures.MINUS
 
@@ -36,6 +36,12 @@ M = figures.MINUS
         (figures.described("AAPL280121C00240500"), "AAPL call 240.5, 21 Jan 2028"),
         (figures.described("AAPL"), ""),
         (figures.factor_title("interest_rate"), "Interest rate"),
+        (figures.scenario_title("market_down_10_pct"), "Market down 10\N{NO-BREAK SPACE}%"),
+        (figures.scenario_title("rates_up_100_bp"), "Rates up 100\N{NO-BREAK SPACE}bp"),
+        (
+            figures.scenario_title("down_2_sigma:sector_energy"),
+            "Sector energy down 2\N{NO-BREAK SPACE}sigma",
+        ),
         (figures.clean("a\x1b[31m\u202eb\nc"), "a [31mb c"),
     ],
 )

@@ -4,31 +4,26 @@ The terminal, the HTML report and whatever comes later show this and ask for not
 published after the next opening bell is in it, so a past session looks as it did. Never writes.
 """
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 
 import pandas as pd
 
-from market_pipeline.domain.books import CASH, PRIVATE
-from market_pipeline.domain.errors import InputError, NothingStored
-from market_pipeline.domain.factors import ASSET as FACTORS
+from market_pipeline.domain.books import CASH, OPTION, PRIVATE
+from market_pipeline.domain.errors import NothingStored
 from market_pipeline.domain.headlines import SANDBOX_SUFFIX
 from market_pipeline.domain.lots import CLOSED, STALE, UNPRICED
-from market_pipeline.domain.portfolio_exposure import (
-    FactorExposure,
-    portfolio_exposures,
-    underlying_of,
-)
-from market_pipeline.domain.sessions import TradingCalendar
-from market_pipeline.operations.portfolio_breakdown import (
+from market_pipeline.domain.symbols import underlying_of
+from market_pipeline.reports.portfolio_breakdown import (
     PnlTable,
     SectorWeight,
     pnl_by_holding,
     weights_by_sector,
 )
-from market_pipeline.operations.portfolio_rows import (
+from market_pipeline.reports.portfolio_risk import PortfolioRisk, portfolio_risk
+from market_pipeline.reports.portfolio_rows import (
     FindingRow,
     HeadlineRow,
     NoteRow,
@@ -37,10 +32,8 @@ from market_pipeline.operations.portfolio_rows import (
     ValuePoint,
     rows_of,
 )
+from market_pipeline.reports.session_rows import SessionRows
 from market_pipeline.warehouse import Warehouse
-
-HEADLINE_DAYS = 30
-"""How many days back headlines are looked for."""
 
 LIVE, SANDBOX = "live", "sandbox"
 
@@ -67,7 +60,7 @@ class PortfolioView:
     history: tuple[ValuePoint, ...]
     pnl: PnlTable
     sectors: tuple[SectorWeight, ...]
-    exposures: tuple[FactorExposure, ...]
+    risk: PortfolioRisk
     headlines: tuple[HeadlineRow, ...]
     findings: tuple[FindingRow, ...]
     notes: tuple[NoteRow, ...]
@@ -78,6 +71,11 @@ class PortfolioView:
         return self.data_kind == SANDBOX
 
     @property
+    def has_options(self) -> bool:
+        """Whether it holds any option."""
+        return any(each.asset_class == OPTION for each in self.positions)
+
+    @property
     def stale(self) -> tuple[PositionRow, ...]:
         """Positions valued at an earlier session's price."""
         return tuple(each for each in self.positions if each.status == STALE)
@@ -86,14 +84,6 @@ class PortfolioView:
     def unpriced(self) -> tuple[PositionRow, ...]:
         """Positions that no price could be found for, and that count nowhere."""
         return tuple(each for each in self.positions if each.status == UNPRICED)
-
-
-def portfolio_names(warehouse: Warehouse) -> dict[str, str]:
-    """Name every portfolio by its id, in that order; one of transactions only has no other name."""
-    names = {one.portfolio_id: one.name for one in warehouse.books()}
-    return dict(
-        sorted(({name: name for name, _, _ in warehouse.transactions.hashes()} | names).items())
-    )
 
 
 def portfolio_view(
@@ -109,51 +99,46 @@ def portfolio_view(
     Raises InputError for a portfolio that is not there (NotASession for a date that is none),
     NothingStored where the session has no snapshot of it.
     """
-    name = _name(warehouse, portfolio_id)
-    book = warehouse.book(portfolio_id)
-    calendar = TradingCalendar.xnys()
-    calendar.require_session(session)
-    history = _history(warehouse, calendar, portfolio_id, session, history_sessions)
+    told = SessionRows(warehouse, session)
+    return view_of(
+        told, portfolio_id, history_sessions=history_sessions, headline_limit=headline_limit
+    )
+
+
+def view_of(
+    told: SessionRows, portfolio_id: str, *, history_sessions: int = 252, headline_limit: int = 20
+) -> PortfolioView:
+    """Gather the same as `portfolio_view`; what portfolios share is read once for all of them."""
+    warehouse, session = told.warehouse, told.session
+    name, book = told.name_of(portfolio_id), told.books.get(portfolio_id)
+    history = _history(told, portfolio_id, history_sessions)
     snapshot = _snapshot(warehouse, portfolio_id, session)
     held = warehouse.read(
         "portfolio_positions", first=session, last=session, where={"portfolio_id": portfolio_id}
     )
     listed = held.loc[~held["asset_class"].isin([CASH, PRIVATE]), "symbol"]
     symbols = sorted({*listed, *map(underlying_of, listed)})
-    headlines = _headlines(warehouse, calendar, session, symbols, headline_limit)
+    headlines = told.headlines_on(symbols, headline_limit)
     sources = tuple(sorted(set(held["source"].dropna())))
     return PortfolioView(
         portfolio_id=portfolio_id,
         name=name,
         session=session,
-        data_kind=_data_kind(warehouse, [*sources, *(each.source for each in headlines)]),
+        data_kind=_data_kind(told, [*sources, *(each.source for each in headlines)]),
         book_as_of_date=book.as_of_date if book else None,
         book_file=book.source_file if book else None,
-        transaction_files=_transaction_files(warehouse, portfolio_id),
+        transaction_files=told.transaction_files(portfolio_id),
         sources=sources,
         snapshot=snapshot,
         positions=_positions(held),
         history=history,
         pnl=pnl_by_holding(rows_of(held, PositionRow), snapshot),
         sectors=_sectors(warehouse, session, held, symbols),
-        exposures=_exposures(warehouse, session, held, symbols, snapshot.equity_usd),
+        risk=portfolio_risk(warehouse, portfolio_id, session),
         headlines=headlines,
         findings=_findings(warehouse, session, symbols),
-        notes=_notes(warehouse, session, symbols),
+        notes=told.notes_on(symbols),
     )
-
-
-def _name(warehouse: Warehouse, portfolio_id: str) -> str:
-    names = portfolio_names(warehouse)
-    if portfolio_id not in names:
-        known = ", ".join(names) or "none"
-        raise InputError(f"there is no portfolio {portfolio_id[:64]!r}; there are: {known}")
-    return names[portfolio_id]
-
-
-def _transaction_files(warehouse: Warehouse, portfolio_id: str) -> tuple[str, ...]:
-    files = warehouse.transactions.hashes()
-    return tuple(file for name, file, _ in files if name == portfolio_id)
 
 
 def _snapshot(warehouse: Warehouse, portfolio_id: str, session: date) -> SnapshotRow:
@@ -176,10 +161,9 @@ def _largest_first(row: PositionRow) -> tuple[Decimal, int]:
     return -abs(row.market_value_usd or Decimal(0)), row.position_no
 
 
-def _history(
-    warehouse: Warehouse, calendar: TradingCalendar, portfolio_id: str, session: date, count: int
-) -> tuple[ValuePoint, ...]:
-    frame = warehouse.read(
+def _history(told: SessionRows, portfolio_id: str, count: int) -> tuple[ValuePoint, ...]:
+    calendar, session = told.calendar, told.session
+    frame = told.warehouse.read(
         "portfolio_snapshots",
         first=calendar.shift(session, 1 - count) if count > 1 else session,
         last=session,
@@ -205,58 +189,13 @@ def _sectors(
     return weights_by_sector(_positions(held), sectors)
 
 
-def _exposures(
-    warehouse: Warehouse,
-    session: date,
-    held: pd.DataFrame,
-    symbols: list[str],
-    equity_usd: Decimal,
-) -> tuple[FactorExposure, ...]:
-    betas = warehouse.read("symbol_factor_exposures", first=session, last=session, symbols=symbols)
-    prices = warehouse.read("market_data_cache", first=session, last=session, symbols=symbols)
-    return portfolio_exposures(held, betas, prices, float(equity_usd))
-
-
-def _headlines(
-    warehouse: Warehouse,
-    calendar: TradingCalendar,
-    session: date,
-    symbols: Collection[str],
-    limit: int,
-) -> tuple[HeadlineRow, ...]:
-    """Give the newest headlines on `symbols` published before the next session opened."""
-    following = calendar.next(session)
-    frame = warehouse.read(
-        "headlines", first=session - timedelta(days=HEADLINE_DAYS), last=following
-    )
-    frame["symbols"] = [tuple(text.split(",")) for text in frame["symbols"]]
-    concerned = [not set(symbols).isdisjoint(named) for named in frame["symbols"]]
-    is_known = frame["published_at"] < pd.Timestamp(calendar.open_at(following))
-    frame = frame[is_known & pd.Series(concerned, index=frame.index, dtype=bool)]
-    newest = frame.sort_values(
-        ["published_at", "headline_hash"], ascending=[False, True], kind="stable"
-    )
-    return rows_of(newest.head(limit), HeadlineRow)
-
-
 def _findings(warehouse: Warehouse, session: date, symbols: list[str]) -> tuple[FindingRow, ...]:
     frame = warehouse.read("quarantine", first=session, last=session, symbols=symbols)
     return rows_of(frame.sort_values(["symbol", "asset", "rule", "value"]), FindingRow)
 
 
-def _notes(warehouse: Warehouse, session: date, symbols: list[str]) -> tuple[NoteRow, ...]:
-    """Give notes on `symbols` (`AAPL`, `AAPL:market`), and those on a factor as a whole."""
-    rows = rows_of(warehouse.read("enrichment_compute_log", first=session, last=session), NoteRow)
-    return tuple(
-        row
-        for row in rows
-        if row.subject.partition(":")[0] in symbols
-        or (row.asset == FACTORS and ":" not in row.subject)
-    )
-
-
-def _data_kind(warehouse: Warehouse, sources: list[str]) -> str:
+def _data_kind(told: SessionRows, sources: Sequence[str]) -> str:
     """Say what the warehouse is dedicated to; a sandbox row anywhere outweighs that."""
     if any(source.endswith(SANDBOX_SUFFIX) for source in sources):
         return SANDBOX
-    return warehouse.meta_get("data_kind") or LIVE
+    return told.data_kind or LIVE

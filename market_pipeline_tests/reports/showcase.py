@@ -1,27 +1,30 @@
-"""Three portfolios to look at in a browser: one empty, one of 300 positions, one gone stale."""
+"""Three portfolios to look at: one empty, one of 300 positions, one gone stale without its risk."""
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from math import sin
 
 from market_pipeline.domain.factor_definitions import DEFAULTS
 from market_pipeline.warehouse import Warehouse
-from market_pipeline_tests.operations.holdings import (
+from market_pipeline_tests.reports.holdings import (
     BREAKOUT,
     CALENDAR,
     SCRIPT,
     SESSION,
     position,
     snapshot,
-    store_betas,
     store_book,
+    store_exposures,
     store_finding,
     store_headlines,
     store_notes,
     store_positions,
+    store_risk,
     store_sectors,
     store_snapshot,
     store_snapshots,
+    store_stress,
     store_transactions,
 )
 
@@ -33,6 +36,10 @@ def store_showcase(warehouse: Warehouse) -> None:
     """Store the portfolios `empty`, `large` and `stale`, with all that a report can show."""
     store_book(warehouse, "empty", "An empty book", lots=0)
     store_snapshot(warehouse, "0", portfolio_id="empty", invested_usd=Decimal(0))
+    store_risk(
+        warehouse, "empty", scenario_days=0, beta_market=None, historical_covered_pct=None,
+        factor_covered_pct=None,
+    )  # fmt: skip
     _store_large(warehouse)
     _store_stale(warehouse)
     noon = datetime(2026, 11, 20, 17, 0, tzinfo=UTC)
@@ -63,15 +70,39 @@ def _store_large(warehouse: Warehouse) -> None:
         ],
     )  # fmt: skip
     store_sectors(warehouse, {name: SECTORS[n % 5] for n, name in enumerate(names[:-9])})
+    _store_large_risk(warehouse, names[:40])
+
+
+def _store_large_risk(warehouse: Warehouse, names: Sequence[str]) -> None:
+    """Store the risk of the large portfolio, in every factor that is shipped."""
     factors = [factor for each in DEFAULTS for factor in each.factors]
-    store_betas(
+    store_exposures(
         warehouse,
         [
             (name, factor, sin(n + at) / 2 + 0.4)
             for at, factor in enumerate(factors)
-            for n, name in enumerate(names[:40])
+            for n, name in enumerate(names)
         ],
-    )
+        "large", base_usd=41_250.0, equity_usd=12_000_000.0,
+    )  # fmt: skip
+    store_stress(
+        warehouse,
+        [
+            ("market_down_10_pct", "market", -10.0, -1_204_300.0),
+            ("rates_up_100_bp", "interest_rate", -16.0, -213_750.5),
+            *((f"down_2_sigma:{factor}", factor, -6.1, 90_000 * sin(at) - 40_000)
+              for at, factor in enumerate(factors)),
+        ],
+        "large",
+    )  # fmt: skip
+    store_risk(
+        warehouse, "large", beta_market=1.0036, factor_volatility_usd=121_300.0,
+        specific_volatility_usd=40_110.0, delta_usd=12_000_000.0,
+        historical_var_95_usd=201_400.0, historical_es_95_usd=263_111.0,
+        historical_var_99_usd=301_222.0, historical_es_99_usd=388_010.0,
+        factor_var_95_usd=210_143.0, factor_es_95_usd=263_528.0, factor_var_99_usd=297_212.0,
+        factor_es_99_usd=340_502.0, uncovered_symbols="SY291,SY292,SY293,SY294,SY295,SY296,SY297",
+    )  # fmt: skip
 
 
 def _large_snapshot(at: int, day: date) -> dict[str, object]:

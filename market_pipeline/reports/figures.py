@@ -120,6 +120,15 @@ def factor_title(factor: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def scenario_title(scenario: str) -> str:
+    """Name a stress test for people: `Market down 10 %`, `Sector energy down 2 sigma`."""
+    kind, _, factor = scenario.partition(":")
+    said = f"{factor_title(factor)} {words(kind)}" if factor else words(kind)
+    for unit, shown in ((" pct", " %"), (" bp", " bp"), (" sigma", " sigma")):
+        said = said.replace(unit, shown.replace(" ", "\N{NO-BREAK SPACE}"))
+    return said[:1].upper() + said[1:]
+
+
 def factor_proxy(factor: str) -> str | None:
     """Name what a factor is measured against, as the settings define it: `SPY`, `VUG less VTV`."""
     for definition in current_settings().definitions:

@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from market_pipeline.operations import report
-from market_pipeline.operations.portfolio_rows import HeadlineRow
-from market_pipeline.operations.portfolio_view import portfolio_view
-from market_pipeline.operations.report import file_name, write_report, write_reports
+from market_pipeline.reports import report
+from market_pipeline.reports.portfolio_rows import HeadlineRow
+from market_pipeline.reports.portfolio_view import portfolio_view
+from market_pipeline.reports.report import file_name, write_report, write_reports
 from market_pipeline.warehouse import Warehouse
-from market_pipeline_tests.operations.holdings import (
+from market_pipeline_tests.reports.holdings import (
     BREAKOUT,
     CALENDAR,
     SCRIPT,
@@ -28,11 +28,13 @@ from market_pipeline_tests.operations.holdings import (
     store_headlines,
     store_hostile,
     store_positions,
+    store_risk,
     store_snapshot,
     store_snapshots,
+    store_stress,
     store_transactions,
 )
-from market_pipeline_tests.operations.showcase import store_showcase
+from market_pipeline_tests.reports.showcase import store_showcase
 
 _LOADS = {
     "src",
@@ -196,6 +198,7 @@ def test_numbers_say_of_which_session_and_from_where(warehouse: Warehouse, tmp_p
         warehouse, "1234567.89", daily_pnl_usd=Decimal("-1234.5"), daily_return_pct=-0.1,
         invested_usd=Decimal(1),
     )  # fmt: skip
+    store_risk(warehouse)
     store_positions(warehouse, [position(1, "AAPL", "1234567.89", source="yahoo:sandbox")])
     page = read(write_report(portfolio_view(warehouse, "p", SESSION), tmp_path / "one.html"))
     assert "$1,234,567.89" in page.text
@@ -263,6 +266,45 @@ def test_a_flood_of_gaps_is_cut_and_still_names_every_position(
     assert all(page.unclosed == [] for page in pages.values())
 
 
+def test_losses_and_stress_tests_are_those_stored(warehouse: Warehouse, tmp_path: Path) -> None:
+    """Both ways of measuring, in dollars and of equity, with table and session; the worst first."""
+    store_book(warehouse)
+    store_snapshot(warehouse, "10000", invested_usd=Decimal(1))
+    store_positions(warehouse, [position(1, "AAPL", "10000")])
+    store_risk(
+        warehouse, historical_var_95_usd=210.0, historical_es_99_usd=450.5, factor_var_95_usd=199.0,
+        beta_market=0.93, uncovered_symbols="FUNDCO,NEWCO",
+    )  # fmt: skip
+    store_stress(
+        warehouse,
+        [("market_down_10_pct", "market", -10.0, -930.0),
+         *((f"down_2_sigma:f{n}", f"f{n}", -3.0, 10.0 * n) for n in range(9))],
+    )  # fmt: skip
+    page = read(write_reports(warehouse, SESSION, tmp_path)[1])
+    shown = page.text[page.text.index("What a day may cost") : page.text.index("Factor exposures")]
+    assert "Session 2026-11-20 · from portfolio_risk" in shown
+    assert "History 252 sessions $210 2.1 % $0 0.0 % $0 0.0 % $450 4.5 % 100.0 %" in shown
+    assert "Factors normal moves $199 2.0 %" in shown
+    assert "Beta to the market 0.93" in shown
+    assert "Left out of at least one of these: FUNDCO, NEWCO" in shown
+    minus = "\N{MINUS SIGN}"
+    assert f"Market down 10 % SPY {minus}10.0 % {minus}$930 {minus}9.3 % 100.0 %" in shown
+    assert "2 more, each of a smaller loss or a gain" in shown
+    assert "Vega" not in shown, "it holds no option"
+
+
+def test_a_report_without_risk_says_so_and_how_to_make_it(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
+    """In each of the three sections, and first of all."""
+    store_book(warehouse)
+    store_snapshot(warehouse, invested_usd=Decimal(1))
+    text = read(write_reports(warehouse, SESSION, tmp_path)[1]).text
+    how = "market-pipeline backfill --from 2026-11-20 --to 2026-11-20 makes it."
+    assert text.count(f"Not measured for this session: {how}") == 3
+    assert "The risk of this session is missing" in text
+
+
 def test_many_factors_are_grouped_by_kind(warehouse: Warehouse, tmp_path: Path) -> None:
     """A card for the market and for rates; styles, spreads and sectors are a table each."""
     store_showcase(warehouse)
@@ -275,7 +317,9 @@ def test_many_factors_are_grouped_by_kind(warehouse: Warehouse, tmp_path: Path) 
         "Exposures: style", "Exposures: spread", "Exposures: sector",
     ]  # fmt: skip
     assert "Momentum over market MTUM less SPY" in page.text
-    assert page.text.count("Sector energy") == 1
+    shown = page.text[page.text.index("Factor exposures") :]
+    assert shown.count("Sector energy") == 1
+    assert "Sectors, each alone: 11 of them, largest sector" in shown
 
 
 def test_pnl_by_position_adds_up_to_the_portfolio(warehouse: Warehouse, tmp_path: Path) -> None:
@@ -346,10 +390,12 @@ def test_an_empty_portfolio_has_a_report_that_says_so(warehouse: Warehouse, tmp_
     """No positions, no line, no exposures, no headlines: each in words."""
     store_book(warehouse, lots=0)
     store_snapshot(warehouse, "0")
+    store_risk(warehouse, scenario_days=0, beta_market=None)
     page = read(write_reports(warehouse, SESSION, tmp_path)[1])
     for words in (
-        "It holds nothing in this session.", "One session is no line yet",
-        "None: no beta of anything it holds", "None found in the last 30 days.",
+        "It holds nothing in this session.", "Nothing is held, and nothing can be lost.",
+            "One session is no line yet",
+        "None: nothing that is held has a beta.", "None found in the last 30 days.",
     ):  # fmt: skip
         assert words in page.text
     assert page.unclosed == []
