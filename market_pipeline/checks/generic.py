@@ -3,6 +3,7 @@
 import dagster as dg
 
 from market_pipeline.checks.framework import Scope, Verdict, check, shown
+from market_pipeline.warehouse import queries
 
 
 def not_empty(
@@ -17,15 +18,18 @@ def not_empty(
     """Claim that every session of the range (or the range as a whole) has rows."""
 
     def judge(scope: Scope) -> Verdict:
-        rows = scope.rows(table, date_column)
-        held = {day.date() for day in rows[date_column]}
+        asked = queries.Query(table, scope.first, scope.last)
+        held = scope.warehouse.ask(
+            lambda connection: queries.rows_by_date(connection, asked, date_column)
+        )
         expected = scope.calendar.sessions(scope.first, scope.last) if every_session else []
         empty = [day.isoformat() for day in expected if day not in held]
         passed = bool(held) and not empty
-        said = f"{len(rows)} rows on {len(held)} days"
+        rows = sum(held.values())
+        said = f"{rows} rows on {len(held)} days"
         if empty:
             said += f"; none on {shown(empty)}"
-        return Verdict(passed, said, {"rows": len(rows), "empty_days": len(empty)})
+        return Verdict(passed, said, {"rows": rows, "empty_days": len(empty)})
 
     scope_word = "every session" if every_session else "the range"
     return check(
