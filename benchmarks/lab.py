@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 
 import structlog
+from sqlalchemy import make_url
 
 from benchmarks.postgres import Postgres, PostgresAbsent, open_postgres
 from benchmarks.processes import Sandbox, clean_environment, default_settings
@@ -118,6 +119,22 @@ class Lab:
             warehouse.upgrade()
             warehouse.dispose()
             yield url
+
+    @contextmanager
+    def dagster_url(self) -> Iterator[str]:
+        """Give the URL of an empty PostgreSQL database for Dagster's storage; dropped afterwards.
+
+        Only where `dialects` gives PostgreSQL.
+        """
+        server = self._server()
+        if isinstance(server, PostgresAbsent):
+            raise RuntimeError(server.reason)  # noqa: TRY004  # a state, not a wrong type
+        with server.new_database() as url:
+            yield (
+                make_url(url)
+                .set(drivername="postgresql+psycopg2")
+                .render_as_string(hide_password=False)
+            )
 
     def postgres_version(self) -> str | None:
         """Give the version of the PostgreSQL server measured, None where none was."""

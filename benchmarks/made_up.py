@@ -36,7 +36,7 @@ class MadeUp:
     @property
     def first(self) -> date:
         """First session that is derived; the last is `LAST`."""
-        return self.calendar.shift(LAST, 1 - self.session_count)
+        return self.calendar.shift(self.calendar.next(LAST), -self.session_count)
 
     @property
     def first_bar(self) -> date:

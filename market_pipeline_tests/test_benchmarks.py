@@ -27,7 +27,8 @@ from market_pipeline_tests.news_making import FakeCollector
 CALENDAR = TradingCalendar.xnys()
 NAMES = (
     "bulk", "collect", "derived", "download", "download_full", "graph", "guard", "news_full",
-    "news_parse", "news_score", "news_search", "news_store", "regress", "snapshots", "start_up",
+    "news_parse", "news_score", "news_search", "news_store", "nightly", "regress", "snapshots",
+    "start_up",
 )  # fmt: skip
 
 

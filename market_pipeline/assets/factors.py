@@ -9,19 +9,29 @@ from pydantic import Field
 
 from market_pipeline.assets.conditions import FOLLOWS_ITS_INPUTS
 from market_pipeline.assets.framework import Work, stored_asset, working
+from market_pipeline.domain.books import STOCK
 from market_pipeline.domain.derived_exposures import option_exposures, private_exposures
 from market_pipeline.domain.errors import ConfigurationError
 from market_pipeline.domain.factor_definitions import FactorDefinition, longest_window
-from market_pipeline.domain.factors import EXPOSURE_COLUMNS, exposures, returns_for_regression
-from market_pipeline.domain.frames import between, empty_frame
+from market_pipeline.domain.factors import (
+    EXPOSURE_COLUMNS,
+    exposures,
+    returns_for_regression,
+    spikes_of,
+)
+from market_pipeline.domain.frames import empty_frame
 from market_pipeline.domain.ports import Clock
 from market_pipeline.domain.sessions import TradingCalendar
 from market_pipeline.domain.universe import collectable
-from market_pipeline.io_managers import SESSIONS_BEFORE, Derived
+from market_pipeline.io_managers import COLUMNS, ROWS, SESSIONS_BEFORE, Derived
 from market_pipeline.settings import Settings
 from market_pipeline.warehouse import Warehouse
 
 _SHOWN = 10
+# A night reads a year of all stocks: of that what regressions need, of its own session more.
+_OF_STOCKS = {"asset_class": STOCK}
+_OF_RETURNS = ["session_date", "symbol", "return_1d", "flags"]
+_OF_PRICES = ["session_date", "symbol", "asset_class", "price_usd", "multiplier", "delta"]
 
 
 class FactorChoice(dg.Config):
@@ -44,7 +54,11 @@ def define(
         kinds={"numpy", "sql"},
         partitions=partitions,
         version="2",
-        ins={"market_data_cache": dg.AssetIn(metadata={SESSIONS_BEFORE: longest})},
+        ins={
+            "market_data_cache": dg.AssetIn(
+                metadata={SESSIONS_BEFORE: longest, COLUMNS: _OF_RETURNS, ROWS: _OF_STOCKS}
+            )
+        },
         automation_condition=FOLLOWS_ITS_INPUTS,
     )
     def factor_exposures(
@@ -70,10 +84,15 @@ def define(
             settled = warehouse.factors.settle_definitions(settings.definitions, clock())
             chosen = _chosen(settled, config.only)
             begin = calendar.shift(work.first, 1 - longest)
-            returns = returns_for_regression(market_data_cache, calendar.sessions(begin, work.last))
-            derived = _measure(
-                work, chosen, returns, symbol_universe, market_data_cache, settings.private_proxies
+            stocks = market_data_cache.assign(**_OF_STOCKS)
+            returns = returns_for_regression(stocks, calendar.sessions(begin, work.last))
+            prices = warehouse.read(
+                "market_data_cache", first=work.first, last=work.last, columns=_OF_PRICES
             )
+            derived = _measure(
+                work, chosen, (returns, spikes_of(stocks)), symbol_universe, prices,
+                settings.private_proxies,
+            )  # fmt: skip
             work.report_rows(derived.frame)
             if not config.only:
                 return derived
@@ -103,17 +122,18 @@ def _chosen(
 def _measure(
     work: Work,
     definitions: Sequence[FactorDefinition],
-    returns: pd.DataFrame,
+    known: tuple[pd.DataFrame, pd.DataFrame],
     universe: pd.DataFrame,
-    market_data: pd.DataFrame,
+    prices: pd.DataFrame,
     stand_ins: Mapping[str, str],
 ) -> Derived:
     """Measure what has prices of its own, and derive from it what has none."""
+    returns, spikes = known
     measured = exposures(
         returns, definitions, work.first, work.last, collectable(universe),
-        workers=os.cpu_count() or 1,
+        workers=os.cpu_count() or 1, spikes=spikes,
     )  # fmt: skip
-    options = option_exposures(measured.frame, between(market_data, work.first, work.last))
+    options = option_exposures(measured.frame, prices)
     private = private_exposures(measured.frame, universe, stand_ins)
     parts = [part for part in (measured.frame, options.frame, private) if not part.empty]
     frame = pd.concat(parts or [empty_frame(EXPOSURE_COLUMNS)])

@@ -18,6 +18,7 @@ from market_pipeline.domain.frames import SESSIONS_A_YEAR, Floats, empty_frame, 
 from market_pipeline.domain.ports import ComputeNote
 from market_pipeline.domain.price_rules import REVERTED_JUMP, UNUSABLE_RETURN_FLAGS
 from market_pipeline.domain.regression import Fit, Quality, rolling
+from market_pipeline.domain.return_views import View, views
 from market_pipeline.domain.universe import listed
 
 ASSET = "factor_exposures"
@@ -59,12 +60,27 @@ def usable_returns(market_data: pd.DataFrame) -> "pd.Series[float]":
     """
     usable = returns_as_judged(market_data)
     comes_back = _is_flagged(market_data, (REVERTED_JUMP,))
-    for _, row in market_data[comes_back].iterrows():
-        days = market_data.loc[market_data["symbol"] == row["symbol"], "session_date"]
-        earlier = days[days < row["session_date"]]
-        if len(earlier):
-            usable[earlier.idxmax()] = np.nan
+    if comes_back.any():
+        is_near = market_data["symbol"].isin(market_data.loc[comes_back, "symbol"])
+        near = market_data.loc[is_near, ["symbol", "session_date"]].assign(
+            comes_back=comes_back[is_near]
+        )
+        near = near.sort_values(["symbol", "session_date"])
+        is_spike = near.groupby("symbol")["comes_back"].shift(-1, fill_value=False)
+        usable[near.index[is_spike]] = np.nan
     return usable
+
+
+def spikes_of(market_data: pd.DataFrame) -> pd.DataFrame:
+    """Give the stocks' returns into spikes: session_date, symbol, return_1d.
+
+    Each counted in its own session, in which nobody could know, and counts in no later one. A row
+    of that session must not depend on whether the next one was at hand when it was made.
+    """
+    stocks = market_data[market_data["asset_class"] == STOCK]
+    then, later = returns_as_judged(stocks), usable_returns(stocks)
+    is_spike = then.notna() & later.isna()
+    return stocks.loc[is_spike, ["session_date", "symbol"]].assign(return_1d=then[is_spike])
 
 
 def returns_as_judged(market_data: pd.DataFrame) -> "pd.Series[float]":
@@ -88,13 +104,15 @@ def exposures(
     last: date,
     universe: pd.DataFrame | None = None,
     workers: int = 1,
+    spikes: pd.DataFrame | None = None,
 ) -> Exposures:
     """Measure every symbol's exposure to every factor in each session from `first` to `last`.
 
     `returns` (sessions x symbols, fractions) starts `window - 1` sessions before `first`; a proxy
     is one of its columns or missing. With `universe` (symbol_universe) its stocks are answered or
     noted, in their sessions, and no others. Least squares with intercept over the sessions in which
-    a symbol and all proxies have a return; see docs/factors.md. `workers` are threads.
+    a symbol and all proxies have a return; see docs/factors.md. `workers` are threads. `spikes`
+    (`spikes_of`) are returns that count in their own session only, and are NaN in `returns`.
     """
     if universe is not None:
         universe = listed(universe)
@@ -106,11 +124,12 @@ def exposures(
     frames: list[pd.DataFrame] = []
     notes: list[ComputeNote] = []
     for definition in definitions:
-        measured = _Measured(returns, definition, targets, wanted)
-        notes.extend(measured.skipped())
-        for fit in measured.fits(workers):
-            notes.extend(measured.notes(fit))
-            frames.append(measured.frame(fit))
+        for view in views(returns, spikes, definition, targets, wanted):
+            measured = _Measured(view, definition)
+            notes.extend(measured.skipped())
+            for fit in measured.fits(workers):
+                notes.extend(measured.notes(fit))
+                frames.append(measured.frame(fit))
     frame = pd.concat([empty_frame(EXPOSURE_COLUMNS), *(f for f in frames if not f.empty)])
     frame = frame.sort_values(["session_date", "symbol", "factor"], ignore_index=True)
     notes.sort(key=lambda note: (note.session_date, note.subject))
@@ -130,26 +149,21 @@ def _wanted(returns: pd.DataFrame, universe: pd.DataFrame | None) -> npt.NDArray
 
 
 class _Measured:
-    """One definition's answers in the sessions `rows`, for the symbols and sessions wanted."""
+    """One definition's answers in a view of the returns, for the symbols and sessions wanted."""
 
-    def __init__(
-        self,
-        returns: pd.DataFrame,
-        definition: FactorDefinition,
-        rows: range,
-        wanted: npt.NDArray[np.bool_],
-    ) -> None:
-        self._returns, self._definition, self._rows = returns, definition, rows
-        self._x = _regressors(returns, definition)
-        self._faults = [_fault(returns, self._x, definition, row) for row in rows]
-        has_proxies = np.zeros(len(returns), dtype=bool)
-        has_proxies[rows.start : rows.stop] = [fault is None for fault in self._faults]
-        self._asked = wanted.T & has_proxies[:, None]
+    def __init__(self, view: View, definition: FactorDefinition) -> None:
+        self._view, self._definition = view, definition
+        self._returns, self._rows = view.returns, view.rows
+        self._x = _regressors(view.returns, definition)
+        self._faults = [_fault(view.returns, self._x, definition, row) for row in view.rows]
+        has_proxies = np.zeros(len(view.returns), dtype=bool)
+        has_proxies[view.rows.start : view.rows.stop] = [fault is None for fault in self._faults]
+        self._asked = view.wanted.T & has_proxies[:, None]
 
     def skipped(self) -> Iterator[ComputeNote]:
         """Say in which sessions the proxies cannot explain anything."""
         for row, fault in zip(self._rows, self._faults, strict=True):
-            if fault is not None:
+            if fault is not None and row in self._view.judged:
                 yield ComputeNote(ASSET, self._day(row), self._definition.name, SKIPPED, fault)
 
     def fits(self, workers: int) -> Iterator[Fit]:

@@ -15,7 +15,7 @@ import pandas as pd
 
 from market_pipeline.domain.books import STOCK
 from market_pipeline.domain.factor_definitions import INTEREST_RATE, MARKET
-from market_pipeline.domain.factors import usable_returns
+from market_pipeline.domain.factors import returns_as_judged, usable_returns
 from market_pipeline.domain.frames import (
     SESSIONS_A_YEAR,
     Floats,
@@ -105,24 +105,33 @@ def _history(
     stocks: pd.DataFrame, sessions: Sequence[date], rows: range
 ) -> tuple[pd.Index, _History]:
     clean = stocks.assign(
-        return_1d=usable_returns(stocks), is_clean=stocks["flags"].isna().astype(np.float64)
+        return_1d=usable_returns(stocks),
+        return_as_judged=returns_as_judged(stocks),
+        is_clean=stocks["flags"].isna().astype(np.float64),
     )
-    names = ("price_usd", "return_1d", "volume", "is_clean")
+    names = ("price_usd", "volume", "is_clean", "return_1d", "return_as_judged")
     spread = [wide(clean, name, sessions) for name in names]
-    price, returns, volume, is_clean = (np.ascontiguousarray(f.to_numpy().T) for f in spread)
+    price, volume, is_clean, later, then = (np.ascontiguousarray(f.to_numpy().T) for f in spread)
     years = np.array([day.year for day in sessions])
     months = 12 * years + np.array([day.month for day in sessions])
-    month, quarter = (_volatilities(returns, rows, span) for span in (MONTH, QUARTER))
+    month, quarter = (_volatilities(later, then, rows, span) for span in (MONTH, QUARTER))
     history = _History(price, volume, is_clean, month, quarter, years, months)
     return spread[0].columns, history
 
 
-def _volatilities(returns: Floats, rows: range, span: int) -> Floats:
-    """Compute the volatility of each session that the percentiles of `rows` look at."""
-    found = np.full(returns.shape, np.nan)
+def _volatilities(later: Floats, then: Floats, rows: range, span: int) -> Floats:
+    """Compute the volatility of each session that the percentiles of `rows` look at.
+
+    A window ends with its session's return as judged `then`: whether it was one into a spike is
+    known a session `later`.
+    """
+    found = np.full(later.shape, np.nan)
     looked_at = range(max(rows.start - YEAR + 1, 0), rows.stop)
-    for part in blocks(looked_at, span, len(returns)):
-        found[:, part.start : part.stop] = _volatility(windows_ending(returns, part, span))
+    for part in blocks(looked_at, span, len(later)):
+        at = slice(part.start, part.stop)
+        windows = windows_ending(later, part, span).copy()
+        windows[..., -1] = then[:, at]
+        found[:, at] = _volatility(windows)
     return found
 
 

@@ -23,6 +23,12 @@ TABLE = "market_pipeline/table"
 SESSIONS_BEFORE = "market_pipeline/sessions_before"
 """Input metadata: how many sessions before its first partition an asset reads as well."""
 
+COLUMNS = "market_pipeline/columns"
+"""Input metadata: the columns an asset needs of many rows, which then come in no order."""
+
+ROWS = "market_pipeline/rows"
+"""Input metadata: what a column must hold, by name, where an asset reads some rows only."""
+
 
 @dataclass(frozen=True)
 class Derived:
@@ -100,11 +106,15 @@ class WarehouseIOManager(dg.IOManager):
         upstream = context.upstream_output
         if upstream is None:
             raise ValueError("an input of the warehouse comes from an asset")
-        before = int(_number((context.definition_metadata or {}).get(SESSIONS_BEFORE, 0)))
+        asked = context.definition_metadata or {}
+        before = int(_number(asked.get(SESSIONS_BEFORE, 0)))
         return self._warehouse.read(
             table_of(upstream.definition_metadata, context.asset_key),
             first=self.window_start(first, before),
             last=last,
+            columns=_names(asked.get(COLUMNS)),
+            where=_wanted(asked.get(ROWS)),
+            is_ordered=COLUMNS not in asked,
         )
 
     def window_start(self, first: date, sessions_before: int) -> date:
@@ -124,3 +134,13 @@ def _number(value: object) -> int:
     if isinstance(value, dg.IntMetadataValue):
         return int(value.value or 0)
     return int(value) if isinstance(value, int) else 0
+
+
+def _names(value: object) -> list[str] | None:
+    named = value.data if isinstance(value, dg.JsonMetadataValue) else value
+    return [str(name) for name in named] if isinstance(named, list | tuple) else None
+
+
+def _wanted(value: object) -> dict[str, object] | None:
+    told = value.data if isinstance(value, dg.JsonMetadataValue) else value
+    return dict(told) if isinstance(told, Mapping) else None

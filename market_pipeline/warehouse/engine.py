@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from psycopg.pq import Format
 from sqlalchemy.exc import ArgumentError
 
 from market_pipeline.domain.errors import ConfigurationError
@@ -23,6 +24,9 @@ _WAL_RETRY_S = 0.05
 # Years of one symbol touch a page of every session: a small cache would write and read each anew.
 _CACHE, _CHECKPOINT = "cache_size=-65536", "wal_autocheckpoint=8000"
 _BEGIN = "market_pipeline_begin"
+AS_NUMBERS = "market_pipeline_as_numbers"
+"""Execution option: PostgreSQL sends numbers as they are, not written out as text and read back."""
+
 _EXAMPLES = "sqlite:////var/lib/market_pipeline/warehouse.db or postgresql+psycopg://user@host/name"
 
 
@@ -103,7 +107,7 @@ def lock(connection: sa.Connection, name: str) -> None:
 
 
 def _postgresql(url: sa.URL) -> sa.Engine:
-    return sa.create_engine(
+    engine = sa.create_engine(
         url,
         hide_parameters=True,
         pool_pre_ping=True,
@@ -111,6 +115,15 @@ def _postgresql(url: sa.URL) -> sa.Engine:
         isolation_level="READ COMMITTED",
         connect_args={"connect_timeout": 10, "application_name": "market_pipeline"},
     )
+    sa.event.listen(engine, "before_cursor_execute", _choose_format)
+    return engine
+
+
+def _choose_format(
+    _connection: Any, cursor: Any, _statement: str, _parameters: Any, context: Any, _many: bool
+) -> None:
+    if context is not None and context.execution_options.get(AS_NUMBERS):
+        cursor.format = Format.BINARY
 
 
 def _sqlite(url: sa.URL) -> sa.Engine:

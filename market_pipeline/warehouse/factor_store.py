@@ -146,9 +146,11 @@ def _replace(
     lock(connection, table.name)
     columns = table.c
     scope = columns.session_date.between(first, last) & columns.definition.in_(sorted(versions))
-    for name, version in sorted(versions.items()):
-        is_older = columns.definition == name, columns.definition_version != version
-        _keep(connection, sa.and_(columns.session_date.between(first, last), *is_older))
+    is_older = [
+        sa.and_(columns.definition == name, columns.definition_version != version)
+        for name, version in sorted(versions.items())
+    ]
+    _keep(connection, sa.and_(columns.session_date.between(first, last), sa.or_(*is_older)))
     return merge_rows(connection, table, rows, scope=scope)
 
 

@@ -43,13 +43,22 @@ def merge_rows(
         if scope is not None:
             gone = ~sa.exists().where(_same_key(table, stage))
             deleted = _rowcount(connection, sa.delete(table).where(scope, gone))
-        there = sa.exists().where(_same_key(table, stage))
-        existing = connection.scalar(sa.select(sa.func.count()).select_from(stage).where(there))
+        existing = connection.scalar(_count_existing(table, stage, scope))
         written = _rowcount(connection, _upsert(connection, table, stage, ignored, kept))
     existing = existing or 0
     inserted = len(rows) - existing
     updated = written - inserted
     return WriteCounts(inserted, updated, deleted, existing - updated)
+
+
+def _count_existing(
+    table: sa.Table, stage: sa.Table, scope: sa.ColumnElement[bool] | None
+) -> sa.Select[int]:
+    """Count the staged rows that are there: within a scope no others are left."""
+    if scope is not None:
+        return sa.select(sa.func.count()).select_from(table).where(scope)
+    there = sa.exists().where(_same_key(table, stage))
+    return sa.select(sa.func.count()).select_from(stage).where(there)
 
 
 def _upsert(
@@ -123,4 +132,6 @@ def _copy(connection: sa.Connection, stage: sa.Table, rows: Sequence[Row]) -> No
         for row in rows:
             copy.write_row(row)
     if len(rows) >= _ANALYZE_FROM_ROWS:
-        connection.exec_driver_sql(f"ANALYZE {stage.name}")
+        # Joins look at keys alone: to learn what else there is costs a third of the copy.
+        keys = ", ".join(f'"{column.name}"' for column in stage.primary_key)
+        connection.exec_driver_sql(f"ANALYZE {stage.name} ({keys})")

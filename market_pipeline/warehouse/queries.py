@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 import sqlalchemy as sa
 
+from market_pipeline.warehouse.engine import AS_NUMBERS
 from market_pipeline.warehouse.frames import kind_of, raw, to_frame
 from market_pipeline.warehouse.tables import metadata
 
@@ -38,6 +39,7 @@ class Query:
     symbols: Sequence[str] | None = None
     columns: Sequence[str] | None = None
     where: Mapping[str, object] | None = None
+    is_ordered: bool = True
 
 
 def table_named(name: str) -> sa.Table:
@@ -78,10 +80,9 @@ def read(connection: sa.Connection, query: Query) -> pd.DataFrame:
     statement = statement.where(*_conditions(table, query))
     if query.symbols is not None and not picked_here:
         statement = statement.where(column_of(table, "symbol").in_(wanted))
-    result = connection.execute(statement.order_by(*_key_order(connection, table)))
-    # The driver's own rows: nothing of SQLAlchemy's is needed, and wrapping each costs a fifth.
-    rows = result.cursor.fetchall() if result.cursor is not None else []
-    frame = to_frame(fetched, rows, connection.dialect.name)
+    if query.is_ordered:
+        statement = statement.order_by(*_key_order(connection, table))
+    frame = to_frame(fetched, _rows(connection, statement), connection.dialect.name)
     if picked_here:
         frame = frame[frame["symbol"].isin(wanted)][names].reset_index(drop=True)
     return frame
@@ -100,9 +101,14 @@ def frame_of(
     columns = list(table.columns)
     statement = sa.select(*(raw(column, connection.dialect.name) for column in columns))
     statement = statement.where(condition).order_by(*(order or _key_order(connection, table)))
-    result = connection.execute(statement if limit is None else statement.limit(limit))
-    rows = result.cursor.fetchall() if result.cursor is not None else []
+    rows = _rows(connection, statement if limit is None else statement.limit(limit))
     return to_frame(columns, rows, connection.dialect.name)
+
+
+def _rows(connection: sa.Connection, statement: sa.Select[Any]) -> Sequence[Sequence[Any]]:
+    result = connection.execute(statement, execution_options={AS_NUMBERS: True})
+    # The driver's own rows: nothing of SQLAlchemy's is needed, and wrapping each costs a fifth.
+    return result.cursor.fetchall() if result.cursor is not None else []
 
 
 def _conditions(table: sa.Table, query: Query) -> list[sa.ColumnElement[bool]]:

@@ -122,14 +122,17 @@ class Warehouse(Stores):
         symbols: Sequence[str] | None = None,
         columns: Sequence[str] | None = None,
         where: Mapping[str, object] | None = None,
+        is_ordered: bool = True,
     ) -> pd.DataFrame:
         """Read rows in key order, typed as `frames` says; no row gives an empty typed frame.
+
+        Rows that are not `is_ordered` come as the database finds them, and sooner.
 
         `first` and `last` bound the partition column, both included; `where` asks for equality,
         for any of a list, set or tuple, or with None for missing. Raises ValueError for a table
         or column that is not there.
         """
-        query = queries.Query(table_name, first, last, symbols, columns, where)
+        query = queries.Query(table_name, first, last, symbols, columns, where, is_ordered)
         with self._database.reading() as connection:
             return queries.read(connection, query)
 
