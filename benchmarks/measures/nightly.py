@@ -1,8 +1,8 @@
 """One night's exposures on PostgreSQL: how its seconds divide among database, fits and Dagster."""
 
 import gc
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import dagster as dg
@@ -17,9 +17,8 @@ from benchmarks.stopwatch import Stopwatch
 from benchmarks.turns import in_turns
 from market_pipeline.assets import factors as asset
 from market_pipeline.automation.jobs import range_tags
-from market_pipeline.checks import factors as checks
-from market_pipeline.checks import generic
-from market_pipeline.checks.framework import Judge
+from market_pipeline.checks import framework, generic
+from market_pipeline.checks.framework import Claim
 from market_pipeline.definitions import build_defs
 from market_pipeline.domain import factors
 from market_pipeline.domain.factor_definitions import DEFAULTS, proxies_of
@@ -140,16 +139,17 @@ def _watch() -> Stopwatch:
     watch.wrap(_WRITING, FactorStore, "settle_definitions", "replace_exposures")
     watch.wrap(_SHAPING, asset, "returns_for_regression", "_measure")
     watch.wrap(_FITS, factors, "rolling")
-    for module in (checks, generic):
-        watch.replace(module, "check", lambda make: _judged(watch, make))
+    for module in (framework, generic):
+        watch.replace(module, "claims", lambda make: _judged(watch, make))
     return watch
 
 
 def _judged(watch: Stopwatch, make: Callable[..., Any]) -> Callable[..., Any]:
-    """Let a check be made of a judge whose seconds count."""
+    """Let checks be made of judges whose seconds count."""
 
-    def check(of: str, name: str, judge: Judge, **options: Any) -> dg.AssetChecksDefinition:
-        made: dg.AssetChecksDefinition = make(of, name, watch.wrapped(_CHECKS, judge), **options)
+    def claims(of: str, stated: Sequence[Claim], **options: Any) -> dg.AssetChecksDefinition:
+        timed = [replace(each, judge=watch.wrapped(_CHECKS, each.judge)) for each in stated]
+        made: dg.AssetChecksDefinition = make(of, timed, **options)
         return made
 
-    return check
+    return claims

@@ -1,5 +1,8 @@
 """Do the statistics stand where they should, and can they be right?"""
 
+from collections.abc import Mapping
+from typing import Any
+
 import dagster as dg
 import numpy as np
 import pandas as pd
@@ -10,29 +13,26 @@ from market_pipeline.domain.derived_exposures import DELTA
 from market_pipeline.domain.factor_definitions import METHODS
 from market_pipeline.domain.factors import ASSET, COLLINEAR
 from market_pipeline.domain.universe import collectable, listed
+from market_pipeline.warehouse import exposure_queries
 
 EXPOSURES, METRICS = "symbol_factor_exposures", "symbol_daily_metrics"
 _REASONS_SHOWN = 5
+_SLACK = 1e-9
 _OF_DEFINITION = ["session_date", "definition"]
 
 
 def _in_bounds(scope: Scope) -> Verdict:
-    rows = scope.rows(
-        EXPOSURES, "symbol", "definition", "definition_version", "method", "quality", "beta",
-        "r_squared",
-    )  # fmt: skip
-    defined = scope.warehouse.read("factor_definitions", columns=["name", "version", "cap"])
-    caps = defined.set_index(["name", "version"])["cap"]
-    cap = caps.reindex(pd.MultiIndex.from_frame(rows[["definition", "definition_version"]]))
     # An option moves as many times more than its underlying as its leverage says.
-    is_beyond = (rows["beta"].abs() > cap.to_numpy()) & (rows["method"] != DELTA)
-    is_bad = is_beyond | (~np.isfinite(rows["beta"]) & (rows["quality"] != COLLINEAR))
-    outside = int((~rows["r_squared"].dropna().between(-1e-9, 1 + 1e-9)).sum())
-    return Verdict(
-        not is_bad.any() and outside == 0,
-        f"{len(rows)} exposures, {int(is_bad.sum())} betas and {outside} R squared out of bounds",
-        {"out_of_bounds": shown(rows.loc[is_bad, "symbol"])},
+    found = scope.warehouse.ask(
+        lambda connection: exposure_queries.out_of_bounds(
+            connection, scope.first, scope.last, uncapped=DELTA, unmeasured=COLLINEAR, slack=_SLACK
+        )
     )
+    said = f"{found.rows} exposures, {found.betas} betas and {found.r_squared} R squared "
+    return Verdict(
+        not found.betas and not found.r_squared, said + "out of bounds",
+        {"out_of_bounds": shown(list(found.symbols))},
+    )  # fmt: skip
 
 
 def _factors_answered(scope: Scope) -> Verdict:
@@ -64,17 +64,23 @@ def _owed(scope: Scope, names: list[str]) -> "pd.Series[float]":
     """Count the symbols that every definition owes an answer, by session and definition."""
     universe = listed(collectable(scope.rows("symbol_universe")))
     per_session = universe.groupby("session_date")["symbol"].nunique()
-    owed = {(day, name): float(count) for day, count in per_session.items() for name in names}
-    index = pd.MultiIndex.from_tuples(list(owed), names=_OF_DEFINITION) if owed else None
+    return _by_definition({(day, name): n for day, n in per_session.items() for name in names})
+
+
+def _by_definition(counts: Mapping[tuple[Any, str], int]) -> "pd.Series[float]":
+    index = pd.MultiIndex.from_tuples(list(counts), names=_OF_DEFINITION) if counts else None
     empty = pd.MultiIndex.from_arrays([pd.DatetimeIndex([]), []], names=_OF_DEFINITION)
-    return pd.Series(list(owed.values()), empty if index is None else index, dtype=np.float64)
+    return pd.Series(list(counts.values()), empty if index is None else index, dtype=np.float64)
 
 
 def _answered(scope: Scope, notes: pd.DataFrame) -> "pd.Series[float]":
     """Count the symbols with a measured row, and those with a note instead of one."""
-    rows = scope.rows(EXPOSURES, *_OF_DEFINITION, "symbol", "method")
-    rows = rows[rows["method"].isin(METHODS)]
-    measured = rows.groupby(_OF_DEFINITION)["symbol"].nunique().astype(np.float64)
+    counts = scope.warehouse.ask(
+        lambda connection: exposure_queries.measured(connection, scope.first, scope.last, METHODS)
+    )
+    measured = _by_definition(
+        {(pd.Timestamp(day), name): count for (day, name), count in counts.items()}
+    )
     # What is collinear has a row as well.
     instead = notes[(notes["outcome"] != COLLINEAR) & notes["subject"].str.contains(":")]
     told = instead.assign(definition=[text.rpartition(":")[2] for text in instead["subject"]])

@@ -10,6 +10,7 @@ import dagster as dg
 import pytest
 import sqlalchemy as sa
 
+from market_pipeline.warehouse.frames import length_of
 from market_pipeline.warehouse.tables import metadata
 from market_pipeline_tests.checks.conftest import FRIDAY, MONDAY, THURSDAY, Court, said
 from market_pipeline_tests.fakes import CALENDAR
@@ -54,7 +55,7 @@ def raw(file: Path) -> Iterator[sqlite3.Connection]:
 
 def a_text_column(table: sa.Table) -> sa.Column[str]:
     """Give the last column of a bounded text."""
-    return [c for c in table.columns if isinstance(c.type, sa.String) and c.type.length][-1]
+    return [column for column in table.columns if length_of(column)][-1]
 
 
 @pytest.mark.parametrize("asset", TABLES)
@@ -72,7 +73,7 @@ def test_a_value_its_column_does_not_allow_is_noticed(court: Court, asset: str) 
     check = f"{asset}.{asset}_values_are_of_their_kind"
     verdict = court.judge(check)[check]
     assert (verdict.passed, verdict.severity, verdict.blocking) == (False, ERROR, False)
-    assert f"{column.name} is not at most {column.type.length} characters in 1 rows" in (
+    assert f"{column.name} is not at most {length_of(column)} characters in 1 rows" in (
         verdict.description or ""
     )
     assert set(said(verdict)) - {"first", "last"}
