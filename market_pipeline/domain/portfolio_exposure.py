@@ -11,7 +11,7 @@ from math import fsum, isfinite
 import pandas as pd
 
 from market_pipeline.domain.books import CASH, OPTION, PRIVATE
-from market_pipeline.domain.symbols import parse_occ
+from market_pipeline.domain.symbols import parse_occ, stock_delivered
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ def portfolio_exposures(
 def underlying_of(symbol: str) -> str:
     """Give the symbol whose returns move `symbol`: an option's underlying, else itself."""
     contract = parse_occ(symbol)
-    return symbol if contract is None else contract.underlying
+    return symbol if contract is None else contract.stock
 
 
 def _exposure(
@@ -132,11 +132,13 @@ def _holdings(positions: pd.DataFrame, market_data: pd.DataFrame) -> list[_Holdi
     prices = dict(zip(market_data["symbol"], market_data["price_usd"], strict=True))
     deltas = dict(zip(market_data["symbol"], market_data["delta"], strict=True))
     lots: dict[tuple[str, str], list[tuple[float | None, float]]] = {}
+    delivers_shares: dict[str, bool] = {}
     for symbol, asset_class, quantity, multiplier, value in zip(
         positions["symbol"], positions["asset_class"], positions["quantity"],
         positions["multiplier"], positions["market_value_usd"], strict=True,
     ):  # fmt: skip
         if asset_class != CASH:
+            delivers_shares[symbol] = stock_delivered(symbol, multiplier) is not None
             worth = None if pd.isna(value) else float(value)
             units = float(quantity) * float(multiplier)
             lots.setdefault((symbol, asset_class), []).append((worth, units))
@@ -151,6 +153,8 @@ def _holdings(positions: pd.DataFrame, market_data: pd.DataFrame) -> list[_Holdi
         elif asset_class == OPTION and value is not None:
             units = fsum(units for _, units in each)
             base, fault = _delta_equivalent(units, deltas.get(symbol), mover, prices.get(mover))
+            if not delivers_shares[symbol]:
+                base, fault = None, "its contract delivers something else than the shares"
         holdings.append(_Holding(symbol, mover, value, base, fault))
     return holdings
 
