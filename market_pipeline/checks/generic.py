@@ -1,8 +1,12 @@
 """Claims every table makes: it is not empty, and its keys are unique."""
 
+from collections.abc import Collection
+
 import dagster as dg
 
 from market_pipeline.checks.framework import Scope, Verdict, check, shown
+
+_UNIVERSE = "symbol_universe"
 
 
 def not_empty(
@@ -24,7 +28,7 @@ def not_empty(
         passed = bool(held) and not empty
         said = f"{len(rows)} rows on {len(held)} days"
         if empty:
-            said += f"; none on {shown(empty)}"
+            said += f"; none on {shown(empty)}" + _cause(scope, asset, table, empty)
         return Verdict(passed, said, {"rows": len(rows), "empty_days": len(empty)})
 
     scope_word = "every session" if every_session else "the range"
@@ -32,6 +36,20 @@ def not_empty(
         asset, f"{asset}_is_not_empty", judge, table=table, blocking=blocking, severity=severity,
         description=f"{table} holds rows for {scope_word} that was made.",
     )  # fmt: skip
+
+
+def _cause(scope: Scope, asset: str, table: str, empty: Collection[str]) -> str:
+    """Say that days are empty for want of a universe, and what to do; nothing where it is there."""
+    if table == _UNIVERSE:
+        return ""
+    held = {day.date().isoformat() for day in scope.rows(_UNIVERSE, "session_date")["session_date"]}
+    lacking = [day for day in empty if day not in held]
+    if not lacking:
+        return ""
+    return (
+        f": {_UNIVERSE}, which says what to ask for, has nothing of {len(lacking)} of these days; "
+        f"make both in one run (backfill --select {_UNIVERSE},{asset}), or leave --select out"
+    )
 
 
 def keys_are_unique(asset: str, table: str, *key: str) -> dg.AssetChecksDefinition:

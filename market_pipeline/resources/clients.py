@@ -319,8 +319,7 @@ def _policy(
     settings: Settings, coordination: Coordination, vendor: str, rate: int, per_s: float = _MINUTE_S
 ) -> CallPolicy:
     name = named(settings, vendor)
-    if settings.sandbox_url:
-        rate, per_s = settings.sandbox_requests_per_minute, _MINUTE_S
+    rate, per_s = _in_force(settings, rate, per_s)
     return CallPolicy(
         timeout_s=settings.vendor_timeout_s,
         concurrency=settings.vendor_concurrency,
@@ -329,6 +328,23 @@ def _policy(
         quota=_quota(settings, coordination, vendor),
         switch=partial(why_off, settings, vendor_flag(vendor)),
     )
+
+
+def _in_force(settings: Settings, rate: int, per_s: float) -> tuple[int, float]:
+    """Give a rate and its seconds: with a sandbox those of the sandbox."""
+    if settings.sandbox_url:
+        return settings.sandbox_requests_per_minute, _MINUTE_S
+    return rate, per_s
+
+
+def rate_of(settings: Settings, vendor: str) -> tuple[int, float]:
+    """Give how many requests a vendor is asked in how many seconds, as things stand now."""
+    if vendor == "alpha_vantage":  # keeps its own rates with the sandbox too
+        return settings.alpha_vantage_requests_per_minute, _MINUTE_S
+    if vendor == "tiingo":
+        return _in_force(settings, settings.tiingo_requests_per_hour, _HOUR_S)
+    setting = "finviz" if vendor.startswith("finviz") else vendor
+    return _in_force(settings, getattr(settings, f"{setting}_requests_per_minute"), _MINUTE_S)
 
 
 def breaker_rule(settings: Settings) -> BreakerRule:
