@@ -52,7 +52,7 @@ def hostile(stored: Warehouse, state_dir: Path) -> int:
 def test_no_view_lets_a_vendors_text_steer_the_terminal(run: Run, hostile: int) -> None:
     """As a table, CSV and JSON: control characters are shown, never sent."""
     assert hostile > 10
-    commands = [("show", name) for name in VIEWS]
+    commands: list[tuple[str, ...]] = [("show", name) for name in VIEWS]
     commands += [("symbols",), ("price", "AAPL"), ("news", "AAPL")]
     told = set()
     for command in commands:

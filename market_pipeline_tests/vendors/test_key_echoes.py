@@ -24,7 +24,7 @@ def server() -> Iterator[Loopback]:
 
 def asked(server: Loopback, place: str, *, follow: bool) -> tuple[str, str]:
     """Ask once with the key; give what the error says, and what was logged."""
-    key = VendorKey(SecretStr(KEY), place, "apikey", "SETTING", "a plan")  # type: ignore[arg-type]
+    key = VendorKey(SecretStr(KEY), place, "apikey", "SETTING", "a plan")
     http = HttpTransport(
         "vendor", server.url, CallPolicy(attempts=1), key=key, follow_same_host=follow
     )
