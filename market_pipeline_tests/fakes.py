@@ -192,6 +192,7 @@ class FakeOptions:
     fails: list[VendorError] = field(default_factory=list)
     is_configured: bool = True
     listings: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    shares: Mapping[str, int] = field(default_factory=dict)
     listings_asked: list[tuple[str, date | None]] = field(default_factory=list)
 
     def daily_bars(self, contract: str, first: date, last: date) -> FetchedFrame:
@@ -216,7 +217,8 @@ class FakeOptions:
             terms = parse_occ(symbol)
             assert terms is not None
             if expired_on is None or terms.expiration_date == expired_on:
-                rows.append({"ticker": f"O:{symbol}", "shares_per_contract": 100,
+                shares = self.shares.get(symbol, 100)
+                rows.append({"ticker": f"O:{symbol}", "shares_per_contract": shares,
                              "underlying_ticker": underlying})  # fmt: skip
         return parse_contracts(rows)
 
@@ -226,7 +228,7 @@ class FakeOptions:
         return {
             "session_date": session,
             "symbol": contract,
-            "underlying": terms.underlying,
+            "underlying": terms.stock,
             "expiration_date": terms.expiration_date,
             "option_type": terms.option_type,
             "strike_usd": float(terms.strike_usd),

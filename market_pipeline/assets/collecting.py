@@ -30,6 +30,7 @@ from market_pipeline.domain.ports import (
     Job,
     WriteCounts,
 )
+from market_pipeline.domain.sessions import NEW_YORK
 from market_pipeline.logs import bound
 from market_pipeline.warehouse import Warehouse, tables
 
@@ -251,10 +252,9 @@ class _Desk:
         return FAILED if is_last_try(self.work) or isinstance(error, NotEntitled) else RETRY
 
     def _unknown(self, fetched: Fetched) -> Coverage:
-        gap, at = fetched.gap, fetched.began_at
-        return Coverage(
-            self.table, gap.subject, gap.first, gap.last, self.source, at, UNKNOWN_SYMBOL
-        )
+        at = fetched.began_at
+        day, subject = at.astimezone(NEW_YORK).date(), fetched.gap.subject
+        return Coverage(self.table, subject, day, day, self.source, at, UNKNOWN_SYMBOL)
 
     def _job(self, fetched: Fetched, status: str) -> Job:
         outcome = fetched.outcome

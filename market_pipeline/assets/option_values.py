@@ -7,6 +7,8 @@ import pandas as pd
 
 from market_pipeline.assets.conditions import FOLLOWS_ITS_INPUTS
 from market_pipeline.assets.framework import Work, stored_asset, working
+from market_pipeline.assets.ledgers import held_books
+from market_pipeline.domain.option_contracts import as_listed, stated_multipliers
 from market_pipeline.domain.option_values import YIELD_DAYS, bill_rate, complete_quotes
 from market_pipeline.io_managers import Derived
 from market_pipeline.settings import Settings
@@ -26,7 +28,8 @@ def define(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition
         group="prices",
         kinds={"numpy", "sql"},
         partitions=partitions,
-        deps=["equity_bars"],
+        # A bar of a contract does not say how many shares it stands for: the listing does.
+        deps=["equity_bars", "option_contracts"],
         automation_condition=FOLLOWS_ITS_INPUTS,
     )
     def option_values(
@@ -38,13 +41,15 @@ def define(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition
         """Every option quote with its implied volatility and greeks, computed where not sent.
 
         Grain: one row a session and contract; `computed` names the values that are ours. Source:
-        option_quotes, and equity_bars of the underlyings for price and dividend yield; American
-        exercise, formulas in docs/options.md. Fresh: with the quotes.
+        option_quotes, and equity_bars of the underlyings for price and dividend yield; a multiplier
+        that the quote does not tell from option_contracts, else the books. American exercise,
+        formulas in docs/options.md. Fresh: with the quotes.
         """
         with working(context) as work:
+            quotes = _as_listed(warehouse, option_quotes)
             frame = complete_quotes(
-                option_quotes,
-                _bars_of(warehouse, work, option_quotes),
+                quotes,
+                _bars_of(warehouse, work, quotes),
                 _rates(warehouse, work),
                 default_rate=settings.option_rate,
             )
@@ -53,6 +58,16 @@ def define(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition
             return Derived(frame)
 
     return option_values
+
+
+def _as_listed(warehouse: Warehouse, quotes: pd.DataFrame) -> pd.DataFrame:
+    symbols = sorted(set(quotes["symbol"]))
+    listed = warehouse.read("option_contracts", symbols=symbols, columns=["symbol", "multiplier"])
+    return as_listed(
+        quotes,
+        dict(zip(listed["symbol"], listed["multiplier"], strict=True)),
+        stated_multipliers(held_books(warehouse)),
+    )
 
 
 def _bars_of(warehouse: Warehouse, work: Work, quotes: pd.DataFrame) -> pd.DataFrame:

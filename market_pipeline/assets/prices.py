@@ -152,16 +152,19 @@ def define_market_data(
 
 
 def _completed_quotes(warehouse: Warehouse, first: date, last: date) -> pd.DataFrame:
-    """Read the quotes, and what was computed for them where the vendor left it out."""
+    """Read the quotes, and what was computed or looked up for them where the vendor left it out."""
     key, computed = ["session_date", "symbol"], ["implied_volatility", "delta", "underlying_price"]
     quotes = warehouse.read("option_quotes", first=first, last=last)
-    values = warehouse.read("option_values", first=first, last=last, columns=[*key, *computed])
+    columns = [*key, *computed, "multiplier"]
+    values = warehouse.read("option_values", first=first, last=last, columns=columns)
     if quotes.empty or values.empty:
         return quotes
     known = values.set_index(key).reindex(pd.MultiIndex.from_frame(quotes[key]))
     for name in computed:
         ours = pd.Series(known[name].to_numpy(), index=quotes.index, dtype="float64")
         quotes[name] = quotes[name].astype("float64").fillna(ours)
+    shares = pd.Series(known["multiplier"].to_numpy(), index=quotes.index, dtype="float64")
+    quotes["multiplier"] = shares.fillna(quotes["multiplier"]).astype("int64")
     return quotes
 
 

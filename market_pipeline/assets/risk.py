@@ -101,6 +101,4 @@ def _symbols(positions: pd.DataFrame, settings: Settings) -> list[str]:
     """Name what is held, and what it moves with."""
     held = set(positions["symbol"])
     contracts = [contract for contract in map(parse_occ, held) if contract is not None]
-    return sorted(
-        {*held, *(each.underlying for each in contracts), *settings.private_proxies.values()}
-    )
+    return sorted({*held, *(each.stock for each in contracts), *settings.private_proxies.values()})

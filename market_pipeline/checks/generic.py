@@ -4,7 +4,7 @@ kind their table promises, as many as usual, and of late.
 Belongs here: claims that need not know what an asset means. Those that do stand with its noun.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import date, timedelta
 
 import dagster as dg
@@ -99,7 +99,7 @@ def _rows_are_there(
         empty = [day.isoformat() for day in expected if day not in rows]
         said = f"{sum(rows.values())} rows on {len(rows)} days"
         if empty:
-            said += f"; none on {shown(empty)}"
+            said += f"; none on {shown(empty)}" + _cause(scope, asset, table, empty)
         evidence = {"rows": sum(rows.values()), "empty_days": len(empty)}
         return Verdict(bool(rows) and not empty, said, evidence)
 
@@ -108,6 +108,20 @@ def _rows_are_there(
         f"{asset}_is_not_empty", f"{table} holds rows for {scope_word} that was made.", judge,
         blocking, severity,
     )  # fmt: skip
+
+
+def _cause(scope: Scope, asset: str, table: str, empty: Collection[str]) -> str:
+    """Say that days are empty for want of a universe, and what to do; nothing where it is there."""
+    if table == UNIVERSE:
+        return ""
+    held = {day.isoformat() for day in _counts(scope, UNIVERSE, scope.first)}
+    lacking = [day for day in empty if day not in held]
+    if not lacking:
+        return ""
+    return (
+        f": {UNIVERSE}, which says what to ask for, has nothing of {len(lacking)} of these days; "
+        f"make both in one run (backfill --select {UNIVERSE},{asset}), or leave --select out"
+    )
 
 
 def _usual_count(asset: str, table: str, *, by_session: bool) -> Claim:

@@ -6,6 +6,7 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
+from market_pipeline.assets.ledgers import held_books
 from market_pipeline.assets.splits import present_universe
 from market_pipeline.checks.framework import Scope, Verdict, check, shown
 from market_pipeline.checks.generic import last_session, sound, sound_undated
@@ -15,6 +16,7 @@ from market_pipeline.domain.ports import DEFERRED
 from market_pipeline.domain.quality import TARGET_SCORE, TARGET_VALIDATION
 from market_pipeline.domain.quarantine import FLAGGED, REJECTED
 from market_pipeline.domain.restatements import SPLIT_BASIS
+from market_pipeline.domain.symbols import PLAIN
 from market_pipeline.domain.universe import listed
 
 BARS, QUOTES, CACHE = "equity_bars", "option_quotes", "market_data_cache"
@@ -147,12 +149,23 @@ def _contracts_known(scope: Scope) -> Verdict:
     """Look the held and watched options up among the contracts that are listed."""
     universe = scope.rows("symbol_universe", "symbol", "asset_class")
     wanted = set(universe.loc[universe["asset_class"] == OPTION, "symbol"])
-    known = scope.warehouse.read(CONTRACTS, symbols=sorted(wanted), columns=["symbol"])
+    columns = ["symbol", "multiplier", "contract_kind"]
+    known = scope.warehouse.read(CONTRACTS, symbols=sorted(wanted), columns=columns)
     missing = sorted(wanted - set(known["symbol"]))
-    return Verdict(
-        not missing, f"{len(wanted)} contracts, {len(missing)} unknown to the reference",
-        {"missing": shown(missing)},
-    )  # fmt: skip
+    listed = known[known["contract_kind"].isin(PLAIN)].set_index("symbol")["multiplier"].to_dict()
+    booked = {(p.symbol, p.multiplier) for book in held_books(scope.warehouse)
+              for p in book.positions if p.symbol in listed}  # fmt: skip
+    other = sorted(
+        f"{symbol}: {units} in the book, {listed[symbol]} listed"
+        for symbol, units in booked
+        if units != listed[symbol]
+    )
+    said = f"{len(wanted)} contracts, {len(missing)} unknown to the reference"
+    if other:
+        said += f"; valued by another multiplier than the vendor lists: {shown(other)}; state it "
+        said += "in the column Multiplier of the file"
+    told = {"missing": shown(missing), "other_multiplier": shown(other)}
+    return Verdict(not missing and not other, said, told)
 
 
 def _good_enough(scope: Scope) -> Verdict:
@@ -220,7 +233,10 @@ def define() -> list[dg.AssetChecksDefinition]:
         check(
             CONTRACTS, "held_contracts_are_known", _contracts_known, table="symbol_universe",
             severity=dg.AssetCheckSeverity.WARN,
-            description="Every option of the universe is among the contracts the vendor lists.",
+            description=(
+                "Every option of the universe is among the contracts the vendor lists, and the "
+                "books value it by the multiplier it is listed with."
+            ),
         ),
         check(
             METRICS, "prices_are_good", _good_enough, table=QUALITY,

@@ -17,7 +17,10 @@ LATE_SESSIONS = 5
 
 UNKNOWN_SYMBOL = "unknown_symbol"
 ASK_AGAIN_AFTER = timedelta(days=1)
-"""How long a vendor's "no such symbol" stands before it is asked again."""
+LONGEST_REST = timedelta(days=7)
+"""How long "no such symbol" stands before it is asked again: at first a day, for what is listed
+today is known tomorrow; then as long as it has been said by now, up to a week. Each asking costs
+every source of the order a request, of a free plan's 25 a day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,7 @@ def _gap(
     if known is None:
         return Gap(subject, first, last)
     if known.outcome == UNKNOWN_SYMBOL:
-        is_stale = now - known.checked_at >= ASK_AGAIN_AFTER
+        is_stale = now - known.checked_at >= rest_of(known)
         return Gap(subject, first, last) if is_stale else None
     is_early, is_late = first < known.first_date, last > known.last_date
     if is_early and is_late:
@@ -65,6 +68,11 @@ def _gap(
     if is_late:
         return Gap(subject, known.last_date, last, overlap_date=known.last_date)
     return None
+
+
+def rest_of(unknown: Coverage) -> timedelta:
+    """Give how long a symbol is left alone that was unknown from `first_date` to `last_date`."""
+    return min(max(ASK_AGAIN_AFTER, unknown.last_date - unknown.first_date), LONGEST_REST)
 
 
 def due_again(

@@ -56,7 +56,7 @@ def _position(lot: Lot) -> Position:
     return Position(
         lot.number, lot.symbol, lot.asset_class, opened.quantity, abs(opened.paid), lot.entry_date,
         lot.multiplier,
-        underlying=contract.underlying if contract else None,
+        underlying=contract.stock if contract else None,
         strike_usd=contract.strike_usd if contract else None,
         expiration_date=None if lot.lapses_on is None else lot.lapses_on - timedelta(days=1),
         option_type=contract.option_type if contract else None,

@@ -1,12 +1,15 @@
-"""Which listings of option contracts to ask for: those of today, and of what expired unlisted.
+"""Which listings of option contracts to ask for, and what a contract's multiplier is.
 
-Pure: what is held and stored in, subjects out. Does not: ask, or read an answer.
+Asked for are those of today, and of what expired unlisted. Pure: what is held and stored in,
+subjects and quotes out. Does not: ask, or read an answer.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 
-from market_pipeline.domain.books import OPTION, Book
+import pandas as pd
+
+from market_pipeline.domain.books import OPTION, OPTION_MULTIPLIER, Book
 from market_pipeline.domain.symbols import parse_occ
 
 _EXPIRED = "expired"
@@ -37,3 +40,27 @@ def asked_of(subject: str) -> tuple[str, date | None]:
         return subject, None
     stock, _, day = rest.partition(":")
     return stock, date.fromisoformat(day)
+
+
+def stated_multipliers(books: Iterable[Book]) -> dict[str, int]:
+    """Give what the books say of contracts that are not the standard 100, by symbol."""
+    return {
+        position.symbol: position.multiplier
+        for book in books
+        for position in book.positions
+        if position.asset_class == OPTION and position.multiplier != OPTION_MULTIPLIER
+    }
+
+
+def as_listed(quotes: pd.DataFrame, *known: Mapping[str, int]) -> pd.DataFrame:
+    """Give `quotes` with the multiplier of their contract: the first of `known` that has it.
+
+    Only the standard one is replaced, for it stands where a vendor told none: bars never tell, and
+    a snapshot that tells another knows better than what was listed at another time.
+    """
+    told = quotes["multiplier"]
+    is_open = told == OPTION_MULTIPLIER
+    found = pd.Series(float("nan"), index=quotes.index)
+    for source in known:
+        found = found.fillna(quotes["symbol"].map(dict(source)).astype("float64"))
+    return quotes.assign(multiplier=found.where(is_open).fillna(told).astype("int64"))

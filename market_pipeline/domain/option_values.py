@@ -18,7 +18,7 @@ from market_pipeline.domain.option_pricing import (
     implied_volatility,
 )
 from market_pipeline.domain.option_quotes import STALE_QUOTE, quoted_price
-from market_pipeline.domain.symbols import STANDARD, contract_kind
+from market_pipeline.domain.symbols import PLAIN, contract_kind
 
 GREEKS = ("delta", "gamma", "theta", "vega")
 VALUE_COLUMNS = (
@@ -81,7 +81,7 @@ def bill_rate(discount_pct: "pd.Series[float]") -> "pd.Series[float]":
 
 def _with_greeks(frame: pd.DataFrame) -> pd.DataFrame:
     kinds = [contract_kind(s, m) for s, m in zip(frame["symbol"], frame["multiplier"], strict=True)]
-    can = pd.Series([kind == STANDARD for kind in kinds], index=frame.index, dtype=bool)
+    can = pd.Series([kind in PLAIN for kind in kinds], index=frame.index, dtype=bool)
     can &= (frame["underlying_price"] > 0) & (frame["strike_usd"] > 0)
     lacks = frame[["implied_volatility", *GREEKS]].isna().any(axis=1)
     some = frame[can & lacks]

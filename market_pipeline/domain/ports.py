@@ -329,7 +329,10 @@ class CollectedBatch:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """The vendor was asked about `subject` for this closed date range and has answered."""
+    """The vendor was asked about `subject` for this closed date range and has answered.
+
+    Of an unknown symbol the range is that of the days on which it was said to be.
+    """
 
     asset: str
     subject: str
@@ -338,7 +341,7 @@ class Coverage:
     source: str
     checked_at: datetime
     outcome: str = "ok"
-    """ok, or unknown_symbol (asked again after a day)."""
+    """ok, or unknown_symbol (asked again after a day, later after a week)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import pandas as pd
 from market_pipeline.domain.option_pricing import MOST_VOLATILITY
 from market_pipeline.domain.option_quotes import STALE_QUOTE
 from market_pipeline.domain.quarantine import FLAGGED, REJECTED, Rule
+from market_pipeline.domain.symbols import PLAIN, contract_kind
 
 DEFAULT_JUMP_THRESHOLD = 0.30
 SESSIONS_BEFORE = 2
@@ -37,7 +38,6 @@ WIDEST_SPREAD = 0.5
 
 _LEAST_WIDE_USD = 0.25
 _INTRINSIC_SLACK, _SLACK_USD = 0.005, 0.05
-_PLAIN_MULTIPLIER = 100
 
 _OHLC = ("open", "high", "low", "close")
 
@@ -227,7 +227,8 @@ def _is_below_intrinsic(frame: pd.DataFrame) -> "pd.Series[bool]":
     intrinsic = sign * (frame["underlying_price"] - frame["strike_usd"])
     half_spread = ((frame["ask"] - frame["bid"]) / 2).where(frame["price_kind"] == "mid", 0.0)
     slack = np.maximum(half_spread, frame["underlying_price"] * _INTRINSIC_SLACK) + _SLACK_USD
-    is_plain = frame["multiplier"] == _PLAIN_MULTIPLIER
+    kinds = map(contract_kind, frame["symbol"], frame["multiplier"])
+    is_plain = pd.Series([kind in PLAIN for kind in kinds], index=frame.index, dtype=bool)
     below: pd.Series[bool] = is_plain & (frame["price_usd"] < intrinsic - slack)
     return below
 

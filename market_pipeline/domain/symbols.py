@@ -144,6 +144,9 @@ def parse_occ(text: str) -> OptionContract | None:
 
 
 STANDARD, MINI, ADJUSTED = "standard", "mini", "adjusted"
+PLAIN = (STANDARD, MINI)
+"""Kinds that deliver nothing but shares, so that the share prices a contract."""
+
 _STANDARD_SHARES, _MINI_SHARES, _MINI_DIGIT = 100, 10, "7"
 
 
@@ -152,7 +155,7 @@ def stock_delivered(symbol: str, multiplier: int) -> str | None:
     contract = parse_occ(symbol)
     if contract is None or contract_kind(symbol, multiplier) == ADJUSTED:
         return None
-    return contract.underlying
+    return contract.stock
 
 
 def contract_kind(symbol: str, multiplier: float) -> str:
@@ -196,4 +199,4 @@ def is_option(symbol: str) -> bool:
 def underlying_of(symbol: str) -> str:
     """Give the symbol whose returns move `symbol`: an option's underlying, else itself."""
     contract = parse_occ(symbol)
-    return symbol if contract is None else contract.underlying
+    return symbol if contract is None else contract.stock

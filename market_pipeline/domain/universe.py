@@ -181,7 +181,7 @@ def _of_watched(each: str | Watched) -> Iterator[_Interest]:
         yield _Interest(spell.symbol, STOCK, "watched", spell.first, spell.last)
         return
     last = min(spell.last or date.max, contract.expiration_date)
-    span, underlying = (spell.first, last), contract.underlying
+    span, underlying = (spell.first, last), contract.stock
     yield _Interest(contract.occ, OPTION, "watched", *span, underlying)
     yield _Interest(underlying, STOCK, "underlying", *span)
 

@@ -54,11 +54,13 @@ def vendors(settings: Settings, coordination: Coordination, clock: Clock) -> tup
     """List the vendors as configured; nothing is connected."""
     return (
         Vendor(
-            "Yahoo", "daily bars of stocks, ETFs and indices", clients.yahoo(settings, coordination)
+            "Yahoo",
+            "daily and hourly bars of stocks, ETFs and indices",
+            clients.yahoo(settings, coordination),
         ),
         Vendor(
             "Polygon",
-            "option quotes, daily bars where Yahoo gives none; without it options stay unpriced",
+            "option quotes, and bars where Yahoo gives none; without it options stay unpriced",
             clients.polygon(settings, coordination),
             "polygon_api_key",
             settings.polygon_api_key,

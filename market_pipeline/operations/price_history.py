@@ -5,7 +5,7 @@ adjusted (`domain.adjustments`) or changes undone (`domain.restatements`). Never
 """
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 
 import numpy as np
 import pandas as pd
@@ -60,7 +60,8 @@ def bars_known_on(
     """
     symbols, bars = _bars(warehouse, texts)
     changes = warehouse.read("bar_restatements", symbols=symbols)
-    instant = datetime.combine(known + timedelta(days=1), time.min, UTC)
+    # The last instant of the day: what is learnt at midnight is known on the next.
+    instant = datetime.combine(known, time.max, UTC)
     parts = [
         known_on(rows, changes[changes["symbol"] == symbol], instant)
         for symbol, rows in bars.groupby("symbol", sort=True)

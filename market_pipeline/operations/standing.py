@@ -12,26 +12,30 @@ from market_pipeline.settings import Settings
 
 VENDORS = ("yahoo", "polygon", "alpha_vantage", "finviz_export", "finviz_page", "tiingo", "finnhub")
 
-QUOTA_COLUMNS = ("vendor", "per_minute", "per_day", "used", "left", "resets_at")
+_MINUTE_S = 60.0
+
+QUOTA_COLUMNS = ("vendor", "per_minute", "per_hour", "per_day", "used", "left", "resets_at")
 BREAKER_COLUMNS = ("name", "state", "failure_rate", "failed_calls", "calls", "opened_at")
 
 
 def quotas(settings: Settings, coordination: Coordination) -> pd.DataFrame:
-    """Give one row a vendor of prices, `QUOTA_COLUMNS`; empty cells where it has no daily quota."""
+    """Give one row a vendor, `QUOTA_COLUMNS`: the rates in force, with a sandbox the sandbox's.
+
+    A rate is told by the minute or by the hour; cells are empty where there is no daily quota.
+    """
     rows = []
     for vendor in VENDORS:
-        per_minute = getattr(settings, f"{vendor}_requests_per_minute", None)
+        rate, per_s = clients.rate_of(settings, vendor)
         per_day = settings.requests_per_day(vendor)
-        if per_minute is None and per_day is None:
-            continue
         name = clients.named(settings, vendor)
-        row: dict[str, object] = {"vendor": name, "per_minute": per_minute, "per_day": per_day}
+        row: dict[str, object] = {"vendor": name, "per_day": per_day}
+        row["per_minute" if per_s == _MINUTE_S else "per_hour"] = rate
         if per_day is not None:
             status = coordination.quota(name, per_day, settings.quota_time_zone).status()
             row |= {"used": status.used, "left": status.left, "resets_at": status.resets_at}
         rows.append(row)
     frame = pd.DataFrame(rows, columns=list(QUOTA_COLUMNS))
-    counts = dict.fromkeys(("per_minute", "per_day", "used", "left"), "Int64")
+    counts = dict.fromkeys(("per_minute", "per_hour", "per_day", "used", "left"), "Int64")
     return frame.astype(counts | {"resets_at": "datetime64[us, UTC]"})
 
 

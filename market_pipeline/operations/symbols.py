@@ -4,7 +4,8 @@ Belongs here: which answers are asked for, as rows. Does not: how they are kept 
 (`cli`).
 """
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,6 +26,12 @@ PRICE_COLUMNS = (
     "fetched_at",
 )  # fmt: skip
 """Followed by a column `beta_<factor>` for each factor that any of the symbols was measured by."""
+
+
+STATUS_COLUMNS = (
+    "is_ready", "entries", "filled_at", "age_s", "hits", "misses", "hit_share",
+)  # fmt: skip
+"""`is_ready`: every symbol is kept as the database has it; `age_s` since the last filling."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +62,36 @@ def opened(settings: Settings, clock: Clock) -> Iterator[tuple[SymbolReads, str 
 
 def prices_of(settings: Settings, clock: Clock, texts: Sequence[str]) -> Prices:
     """Give the latest price of each symbol once; InputError for what is no symbol."""
-    symbols = list(dict.fromkeys(canonical_symbol(text) for text in texts))
+    symbols = _symbols(texts)
     with opened(settings, clock) as (reads, data_kind):
-        found = {symbol: reads.latest(symbol) for symbol in symbols}
+        return _told({symbol: reads.latest(symbol) for symbol in symbols}, data_kind)
+
+
+def watched_prices(
+    settings: Settings, clock: Clock, texts: Sequence[str], every_s: float
+) -> Iterator[tuple[Prices, str]]:
+    """Give prices and the cache's readiness now, and again after each change, for ever.
+
+    The cache is filled in the background meanwhile, for all processes that share it. A price is
+    looked at every `every_s` seconds. Raises as `prices_of` does.
+    """
+    symbols = _symbols(texts)
+    with opened(settings, clock) as (reads, data_kind):
+        reads.start(every_s)
+        shown: dict[str, SymbolState | None] | None = None
+        while True:
+            found = {symbol: reads.latest(symbol) for symbol in symbols}
+            if found != shown:
+                yield _told(found, data_kind), readiness(reads.status(), clock())
+            shown = found
+            time.sleep(every_s)
+
+
+def _symbols(texts: Sequence[str]) -> list[str]:
+    return list(dict.fromkeys(canonical_symbol(text) for text in texts))
+
+
+def _told(found: Mapping[str, SymbolState | None], data_kind: str | None) -> Prices:
     states = [state for state in found.values() if state is not None]
     missing = tuple(symbol for symbol, state in found.items() if state is None)
     return Prices(prices_frame(states), missing, data_kind)
@@ -85,6 +119,18 @@ def symbol_stats(settings: Settings, clock: Clock) -> tuple[KindStats, str]:
     """Give hits and misses of the symbol cache, and a sentence on its readiness."""
     with opened(settings, clock) as (reads, _):
         return reads.stats(), readiness(reads.status(), clock())
+
+
+def cache_status(settings: Settings, clock: Clock) -> tuple[pd.DataFrame, str]:
+    """Give the cache's standing as one row of `STATUS_COLUMNS`, and in words."""
+    with opened(settings, clock) as (reads, _):
+        status, counted, now = reads.status(), reads.stats(), clock()
+    age_s = None if status.filled_at is None else (now - status.filled_at).total_seconds()
+    row = (
+        status.is_ready, status.entries, status.filled_at, age_s, counted.hits, counted.misses,
+        counted.hit_share,
+    )  # fmt: skip
+    return pd.DataFrame([row], columns=list(STATUS_COLUMNS), dtype=object), readiness(status, now)
 
 
 def readiness(status: CacheStatus, now: datetime) -> str:

@@ -10,7 +10,7 @@ from datetime import datetime
 
 import pandas as pd
 
-from market_pipeline.domain.books import CASH, OPTION, PRIVATE, STOCK, Book
+from market_pipeline.domain.books import CASH, OPTION, OPTION_MULTIPLIER, PRIVATE, STOCK, Book
 from market_pipeline.domain.errors import InputError
 from market_pipeline.domain.portfolio_csv.columns import POSITIONS, TRANSACTIONS
 from market_pipeline.domain.portfolio_csv.overlap import refuse_overlap
@@ -108,6 +108,7 @@ def positions_frame(book: Book) -> pd.DataFrame:
             p.symbol, p.quantity, p.entry_price_usd, p.entry_date, _CLASSES[p.asset_class],
             p.subtype, p.underlying, p.strike_usd, p.expiration_date,
             p.option_type and p.option_type.upper(), p.exit_date, p.exit_price_usd,
+            _stated(p.asset_class, p.multiplier),
         )
         for p in book.positions
     ]  # fmt: skip
@@ -120,10 +121,16 @@ def transactions_frame(transactions: Iterable[Transaction]) -> pd.DataFrame:
         (
             t.trade_date, t.type, t.symbol, t.quantity or None, t.price_usd, t.fees_usd or None,
             t.amount_usd, t.currency, t.note, t.lot_date,
+            _stated(t.asset_class, t.multiplier),
         )
         for t in transactions
     ]  # fmt: skip
     return pd.DataFrame(rows, columns=list(TRANSACTIONS.columns), dtype=object)
+
+
+def _stated(asset_class: str | None, multiplier: int) -> int | None:
+    """Give a multiplier that a file must state; None for the one that a blank cell means."""
+    return multiplier if asset_class == OPTION and multiplier != OPTION_MULTIPLIER else None
 
 
 def _anonymous(one: Transaction) -> Transaction:

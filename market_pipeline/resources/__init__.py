@@ -86,13 +86,13 @@ class PricesResource(dg.ConfigurableResource[PriceSource]):
 
 
 class HoursResource(dg.ConfigurableResource[IntradaySource]):
-    """Hourly bars from Yahoo, or from the sandbox."""
+    """Hourly bars from Yahoo and Polygon in the order set, or from the sandbox."""
 
     coordination: dg.ResourceDependency[Coordination]
 
     def create_resource(self, context: dg.InitResourceContext) -> IntradaySource:
-        """Build the client under the rate, quota and breaker that daily bars are under."""
-        return clients.yahoo(current_settings(), self.coordination)
+        """Build the chain, each client under the rate, quota and breaker of its daily bars."""
+        return clients.hours(current_settings(), self.coordination, utc_now)
 
 
 class SecondPricesResource(dg.ConfigurableResource[PriceSource | None]):

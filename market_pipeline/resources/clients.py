@@ -5,6 +5,7 @@ With a sandbox configured every client speaks to it, and every source name says 
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 
 import structlog
@@ -12,6 +13,7 @@ from pydantic import SecretStr
 
 from market_pipeline.domain.companies import CompanySource
 from market_pipeline.domain.flags import vendor_flag
+from market_pipeline.domain.intraday import IntradaySource
 from market_pipeline.domain.news import NewsSource
 from market_pipeline.domain.ports import (
     BreakerRule,
@@ -20,6 +22,7 @@ from market_pipeline.domain.ports import (
     PriceSource,
     Quota,
 )
+from market_pipeline.domain.sessions import TradingCalendar
 from market_pipeline.resources.flags import why_off
 from market_pipeline.settings import Settings
 from market_pipeline.vendors.alpha_vantage import BASE_URL as ALPHA_VANTAGE_URL
@@ -31,12 +34,14 @@ from market_pipeline.vendors.finnhub import FinnhubClient
 from market_pipeline.vendors.finviz import EXPORT_URL as FINVIZ_EXPORT_URL
 from market_pipeline.vendors.finviz import PAGE_URL as FINVIZ_PAGE_URL
 from market_pipeline.vendors.finviz import FinvizExportClient, FinvizPageClient
+from market_pipeline.vendors.hour_chain import HourChain
 from market_pipeline.vendors.news_chain import NewsChain
 from market_pipeline.vendors.policy import CallPolicy, EveryBucket
 from market_pipeline.vendors.polygon import BASE_URL as POLYGON_URL
 from market_pipeline.vendors.polygon import KEY_SETTING as POLYGON_KEY_SETTING
 from market_pipeline.vendors.polygon import PolygonClient, PolygonStocks
 from market_pipeline.vendors.polygon_company import PolygonCompanyClient
+from market_pipeline.vendors.polygon_hours import PolygonHours
 from market_pipeline.vendors.price_chain import Member, Orders, PriceChain
 from market_pipeline.vendors.tiingo import BASE_URL as TIINGO_URL
 from market_pipeline.vendors.tiingo import TiingoClient
@@ -102,6 +107,28 @@ def prices(
             continue
         members[vendor] = Member(makers[vendor](), _quota(settings, coordination, vendor))
     return PriceChain(named(settings, name), members, orders, left_out=left_out)
+
+
+def hours(settings: Settings, coordination: Coordination, clock: Clock) -> HourChain:
+    """Build the sources of hourly bars in the order set; Polygon only where there is a key."""
+    calendar = TradingCalendar.xnys(settings.extra_closures)
+    delay = timedelta(minutes=settings.polygon_delay_minutes)
+    sources: dict[str, Callable[[], IntradaySource]] = {
+        "yahoo": lambda: yahoo(settings, coordination),
+        "polygon": lambda: PolygonHours(polygon(settings, coordination), calendar, clock, delay),
+    }
+    left_out: list[str] = []
+    if not _can_ask(settings, settings.polygon_api_key):
+        del sources["polygon"]
+        left_out.append(f"polygon is left out: set {POLYGON_KEY_SETTING} to use it")
+    vendors = [vendor for vendor in settings.intraday_sources if vendor in sources]
+    quotas = {named(settings, v): _quota(settings, coordination, v) for v in vendors}
+    return HourChain(
+        named(settings, "hours"),
+        [sources[vendor]() for vendor in vendors],
+        quotas={name: quota for name, quota in quotas.items() if quota is not None},
+        left_out=left_out,
+    )
 
 
 def second_prices(
@@ -292,8 +319,7 @@ def _policy(
     settings: Settings, coordination: Coordination, vendor: str, rate: int, per_s: float = _MINUTE_S
 ) -> CallPolicy:
     name = named(settings, vendor)
-    if settings.sandbox_url:
-        rate, per_s = settings.sandbox_requests_per_minute, _MINUTE_S
+    rate, per_s = _in_force(settings, rate, per_s)
     return CallPolicy(
         timeout_s=settings.vendor_timeout_s,
         concurrency=settings.vendor_concurrency,
@@ -302,6 +328,23 @@ def _policy(
         quota=_quota(settings, coordination, vendor),
         switch=partial(why_off, settings, vendor_flag(vendor)),
     )
+
+
+def _in_force(settings: Settings, rate: int, per_s: float) -> tuple[int, float]:
+    """Give a rate and its seconds: with a sandbox those of the sandbox."""
+    if settings.sandbox_url:
+        return settings.sandbox_requests_per_minute, _MINUTE_S
+    return rate, per_s
+
+
+def rate_of(settings: Settings, vendor: str) -> tuple[int, float]:
+    """Give how many requests a vendor is asked in how many seconds, as things stand now."""
+    if vendor == "alpha_vantage":  # keeps its own rates with the sandbox too
+        return settings.alpha_vantage_requests_per_minute, _MINUTE_S
+    if vendor == "tiingo":
+        return _in_force(settings, settings.tiingo_requests_per_hour, _HOUR_S)
+    setting = "finviz" if vendor.startswith("finviz") else vendor
+    return _in_force(settings, getattr(settings, f"{setting}_requests_per_minute"), _MINUTE_S)
 
 
 def breaker_rule(settings: Settings) -> BreakerRule:

@@ -1,4 +1,4 @@
-"""Polygon's wire: option snapshots and contracts, tickers, daily aggregates, open-close.
+"""Polygon's wire: option snapshots and contracts, tickers, aggregates of days and half hours.
 
 A key is required but any will do. A page's `next_url` names the vendor's own host, as the real
 one does, so a client must decide where to follow it. Does not: any number of its own.
@@ -8,7 +8,7 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from functools import partial, wraps
 from hashlib import blake2b
 from typing import Any
@@ -17,10 +17,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from market_pipeline.domain.sessions import NEW_YORK
 from market_pipeline.domain.symbols import OptionContract, parse_occ, parse_symbol
 from market_pipeline.sandbox import polygon_bodies as bodies
 from market_pipeline.sandbox.companies import standing
 from market_pipeline.sandbox.market import Bars, Market
+from market_pipeline.sandbox.polygon_hours import half_hours
 
 VENDOR_ORIGIN = "https://api.massive.com"
 _JSON = "application/json"
@@ -155,11 +157,16 @@ class PolygonSite:
     def _aggregates(self, request: Request, query: Mapping[str, str]) -> Response:
         params = request.path_params
         subject = params["ticker"]
-        if (params["multiplier"], params["timespan"]) != (1, "day"):
-            return _refused(request, 400, "The sandbox has aggregates of 1 day only")
-        first, last = date.fromisoformat(params["first"]), date.fromisoformat(params["last"])
-        bars = self._bars(subject)
-        rows = [] if bars is None else list(bodies.aggregates(bars.between(first, last)))
+        size = (params["multiplier"], params["timespan"])
+        if size == (30, "minute"):
+            rows = self._half_hours(subject, params["first"], params["last"])
+        elif size == (1, "day"):
+            first, last = date.fromisoformat(params["first"]), date.fromisoformat(params["last"])
+            bars = self._bars(subject)
+            rows = [] if bars is None else list(bodies.aggregates(bars.between(first, last)))
+        else:
+            said = "The sandbox has aggregates of 1 day and of 30 minutes only"
+            return _refused(request, 400, said)
         if query.get("sort") == "desc":
             rows.reverse()
         start, stop = _page(query, _AGGREGATES_DEFAULT, _AGGREGATES_MOST)
@@ -174,6 +181,17 @@ class PolygonSite:
             tail["next_url"] = _next_url(request, query, stop)
         body = f'{head}"results":[{",".join(shown)}],{_dump(tail)[1:]}'
         return Response(body, media_type=_JSON)
+
+    def _half_hours(self, subject: str, first: str, last: str) -> list[str]:
+        """Write the half hours that begin from `first` to `last`, in milliseconds."""
+        begin, end = int(first), int(last)
+        days = [datetime.fromtimestamp(ms / 1000, NEW_YORK).date() for ms in (begin, end)]
+        symbol = _symbol(subject)
+        hours = self._market.hours(symbol, *days) if symbol else None
+        if hours is None:
+            return []
+        halves = half_hours(hours, self._market.close_at)
+        return [row for at, row in bodies.timed(halves) if begin <= at <= end]
 
     def _open_close(self, request: Request, _query: Mapping[str, str]) -> Response:
         subject = request.path_params["ticker"]

@@ -12,7 +12,14 @@ import numpy as np
 
 from market_pipeline.domain.symbols import OptionContract
 from market_pipeline.sandbox.companies import Standing
-from market_pipeline.sandbox.market import Bars, Listing, OptionQuote, midnight_seconds
+from market_pipeline.sandbox.market import (
+    Bars,
+    HourBars,
+    Listing,
+    OptionQuote,
+    Seconds,
+    midnight_seconds,
+)
 
 _NS, _MS = 1_000_000_000, 1_000
 _EXPONENT_FROM = 1e6
@@ -123,17 +130,28 @@ def aggregates(bars: Bars) -> Iterator[str]:
 
     Large volumes come in exponent form, as recorded, which `json.dumps` cannot write.
     """
-    stamps = (midnight_seconds(bars.days) * _MS).tolist()
+    return (row for _, row in _aggregates(midnight_seconds(bars.days) * _MS, bars))
+
+
+def timed(bars: HourBars) -> Iterator[tuple[int, str]]:
+    """Write bars within a day as `aggregates` does, each beside its `t`."""
+    return _aggregates(bars.started_at * _MS, bars)
+
+
+def _aggregates(stamps: Seconds, bars: Bars | HourBars) -> Iterator[tuple[int, str]]:
     columns = (bars.open, bars.close, bars.high, bars.low, bars.volume)
-    for at, *cells in zip(stamps, *(column.tolist() for column in columns), strict=True):
+    for at, *cells in zip(stamps.tolist(), *(c.tolist() for c in columns), strict=True):
         if any(np.isnan(cell) for cell in cells):
             continue
         opened, close, high, low, volume = cells
         average = round((opened + close + high + low) / 4, 4)
         trades = int(volume) // 120 + 1
         yield (
-            f'{{"v":{_volume(volume)},"vw":{average!r},"o":{opened!r},"c":{close!r},'
-            f'"h":{high!r},"l":{low!r},"t":{at},"n":{trades}}}'
+            at,
+            (
+                f'{{"v":{_volume(volume)},"vw":{average!r},"o":{opened!r},"c":{close!r},'
+                f'"h":{high!r},"l":{low!r},"t":{at},"n":{trades}}}'
+            ),
         )
 
 

@@ -12,6 +12,8 @@ from market_pipeline.settings.names import Names, SourcesByName
 
 PRICE_SOURCES = ("yahoo", "polygon", "alpha_vantage")
 """The sources of daily bars there are, in their usual order."""
+HOUR_SOURCES = ("yahoo", "polygon")
+"""The sources of hourly bars there are, in their usual order."""
 ASSET_CLASSES = ("stock", "etf", "index")
 """The classes that have daily bars."""
 
@@ -67,6 +69,13 @@ class PriceSettings(BaseSettings):
     price_sources_by_symbol: SourcesByName = Field(
         {}, description="Other orders for single symbols: BRK.B=polygon+yahoo."
     )
+    intraday_sources: Names = Field(
+        HOUR_SOURCES, description="Sources of hourly bars, first choice first."
+    )
+    polygon_delay_minutes: int = Field(
+        15, ge=0,
+        description="Minutes that the Polygon plan's data lags: hours are taken that late.",
+    )  # fmt: skip
     breaker_failure_rate: float = Field(
         0.5, gt=0, le=1, description="Share of failed calls at which a vendor is not asked on."
     )
@@ -83,7 +92,12 @@ class PriceSettings(BaseSettings):
     @field_validator("price_sources")
     @classmethod
     def _are_price_sources(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return _price_order(value)
+        return _order(value, PRICE_SOURCES)
+
+    @field_validator("intraday_sources")
+    @classmethod
+    def _are_hour_sources(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return _order(value, HOUR_SOURCES)
 
     @field_validator("price_sources_by_class", "price_sources_by_symbol")
     @classmethod
@@ -95,7 +109,7 @@ class PriceSettings(BaseSettings):
         if unknown:
             raise ValueError(f"the classes are {', '.join(ASSET_CLASSES)}")
         return {
-            name if by_class else name.upper().replace("-", "."): _price_order(order)
+            name if by_class else name.upper().replace("-", "."): _order(order, PRICE_SOURCES)
             for name, order in value.items()
         }
 
@@ -112,8 +126,8 @@ class PriceSettings(BaseSettings):
         return quota
 
 
-def _price_order(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Check an order of price sources: at least one, each known and named once."""
-    if not names or len(set(names)) != len(names) or set(names) - set(PRICE_SOURCES):
-        raise ValueError(f"name at least one of {', '.join(PRICE_SOURCES)}, each at most once")
+def _order(names: tuple[str, ...], known: tuple[str, ...]) -> tuple[str, ...]:
+    """Check an order of sources: at least one, each known and named once."""
+    if not names or len(set(names)) != len(names) or set(names) - set(known):
+        raise ValueError(f"name at least one of {', '.join(known)}, each at most once")
     return names

@@ -166,7 +166,8 @@ class HttpTransport:
         except (BodyTooLarge, BodyCorrupt) as error:
             return BadPayload(self.vendor, endpoint, self.redact(str(error)))
         except _ForeignHost as error:
-            return Blocked(self.vendor, endpoint, self.redact(str(error)))
+            # Redacted before it is shortened: half a key at the cut would not be recognised.
+            return Blocked(self.vendor, endpoint, self.redact(str(error))[:160])
         except BodyCutShort as error:
             return Unavailable(self.vendor, endpoint, str(error))
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
@@ -187,7 +188,7 @@ class HttpTransport:
             return None
         target = url.join(reply.headers["location"])
         if not _is_same_origin(target, self.base):
-            raise _ForeignHost(f"redirects to another host ({target.host[:60]}), not followed")
+            raise _ForeignHost(f"redirects to another host ({target.host}), not followed")
         if self._key is not None:
             target = target.copy_remove_param(self._key.name)  # a vendor may echo it
         return target
@@ -206,7 +207,7 @@ class _PinnedTransport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         if not _is_same_origin(request.url, self._base):
-            raise _ForeignHost(f"{request.url.host[:60]} is not the configured host")
+            raise _ForeignHost(f"{request.url.host} is not the configured host")
         return await self._inner.handle_async_request(self._keyed(request))
 
     def _keyed(self, request: httpx.Request) -> httpx.Request:

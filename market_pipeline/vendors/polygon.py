@@ -4,7 +4,7 @@ Follows the vendor's page addresses only to the configured host: the key goes no
 """
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from time import perf_counter
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit
@@ -100,6 +100,17 @@ class PolygonClient:
         path = f"/v2/aggs/ticker/{quote(ticker)}/range/1/day/{first}/{last}"
         rows = self._pages(path, {"adjusted": "true", "sort": "asc", "limit": _BARS_PAGE}, "aggs")
         return shaped(parse_aggregates(rows, ticker), ticker, first, last)
+
+    def half_hours(self, symbol: str, begins_at: datetime, ends_at: datetime) -> list[Any]:
+        """Fetch half-hour aggregates of a stock or ETF as sent, split-adjusted by Polygon.
+
+        All that begin in [begins_at, ends_at), trades outside of regular hours included.
+        """
+        ticker = self._ticker(symbol, "aggs")
+        first, last = (int(at.timestamp() * 1000) for at in (begins_at, ends_at))
+        path = f"/v2/aggs/ticker/{quote(ticker)}/range/30/minute/{first}/{last - 1}"
+        params = {"adjusted": "true", "sort": "asc", "limit": _BARS_PAGE}
+        return self._pages(path, params, "half_hours")
 
     def actions(self, symbol: str, first: date) -> tuple[FetchedFrame, FetchedFrame]:
         """Fetch splits and cash dividends from `first` on, as `parse_splits`, `parse_dividends`."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from market_pipeline.domain.books import OPTION_MULTIPLIER
 from market_pipeline.domain.errors import BadPayload, LayoutChanged, NotEntitled
 from market_pipeline.domain.option_quotes import is_of_session
 from market_pipeline.domain.ports import OPTION_COLUMNS, FetchedFrame, Rejected
@@ -33,7 +34,6 @@ from market_pipeline.vendors.rows import (
 )
 
 VENDOR = "polygon"
-STANDARD_MULTIPLIER = 100
 _TEXT_COLUMNS = ("symbol", "underlying", "option_type", "quote_kind")
 _GREEKS = ("delta", "gamma", "theta", "vega")
 
@@ -108,8 +108,8 @@ def option_bars(
 ) -> FetchedFrame:
     """Shape daily aggregates of one contract as `OPTION_COLUMNS` (`daily_bar`).
 
-    The multiplier is the standard 100: aggregates do not say. A bar outside `first`..`last` and a
-    second bar of one session are rejected.
+    The multiplier is the standard 100 until it is looked up, for aggregates do not say. A bar
+    outside `first`..`last` and a second bar of one session are rejected.
     """
     bars = parse_aggregates(rows, contract.occ)
     inside = bars.frame["session_date"].between(pd.Timestamp(first), pd.Timestamp(last))
@@ -123,11 +123,11 @@ def option_bars(
     frame = pd.DataFrame(index=kept.index).assign(
         session_date=kept["session_date"],
         symbol=contract.occ,
-        underlying=contract.underlying,
+        underlying=contract.stock,
         expiration_date=pd.Timestamp(contract.expiration_date),
         option_type=contract.option_type,
         strike_usd=float(contract.strike_usd),
-        multiplier=STANDARD_MULTIPLIER,
+        multiplier=OPTION_MULTIPLIER,
         last=kept["close"],
         volume=kept["volume"],
         quote_kind="daily_bar",
@@ -204,7 +204,7 @@ def parse_chain(rows: Sequence[Any], underlying: str, session: date) -> FetchedF
         expiration_date=[pd.Timestamp(contract.expiration_date) for contract in contracts],
         option_type=[contract.option_type for contract in contracts],
         strike_usd=[float(contract.strike_usd) for contract in contracts],
-        multiplier=raw["multiplier"].fillna(STANDARD_MULTIPLIER),
+        multiplier=raw["multiplier"].fillna(OPTION_MULTIPLIER),
         underlying_price=raw["underlying_price"].where(_may_be_of(raw["underlying_at"], day)),
         quote_kind="snapshot",
         **_last_price(raw, day),

@@ -126,9 +126,9 @@ class PriceChain:
             self._tell(symbol, member, "empty", "an answer without any bar")
         # The first choice's silence is an answer. A later one's is none while an earlier source is
         # down, nor beside one that says there is no such symbol: Polygon cannot tell the two apart.
-        if empty is not None and (is_settled or not _says_more(errors)):
+        if empty is not None and (is_settled or not says_more(errors)):
             return empty
-        raise _most_hopeful(errors) if errors else self._nobody(symbol, names)
+        raise most_hopeful(errors) if errors else self._nobody(symbol, names)
 
     def close(self) -> None:
         """Close the connections of every source that has any."""
@@ -169,13 +169,14 @@ def _admitted(fetched: FetchedFrame, symbol: str) -> FetchedFrame:
     return fetched
 
 
-def _says_more(errors: Sequence[VendorError]) -> bool:
+def says_more(errors: Sequence[VendorError]) -> bool:
     """Say whether some error tells more than an empty answer does."""
     telling = Transient | CircuitOpen | QuotaEnded | UnknownSymbol
     return any(isinstance(error, telling) for error in errors)
 
 
-def _most_hopeful(errors: Sequence[VendorError]) -> VendorError:
+def most_hopeful(errors: Sequence[VendorError]) -> VendorError:
+    """Give the error that gives most hope: a passing trouble before a used-up day and so on."""
     ranks = (Transient, CircuitOpen, QuotaEnded)
 
     def rank(error: VendorError) -> int:

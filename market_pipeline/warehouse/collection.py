@@ -47,7 +47,7 @@ def read_coverage(connection: sa.Connection, asset: str) -> dict[str, Coverage]:
 
 
 def joined(stored: Coverage | None, new: Coverage) -> Coverage:
-    """Extend `stored` by `new` where both are answers about dates; otherwise `new` stands.
+    """Extend `stored` by `new` where both are of one outcome; otherwise `new` stands.
 
     Raises ValueError for two `ok` ranges more than `TOUCHING` apart: one range cannot tell of
     the gap, and the collector extends what is there without leaving one.
@@ -56,9 +56,10 @@ def joined(stored: Coverage | None, new: Coverage) -> Coverage:
         raise ValueError(f"coverage of {new.asset} {new.subject}: {_range(new)} runs backwards")
     if stored is None or stored.outcome != new.outcome:
         return new
-    if new.first_date - stored.last_date > TOUCHING or stored.first_date - new.last_date > TOUCHING:
-        if new.outcome != "ok":
-            return new
+    is_apart = (
+        new.first_date - stored.last_date > TOUCHING or stored.first_date - new.last_date > TOUCHING
+    )
+    if is_apart and new.outcome == "ok":
         raise ValueError(
             f"coverage of {new.asset} {new.subject}: {_range(new)} does not touch "
             f"{_range(stored)}, and a gap between them would look asked for"

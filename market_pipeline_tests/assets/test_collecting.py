@@ -86,6 +86,23 @@ def test_an_unknown_symbol_is_asked_for_again_after_a_day(graph: Graph) -> None:
     graph.clock.now += timedelta(hours=2)
     assert graph.run(FRIDAY, only=COLLECTED).success
     assert [symbol for symbol, _, _ in graph.prices.asked] == ["NEW"]
+    known = graph.warehouse.coverage("equity_bars")["NEW"]
+    assert known.last_date - known.first_date == timedelta(days=1)
+    for hours, expected in ((25, ["NEW"]), (25, []), (25, ["NEW"]), (119, []), (2, ["NEW"])):
+        graph.prices.asked.clear()
+        graph.clock.now += timedelta(hours=hours)
+        assert graph.run(FRIDAY, only=COLLECTED).success
+        assert [symbol for symbol, _, _ in graph.prices.asked] == expected
+
+
+def test_bars_without_a_universe_say_what_is_missing_and_what_to_do(graph: Graph) -> None:
+    """Selected alone on a fresh state there is nothing to ask for."""
+    result = graph.run(FRIDAY, only=("equity_bars",))
+    said = {each.check_name: each.description for each in result.get_asset_check_evaluations()}
+    assert "symbol_universe, which says what to ask for, has nothing of 1 of these days" in str(
+        said["equity_bars_is_not_empty"]
+    )
+    assert "backfill --select symbol_universe,equity_bars" in str(said["equity_bars_is_not_empty"])
 
 
 def test_a_failed_symbol_is_fetched_by_the_retry_and_only_it(graph: Graph) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -30,14 +31,14 @@ def evening(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, 23, 30, tzinfo=UTC)
 
 
-def option(number: int, occ: str, quantity: int = 1) -> Position:
+def option(number: int, occ: str, quantity: int = 1, shares: int = 100) -> Position:
     """Make a lot of an option held since before every test's range."""
     terms = parse_occ(occ)
     assert terms is not None
     return Position(
         position_no=number, symbol=occ, asset_class="option", quantity=Decimal(quantity),
-        entry_price_usd=Decimal("4.20"), entry_date=date(2026, 4, 20), multiplier=100,
-        underlying=terms.underlying, strike_usd=terms.strike_usd,
+        entry_price_usd=Decimal("4.20"), entry_date=date(2026, 4, 20), multiplier=shares,
+        underlying=terms.stock, strike_usd=terms.strike_usd,
         expiration_date=terms.expiration_date, option_type=terms.option_type,
     )  # fmt: skip
 
@@ -142,6 +143,45 @@ def test_an_option_is_valued_at_the_middle_of_its_quote(graph: Graph) -> None:
     assert values[PUT] == Decimal(-600)
     cached = graph.warehouse.read("market_data_cache", symbols=[CALL])
     assert cached["price_kind"].tolist() == ["mid"]
+
+
+@pytest.mark.parametrize("is_listed", [True, False])
+def test_a_mini_counts_for_ten_shares_wherever_it_is_counted(
+    graph: Graph, warehouse: Warehouse, *, is_listed: bool
+) -> None:
+    """Bars of a contract tell no multiplier: it is that of the listing, else of the book."""
+    mini = "AAPL7280121C00300000"
+    warehouse.import_book(book_of(stock(1, "AAPL"), option(2, mini, 2, shares=10)), IMPORTED)
+    graph.options.price = lambda contract, session: 5.0 + session.day / 100
+    graph.options.listings = {"AAPL": [mini]} if is_listed else {}
+    graph.options.shares = {mini: 10}
+    assert graph.run(WEDNESDAY, THURSDAY).success
+    read = partial(warehouse.read, first=THURSDAY, last=THURSDAY, symbols=[mini])
+    (value,) = read("option_values").to_dict("records")
+    assert value["multiplier"] == 10
+    assert 0 < value["delta"] < 1
+    (cached,) = read("market_data_cache").to_dict("records")
+    assert (cached["multiplier"], cached["delta"]) == (10, value["delta"])
+    (held,) = read("portfolio_positions").to_dict("records")
+    assert (held["market_value_usd"], held["daily_pnl_usd"]) == (Decimal("103.8"), Decimal("0.2"))
+    assert not read("symbol_factor_exposures").empty
+    (share,) = warehouse.read("market_data_cache", first=THURSDAY, last=THURSDAY, symbols=["AAPL"])[
+        "price_usd"
+    ]
+    exposed = read("position_factor_exposures")
+    assert set(exposed["moves_with"]) == {"AAPL"}
+    assert exposed["base_usd"].iloc[0] == pytest.approx(2 * 10 * value["delta"] * share)
+
+
+def test_a_book_that_takes_a_mini_for_a_hundred_shares_is_warned_of(graph: Graph) -> None:
+    """Nobody states the multiplier of a plain root: where the vendor lists another, it is told."""
+    graph.options.listings, graph.options.shares = {"AAPL": [CALL], "KO": [PUT]}, {CALL: 10}
+    verdicts = graph.run(FRIDAY).get_asset_check_evaluations()
+    (verdict,) = [each for each in verdicts if each.check_name == "held_contracts_are_known"]
+    assert not verdict.passed
+    assert f"{CALL}: 100 in the book, 10 listed; state it in the column Multiplier" in str(
+        verdict.description
+    )
 
 
 def test_a_chain_is_asked_for_once_a_session(graph: Graph) -> None:

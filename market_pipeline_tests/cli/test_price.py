@@ -42,6 +42,8 @@ def test_a_symbol_without_a_price_is_named_and_the_rest_shown(run: Run, stored: 
 def test_readiness_and_hits_are_told(run: Run, stored: Warehouse) -> None:
     """Cold, filled, and outdated by the next change."""
     assert "not ready, never filled" in run("cache", "stats").stderr
+    cold = run("cache", "status", "-f", "json")
+    assert (cold.exit_code, json.loads(cold.stdout)[0]["is_ready"]) == (1, False)
     shown = run("cache", "fill")
     assert (shown.exit_code, shown.stdout.strip().split()[-2:]) == (0, ["symbols", "kept"])
     run("price", "AAPL")
@@ -49,6 +51,12 @@ def test_readiness_and_hits_are_told(run: Run, stored: Warehouse) -> None:
     row = next(row for row in found if row["kind"] == "symbol")
     assert (row["hits"], row["misses"], row["hit_share"]) == (1, 0, 1.0)
     assert "symbols: ready" in told.stderr
+    warm = run("cache", "status", "-f", "json")
+    (standing,) = json.loads(warm.stdout)
+    assert (warm.exit_code, standing["is_ready"], standing["hit_share"]) == (0, True, 1.0)
+    assert standing["entries"] == stored.read("market_data_cache")["symbol"].nunique()
+    assert 0 <= standing["age_s"] < 600
+    assert "symbols: ready" in warm.stderr
     prices = stored.read("market_data_cache")
     stored.merge("market_data_cache", prices.assign(price_usd=prices["price_usd"] + 1))
     assert "not ready, rows changed since" in run("cache", "stats").stderr

@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from market_pipeline.cli.edge import utc_now
+from market_pipeline.operations.symbols import cache_status
+from market_pipeline.settings import current_settings
 from market_pipeline.warehouse import Warehouse
 from market_pipeline_tests.operations import rows
 
@@ -39,6 +43,40 @@ def finished(
         [*COMMAND, *arguments], env=environment, input=typed, capture_output=True, text=True,
         timeout=120, check=False,
     )  # fmt: skip
+
+
+def test_a_watching_process_fills_the_cache_and_shows_what_changes(
+    environment: dict[str, str], state_dir: Path
+) -> None:
+    """A real one, from cold to ready: others find every symbol kept, and a new price is shown."""
+    warehouse = Warehouse.open(f"sqlite:///{state_dir / 'warehouse.db'}")
+    warehouse.upgrade()
+    rows.fill(warehouse)
+    watching = subprocess.Popen(
+        [*COMMAND, "price", "AAPL", "--watch", "--every", "0.2", "-f", "csv"], env=environment,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert watching.stdout is not None
+        assert watching.stdout.readline().startswith("symbol,")
+        before = float(watching.stdout.readline().split(",")[2])
+        deadline = time.monotonic() + 60
+        while not (standing := cache_status(current_settings(), utc_now)[0].iloc[0])["is_ready"]:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        prices = warehouse.read("market_data_cache")
+        assert standing["entries"] == prices["symbol"].nunique()
+        warehouse.merge("market_data_cache", prices.assign(price_usd=prices["price_usd"] + 1))
+        assert watching.stdout.readline().startswith("symbol,")
+        assert float(watching.stdout.readline().split(",")[2]) == before + 1
+        watching.send_signal(signal.SIGINT)
+        _, said = watching.communicate(timeout=30)
+        assert watching.returncode == 130
+        assert "Traceback" not in said
+    finally:
+        watching.kill()
+        watching.communicate()
+        warehouse.dispose()
 
 
 @contextmanager

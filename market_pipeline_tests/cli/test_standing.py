@@ -42,6 +42,25 @@ def test_quotas_tell_what_is_used_and_left(run: Run) -> None:
     assert rows["yahoo"]["left"] is None
 
 
+@pytest.mark.parametrize("is_sandboxed", [True, False])
+def test_quotas_tell_the_rates_in_force(
+    run: Run, monkeypatch: pytest.MonkeyPatch, *, is_sandboxed: bool
+) -> None:
+    """Every vendor has one, and with a sandbox it is the sandbox's, but for Alpha Vantage."""
+    if is_sandboxed:
+        monkeypatch.setenv("MARKET_PIPELINE_SANDBOX_URL", "http://127.0.0.1:9")
+        forget_settings()
+    rows = {row["vendor"].partition(":")[0]: row for row in shown(run, "quotas")}
+    told = {name: (row["per_minute"], row["per_hour"]) for name, row in rows.items()}
+    live = {
+        "yahoo": (60, None), "polygon": (5, None), "alpha_vantage": (5, None),
+        "finviz_export": (20, None), "finviz_page": (20, None), "tiingo": (None, 50),
+        "finnhub": (60, None),
+    }  # fmt: skip
+    sandboxed = dict.fromkeys(live, (60_000, None)) | {"alpha_vantage": (5, None)}
+    assert told == (sandboxed if is_sandboxed else live)
+
+
 def test_breakers_tell_state_and_failure_rate(run: Run) -> None:
     """One that opened says when."""
     settings = current_settings()

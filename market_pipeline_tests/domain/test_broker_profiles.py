@@ -221,7 +221,8 @@ def test_a_list_of_holdings_without_its_day_is_refused() -> None:
          (4, "Action", "TRANSFERRED FROM VANGUARD INDEX FDS (VTI...")),
         (FLEX_TRADES, '"BUY","O"', '"BUY (Ca.)","O"', (2, "Buy/Sell", "BUY (Ca.)")),
         (FLEX_TRADES, '"STK","BRK', '"FUT","BRK', (2, "AssetClass", "FUT")),
-        (FLEX_TRADES, '"100","150"', '"10","150"', (6, "Multiplier", "10")),
+        (FLEX_TRADES, '"100","150"', '"10.5","150"', (6, "Multiplier", "10.5")),
+        (FLEX_TRADES, '"BERKSHIRE","1"', '"BERKSHIRE","7"', (2, "Multiplier", "7")),
         (ROBINHOOD, '"CDIV"', '"SPL"', (5, "Trans Code", "SPL")),
     ],
 )  # fmt: skip

@@ -81,9 +81,23 @@ def test_what_is_asked_for(
 )
 def test_an_unknown_symbol_rests_for_a_day(age: timedelta, is_asked: bool) -> None:
     """Then all of its range is asked for, whatever it was asked for before."""
-    rested = known(9, 13, "unknown_symbol", NOW - age)
+    rested = known(9, 9, "unknown_symbol", NOW - age)
     asked = plan_gaps({"KO": (day(2), day(20))}, {"KO": rested}, NOW)
     assert asked == ([Gap("KO", day(2), day(20))] if is_asked else [])
+
+
+def test_what_stays_unknown_is_asked_about_less_and_less_often() -> None:
+    """Over 60 days of a run a day: twelve askings and not sixty."""
+    coverage: dict[str, Coverage] = {}
+    asked_on = []
+    for days in range(60):
+        now = NOW + timedelta(days=days)
+        if plan_gaps({"KO": (day(2), day(20))}, coverage, now):
+            asked_on.append(days)
+            today = now.date()
+            first = coverage["KO"].first_date if coverage else today
+            coverage = {"KO": Coverage("bars", "KO", first, today, "v", now, "unknown_symbol")}
+    assert asked_on == [0, 1, 2, 4, 8, 15, 22, 29, 36, 43, 50, 57]
 
 
 def test_priority_is_the_order_of_asking() -> None:

@@ -130,5 +130,5 @@ def test_a_text_that_was_stored_before_the_rule_is_tamed() -> None:
     ]  # fmt: skip
     written = "".join(to_csv(make()) for make in frames)
     assert ",'=cmd()," in written
-    assert written.endswith(",'@x,\n")
+    assert written.endswith(",'@x,,\n")
     assert "\nAAPL,-1,2," in written

@@ -159,7 +159,7 @@ def test_another_outcome_replaces_coverage() -> None:
     assert joined(unknown, known) == known
     assert joined(known, unknown) == unknown
     far = covered(90, 91, outcome="unknown_symbol")
-    assert joined(unknown, far) == far
+    assert joined(unknown, far) == covered(0, 91, outcome="unknown_symbol")
 
 
 def test_coverage_is_kept_by_asset(warehouse: Warehouse) -> None:

@@ -100,7 +100,7 @@ def test_every_table_can_be_asked(warehouse: Warehouse) -> None:
 def test_a_choice_that_is_none_is_found(warehouse: Warehouse, url: str) -> None:
     """Words outside the list of a column are named, with those that are allowed."""
     row = held([{"symbol": "KO", "asset_class": "stocks", "status": "unpriced"}])
-    row["quantity"] = [Decimal(1)]
+    row["quantity"] = row["portfolio_id"].map(lambda _: Decimal(1))
     warehouse.replace_range("portfolio_positions", row, day(0), day(0))
     broken = warehouse.ask(lambda c: value_rules.broken(c, "portfolio_positions", day(0), day(0)))
     assert [(each.column, each.count) for each in broken] == [("asset_class", 1)]

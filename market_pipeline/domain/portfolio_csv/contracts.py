@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+from market_pipeline.domain.books import OPTION_MULTIPLIER
 from market_pipeline.domain.portfolio_csv.columns import (
     EXPIRATION,
+    MULTIPLIER,
     OPTION_FIELDS,
     OPTION_TYPE,
     STRIKE,
@@ -15,6 +17,7 @@ from market_pipeline.domain.portfolio_csv.columns import (
 )
 from market_pipeline.domain.symbols import OptionContract, parse_occ, parse_symbol
 
+_MOST_SHARES = 10_000
 _OPTION_TYPES = {"CALL": "call", "C": "call", "PUT": "put", "P": "put"}
 
 
@@ -44,7 +47,7 @@ def read_contract(row: Row) -> OptionContract | None:
         contract = _contract_of_fields(row, fields)
     else:
         _compare(row, contract, fields)
-        if fields.underlying is not None and not row.problems:
+        if fields.underlying is not None and not contract.is_adjusted and not row.problems:
             # The OCC root has lost the dot that the field still has.
             contract = OptionContract(
                 fields.underlying,
@@ -52,13 +55,34 @@ def read_contract(row: Row) -> OptionContract | None:
                 contract.option_type,
                 contract.strike_usd,
             )
-    if contract is not None and contract.is_adjusted:
-        row.complain(
-            SYMBOL,
-            "an adjusted contract does not stand for plainly 100 shares and cannot be valued; "
-            "expected a standard one (or enter it as PRIVATE at a manual value)",
-        )
     return contract
+
+
+def read_multiplier(row: Row, contract: OptionContract | None) -> int:
+    """Read the dollars a contract is worth for one of its price; 1 where there is no contract.
+
+    The standard 100 where the cell is blank. A root with a digit must be told: a mini (10), or a
+    contract that a corporate action has changed, stands for what only its deliverables say.
+    """
+    if contract is None:
+        if row.is_filled(MULTIPLIER) and row.number_in(MULTIPLIER) != 1:
+            row.complain(MULTIPLIER, "only options have this; expected a blank cell")
+        return 1
+    if not row.is_filled(MULTIPLIER):
+        if contract.is_adjusted:
+            row.complain(
+                SYMBOL,
+                f"an adjusted contract does not stand for plainly {OPTION_MULTIPLIER} shares; "
+                f"expected its {MULTIPLIER} in the column of that name (10 for a mini)",
+            )
+        return OPTION_MULTIPLIER
+    number = row.number_in(MULTIPLIER)
+    if number is None:
+        return OPTION_MULTIPLIER
+    if number != int(number) or not 1 <= number <= _MOST_SHARES:
+        row.complain(MULTIPLIER, f"expected a whole number from 1 to {_MOST_SHARES}")
+        return OPTION_MULTIPLIER
+    return int(number)
 
 
 def _parse_option_type(raw: str) -> str:
@@ -70,7 +94,7 @@ def _parse_option_type(raw: str) -> str:
 
 def _compare(row: Row, contract: OptionContract, fields: _Fields) -> None:
     pairs = (
-        (UNDERLYING, fields.underlying and fields.underlying.replace(".", ""), contract.root),
+        (UNDERLYING, _root_of(fields.underlying, contract), contract.root),
         (STRIKE, fields.strike_usd, contract.strike_usd),
         (EXPIRATION, fields.expiration_date, contract.expiration_date),
         (OPTION_TYPE, fields.option_type, contract.option_type),
@@ -78,6 +102,13 @@ def _compare(row: Row, contract: OptionContract, fields: _Fields) -> None:
     for column, given, said in pairs:
         if given is not None and given != said:
             row.complain(column, f"disagrees with the symbol {contract.occ}, which says {said}")
+
+
+def _root_of(underlying: str | None, contract: OptionContract) -> str | None:
+    """Give the root that a named underlying stands for: of an adjusted contract also its stock."""
+    if underlying is not None and contract.is_adjusted and underlying == contract.stock:
+        return contract.root
+    return underlying and underlying.replace(".", "")
 
 
 def _contract_of_fields(row: Row, fields: _Fields) -> OptionContract | None:

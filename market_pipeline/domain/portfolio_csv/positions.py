@@ -11,7 +11,6 @@ from decimal import Decimal
 from market_pipeline.domain.books import (
     CASH,
     OPTION,
-    OPTION_MULTIPLIER,
     PRIVATE,
     STOCK,
     Position,
@@ -32,7 +31,7 @@ from market_pipeline.domain.portfolio_csv.columns import (
     UNDERLYING,
     Row,
 )
-from market_pipeline.domain.portfolio_csv.contracts import read_contract
+from market_pipeline.domain.portfolio_csv.contracts import read_contract, read_multiplier
 from market_pipeline.domain.symbols import OptionContract, is_option, parse_symbol
 
 CASH_SYMBOL = "CASH"
@@ -78,7 +77,7 @@ def read_position(row: Row, position_no: int, as_of: date) -> Position | None:
     contract = instrument.contract if instrument else None
     if contract and entry_date and entry_date > contract.expiration_date:
         row.complain(ENTRY_DATE, f"the option had expired on {contract.expiration_date}")
-    multiplier = OPTION_MULTIPLIER if contract else 1
+    multiplier = read_multiplier(row, contract)
     if quantity and entry_price and abs(quantity * entry_price) * multiplier >= _VALUE_LIMIT:
         row.complain(QUANTITY, f"quantity times price must stay below 10^{MAX_INTEGER_DIGITS} USD")
     if row.problems or not instrument or not quantity or entry_price is None or not entry_date:
@@ -92,7 +91,7 @@ def read_position(row: Row, position_no: int, as_of: date) -> Position | None:
         entry_date=entry_date,
         multiplier=multiplier,
         subtype=subtype,
-        underlying=contract.underlying if contract else None,
+        underlying=contract.stock if contract else None,
         strike_usd=contract.strike_usd if contract else None,
         expiration_date=contract.expiration_date if contract else None,
         option_type=contract.option_type if contract else None,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from market_pipeline.domain.books import OPTION, OPTION_MULTIPLIER, STOCK
+from market_pipeline.domain.books import OPTION, STOCK
 from market_pipeline.domain.portfolio_csv.cells import MAX_INTEGER_DIGITS
 from market_pipeline.domain.portfolio_csv.columns import (
     AMOUNT,
@@ -22,6 +22,7 @@ from market_pipeline.domain.portfolio_csv.columns import (
     TYPE,
     Row,
 )
+from market_pipeline.domain.portfolio_csv.contracts import read_multiplier
 from market_pipeline.domain.portfolio_csv.option_names import parse_option
 from market_pipeline.domain.symbols import OptionContract, parse_symbol
 from market_pipeline.domain.transactions import (
@@ -64,11 +65,6 @@ class _Instrument:
     asset_class: str
     contract: OptionContract | None = None
 
-    @property
-    def multiplier(self) -> int:
-        """Shares to a unit."""
-        return OPTION_MULTIPLIER if self.contract else 1
-
 
 def read_transaction(row: Row, transaction_no: int, as_of: date) -> Transaction | None:
     """Read a row into a transaction, or note in the row everything that is wrong with it."""
@@ -81,7 +77,8 @@ def read_transaction(row: Row, transaction_no: int, as_of: date) -> Transaction 
         _check_life(row, kind, day, instrument.contract)
     quantity, price = _read_quantity(row, kind), _read_price(row, kind)
     fees = _read_fees(row, kind)
-    multiplier = instrument.multiplier if instrument and kind not in CASH_ONLY else 1
+    stated = read_multiplier(row, instrument.contract if instrument else None)
+    multiplier = 1 if kind in CASH_ONLY else stated
     row.convert(CURRENCY, _parse_currency)
     note = row.remark_in(NOTE, MAX_NOTE_LENGTH)
     lot_date = _read_lot(row, kind, day)
@@ -103,7 +100,7 @@ def read_transaction(row: Row, transaction_no: int, as_of: date) -> Transaction 
         symbol=instrument.symbol if instrument else None,
         asset_class=instrument.asset_class if instrument else None,
         multiplier=multiplier,
-        underlying=contract.underlying if contract else None,
+        underlying=contract.stock if contract else None,
         strike_usd=contract.strike_usd if contract else None,
         expiration_date=contract.expiration_date if contract else None,
         option_type=contract.option_type if contract else None,
@@ -148,13 +145,7 @@ def _read_instrument(row: Row, kind: str | None) -> _Instrument | None:
             row.complain(SYMBOL, "expected an option, such as AAPL270618C00250000")
         symbol = row.convert(SYMBOL, parse_symbol)
         return _Instrument(symbol, STOCK) if symbol else None
-    if contract.is_adjusted:
-        row.complain(
-            SYMBOL,
-            "an adjusted contract does not stand for plainly 100 shares and cannot be valued; "
-            "expected a standard one",
-        )
-    elif kind in (SPLIT, DIVIDEND):
+    if kind in (SPLIT, DIVIDEND):
         row.complain(SYMBOL, f"a {kind} is of a stock; expected its ticker")
     return _Instrument(contract.occ, OPTION, contract)
 

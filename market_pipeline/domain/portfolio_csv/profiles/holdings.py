@@ -3,6 +3,7 @@
 Brokers' lists of holdings tell no day of purchase: a position is entered on the day of the file.
 """
 
+from market_pipeline.domain.books import OPTION_MULTIPLIER
 from market_pipeline.domain.portfolio_csv.columns import (
     CLASS,
     ENTRY_DATE,
@@ -29,7 +30,7 @@ def held(row: BrokerRow, symbol: Cell, quantity: Cell, cost: Cell) -> Translatio
         {
             SYMBOL: (symbol[0], name),
             QUANTITY: quantity,
-            ENTRY_PRICE: unit_cost(cost, count, 100 if contract else 1),
+            ENTRY_PRICE: unit_cost(cost, count, OPTION_MULTIPLIER if contract else 1),
             ENTRY_DATE: _day(row),
         }
     )

@@ -2,7 +2,7 @@
 
 import re
 
-from market_pipeline.domain.portfolio_csv.columns import TRANSACTIONS, TYPE
+from market_pipeline.domain.portfolio_csv.columns import MULTIPLIER, TRANSACTIONS, TYPE
 from market_pipeline.domain.portfolio_csv.profiles.activity import Activity, translated
 from market_pipeline.domain.portfolio_csv.profiles.profile import (
     BrokerRow,
@@ -24,7 +24,6 @@ from market_pipeline.domain.transactions import (
 )
 
 _STOCK, _OPTION = "STK", "OPT"
-_SHARES = {_STOCK: 1, _OPTION: 100}
 _SIDES = {("BUY", "C"): COVER, ("SELL", "O"): SHORT}
 _PLAIN_SIDES = {"BUY": BUY, "SELL": SELL}
 _OPTION_ENDS = {"A": ASSIGNMENT, "EX": EXERCISE, "EP": EXPIRY}
@@ -40,11 +39,7 @@ def _transaction(row: BrokerRow) -> Translation | None:
     if asset_class[1].upper() not in (_STOCK, _OPTION):
         expected = f"expected {_STOCK} or {_OPTION}: nothing else is kept"
         return Translation({TYPE: asset_class}, [(TYPE, expected)])
-    units = row.cell("Multiplier")
-    if units[1] and number_of(units[1]) != _SHARES[asset_class[1].upper()]:
-        expected = "expected 1 for a stock and 100 for an option: other contracts cannot be valued"
-        return Translation({TYPE: units}, [(TYPE, expected)])
-    return translated(
+    told = translated(
         Activity(
             date=_iso(row.cell("TradeDate")),
             action=row.cell("Buy/Sell"),
@@ -58,6 +53,8 @@ def _transaction(row: BrokerRow) -> Translation | None:
         _kind(row),
         _PLAIN_SIDES,
     )
+    told.cells[MULTIPLIER] = row.cell("Multiplier")
+    return told
 
 
 def _kind(row: BrokerRow) -> str | None:
