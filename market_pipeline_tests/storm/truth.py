@@ -6,11 +6,10 @@ service was back, whichever is later: 60 s are allowed from the recovery on.
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass, field
 
 import dagster as dg
-import psutil
 
 from market_pipeline_tests.storm.site import Site
 
@@ -89,20 +88,20 @@ class Truth:
     def _look(self) -> None:
         records = self.instance.get_run_records(dg.RunsFilter(statuses=_OPEN))
         living = {process.pid for process in self.site.spawned()}
-        known = {self._pid(record.dagster_run.run_id) for record in records}
+        known = {self._pid(record.dagster_run.run_id, living) for record in records}
         free = len(living - known - {None})
         now, wall = self.clock(), time.time()
         false = {}
         for record in records:
             run = record.dagster_run
-            pid = self._pid(run.run_id)
+            pid = self.workers.get(run.run_id)
             if run.status is dg.DagsterRunStatus.NOT_STARTED:
                 is_so = wall - record.create_timestamp.timestamp() < _SUBMITTED_WITHIN_S
             elif pid is None:
                 is_so = free > 0  # it may be the one that loads
                 free -= 1
             else:
-                is_so = pid in living and psutil.pid_exists(pid)
+                is_so = pid in living
             if not is_so:
                 false[run.run_id] = run.status.value
         self.under_way = len(records) - len(false)
@@ -121,8 +120,9 @@ class Truth:
             if here > ALLOWED_S:
                 self.stuck[run_id] = f"{status} for {here:.0f} s after the recovery"
 
-    def _pid(self, run_id: str) -> int | None:
-        if run_id not in self.workers:
+    def _pid(self, run_id: str, living: Set[int]) -> int | None:
+        """Give the process that told last that it works on a run; one may follow another."""
+        if self.workers.get(run_id) not in living:
             told = self.instance.all_logs(run_id, of_type=dg.DagsterEventType.ENGINE_EVENT)
             for entry in told:
                 text = entry.message if _PID in entry.message else entry.user_message
