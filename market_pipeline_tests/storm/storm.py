@@ -273,7 +273,7 @@ class Storm:
         deadline = began + FINISH_WITHIN_S
         while time.monotonic() < deadline:
             if not work.is_all_asked:
-                work.feed()
+                work.ask_for_the_rest()
             elif not work.open_runs() and not work.missing():
                 self._report.finished_s = time.monotonic() - began
                 break

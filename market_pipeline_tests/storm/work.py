@@ -31,6 +31,9 @@ NEWS = LAST - timedelta(days=30), LAST
 AT_ONCE = 3
 """Runs asked for that are not over: more than one works, and one waits."""
 
+_AT_THE_END = 40
+"""A run is in the queue once each of its dates is announced, for which Dagster leaves a minute."""
+
 _EVERY_STEPS, _EVERY_BACKFILL, _EVERY_NEWS = 4, 5, 7
 _OPEN = [
     status
@@ -75,6 +78,17 @@ class Work:
         else:
             self.ask("session_job", first, last)
 
+    def ask_for_the_rest(self) -> None:
+        """Ask for sessions that nobody asked for yet, a run at a time, once their news is there."""
+        if self.open_runs() or self.is_all_asked:
+            return
+        if self._waits_for_news(_AT_THE_END):
+            self.ask("news_job", *NEWS)
+            return
+        chosen = self.sessions[self._next : self._next + _AT_THE_END]
+        self.ask("session_job", chosen[0], chosen[-1])
+        self._next += len(chosen)
+
     def ask(self, job: str, first: date, last: date) -> str:
         """Put a run over a range of dates into the queue; give its id."""
         run = self.instance.create_run_for_job(
@@ -107,9 +121,10 @@ class Work:
             each is not None and each.status in waiting for each in backfills
         )
 
-    def _waits_for_news(self) -> bool:
+    def _waits_for_news(self, count: int = 7) -> bool:
         """Say whether the next sessions need news not collected yet: their impact is made once."""
-        if self.is_all_asked or self.sessions[self._next] < NEWS[0] - timedelta(days=10):
+        upcoming = self.sessions[self._next : self._next + count]
+        if not upcoming or upcoming[-1] < NEWS[0] - timedelta(days=10):
             return False
         done = dg.RunsFilter(job_name="news_job", statuses=[dg.DagsterRunStatus.SUCCESS])
         return not self.instance.get_runs(done, limit=1)
