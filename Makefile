@@ -10,7 +10,7 @@ export DAGSTER_DISABLE_TELEMETRY := 1
 # Dagster writes the events of a range of partitions in batches instead of one by one.
 export DAGSTER_EVENT_BATCH_SIZE ?= 100
 
-.PHONY: help demo test check dev bench lock clean install install-dev test-soak fuzz
+.PHONY: help demo test check dev bench lock clean install install-dev test-soak storm fuzz
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -23,6 +23,10 @@ test: install-dev ## Run the tests
 
 test-soak: install-dev ## Run the long kill and restart tests (minutes)
 	MARKET_PIPELINE_SOAK=1 $(BIN)/python -m pytest market_pipeline_tests -m soak
+
+storm: install-dev ## Kill a working pipeline's processes 50 times, on SQLite and on PostgreSQL (an hour)
+	$(BIN)/python -m market_pipeline_tests.storm --database sqlite
+	$(BIN)/python -m market_pipeline_tests.storm --database postgres
 
 fuzz: install-dev ## Import a million spoilt portfolio files (minutes)
 	MARKET_PIPELINE_SOAK=1 $(BIN)/python -m pytest market_pipeline_tests/warehouse/test_import_fuzz.py -m soak -s

@@ -10,6 +10,7 @@ from datetime import timedelta
 
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+from dagster._core.events import RunFailureReason
 from dagster._core.storage.tags import (
     PARENT_RUN_ID_TAG,
     ROOT_RUN_ID_TAG,
@@ -64,8 +65,8 @@ def lost_retries(
 
 def _is_lost(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
     """Say whether Dagster gave up on trying a run again, and nobody else did so since."""
-    if RUN_FAILURE_REASON_TAG in run.tags:
-        return False  # a step failed: that is no death of a worker
+    if run.tags.get(RUN_FAILURE_REASON_TAG) == RunFailureReason.STEP_FAILURE.value:
+        return False  # that is no death of a worker; one that never began is
     told = instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ENGINE_EVENT)
     if not any(GAVE_UP in {entry.user_message, entry.message} for entry in told):
         return False

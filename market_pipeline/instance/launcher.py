@@ -1,7 +1,8 @@
 """The run launcher: Dagster's default one, which also tells a dead worker from a living one.
 
 The default cannot: a run whose worker and code server die together stays started for ever. Belongs
-here: that verdict. What follows from it (failed, started again) stands in dagster.yaml.
+here: that verdict, and whether a run that could not be launched may have begun. What follows
+(failed, started again, queued again) stands in dagster.yaml.
 """
 
 from collections.abc import Mapping
@@ -9,8 +10,10 @@ from typing import Any
 
 from dagster import DagsterRun, Field, Int
 from dagster._config.config_schema import UserConfigSchema
-from dagster._core.launcher.base import CheckRunHealthResult, WorkerStatus
+from dagster._core.errors import DagsterLaunchFailedError, DagsterUserCodeUnreachableError
+from dagster._core.launcher.base import CheckRunHealthResult, LaunchRunContext, WorkerStatus
 from dagster._core.launcher.default_run_launcher import DefaultRunLauncher
+from dagster._core.remote_representation.code_location import GrpcServerCodeLocation
 from dagster._serdes import ConfigurableClassData
 
 from market_pipeline.instance.leases import LeasedRunStorage, LeaseJudge
@@ -40,6 +43,24 @@ class LeasedRunLauncher(DefaultRunLauncher):
     ) -> "LeasedRunLauncher":
         """Open it as dagster.yaml says."""
         return cls(float(config_value["lease_s"]), inst_data=inst_data)
+
+    def launch_run(self, context: LaunchRunContext) -> None:
+        """Have a worker begin a run.
+
+        Where the code server does not answer, raises what the queue waits upon. Where it goes away
+        while it begins the run, raises `DagsterLaunchFailedError`: the worker may live, and a
+        second one of the same run would have it marked as failed. Its retry is another run.
+        """
+        origin = context.dagster_run.remote_job_origin
+        if context.workspace is not None and origin is not None:
+            location = context.workspace.get_code_location(origin.location_name)
+            if isinstance(location, GrpcServerCodeLocation):
+                location.client.ping("")
+        try:
+            super().launch_run(context)
+        except DagsterUserCodeUnreachableError as error:
+            told = "the code server went away while it began the run, whose worker may live"
+            raise DagsterLaunchFailedError(told) from error  # type: ignore[no-untyped-call]
 
     @property
     def supports_check_run_worker_health(self) -> bool:

@@ -55,7 +55,7 @@ class Site:
             "market_pipeline_tests.instance.killed_location",
         )  # fmt: skip
 
-    def attempt(self, number: int, timeout_s: float = 45.0) -> tuple[int, int, str]:
+    def attempt(self, number: int, timeout_s: float = 120.0) -> tuple[int, int, str]:
         """Wait for an attempt; give its process, its code server and its run."""
         told = self.folder / f"attempt-{number}"
         wait_for(told.exists, timeout_s, lambda: f"attempt {number} never began")
