@@ -24,9 +24,13 @@ from market_pipeline_tests.fakes import CALENDAR
 QUIETLY = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 DERIVED = (
     "portfolio_snapshots", "portfolio_positions", "market_data_cache", "symbol_factor_exposures",
-    "symbol_daily_metrics", "headline_impact", "equity_bars", "symbol_universe", "headlines",
+    "symbol_daily_metrics", "price_quality", "portfolio_risk", "position_factor_exposures",
+    "portfolio_factor_exposures", "portfolio_stress", "headline_impact", "equity_bars",
+    "symbol_universe", "headlines",
 )  # fmt: skip
-VARYING = {"fetched_at", "ingested_at", "run_id", "computed_at", "seen_at", "updated_at"}
+VARYING = {
+    "fetched_at", "ingested_at", "run_id", "computed_at", "seen_at", "updated_at", "first_seen_at",
+}  # fmt: skip
 """Columns that tell when and by which run a row was made: a late one differs there, rightly."""
 
 
