@@ -7,7 +7,7 @@ what is there, and whether anything runs. Does not: what is asked for next, and 
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -15,6 +15,7 @@ import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from market_pipeline.assets.collection_alerts import apply
+from market_pipeline.automation.job_assets import JobAssets, assets_of
 from market_pipeline.automation.jobs import range_tags
 from market_pipeline.automation.outdated import made_at, outdated
 from market_pipeline.automation.under_way import why_wait
@@ -25,7 +26,7 @@ from market_pipeline.domain.catch_up import (
     next_stretch,
     noted,
     settled,
-    with_all_below,
+    to_go_on_with,
 )
 from market_pipeline.domain.flags import BATCH, INGESTION
 from market_pipeline.domain.freshness import oldest_kept
@@ -60,7 +61,8 @@ class Watch:
 
     `due` gives the dates from one on that should be there; `ends_at` the instant after which a date
     must have been made, None where any time will do. `main` tells which dates there ever were.
-    `calendar`: of dates that are made anew as well once their inputs have changed.
+    `calendar`: of dates that are made anew as well once their inputs have changed, and whose `main`
+    is made without what it waits for in the end.
     """
 
     job: str
@@ -142,7 +144,7 @@ def _sensor(
         clock: dg.ResourceParam[Clock],
     ) -> dg.SensorResult:
         now = clock()
-        made_here = _assets_of(context, watch.job)
+        made_here = assets_of(context, watch.job)
         rests = why_resting(settings, watch.flag) or why_wait(
             context.instance, made_here.jobs, made_here.names, now
         )
@@ -154,6 +156,13 @@ def _sensor(
         verdict = catch_up_alert(watch.job, memory.tried, now)
         said = apply(warehouse.notices, verdict, now)
         memory = replace(memory, since=found.since, seen=found.seen)
+        late = to_go_on_with(found.waiting, memory.tried)
+        if late is not None:
+            # The rest is asked for again as before, and this with it once that is there.
+            memory = replace(memory, tried=_gone_on(memory.tried, late))
+            alone = Stretch(late, late, frozenset({watch.main.to_user_string()}))
+            request = _request(watch, alone, made_here.names, memory.tried, now)
+            return dg.SensorResult(run_requests=[request], cursor=_kept(memory))
         stretch = next_stretch(found.due, found.lacking, memory.tried, now, watch.most)
         if stretch is None:
             told = "; ".join(filter(None, [said, _told(watch, memory, found)]))
@@ -166,36 +175,17 @@ def _sensor(
 
 
 @dataclass(frozen=True, slots=True)
-class _Assets:
-    """What a job makes, what is made from each, and the jobs that make any of it.
-
-    `following` are those that are made by themselves when their inputs are.
-    """
-
-    names: frozenset[str]
-    following: frozenset[str]
-    children: Mapping[str, Sequence[str]]
-    jobs: frozenset[str]
-
-    def with_what_lacks_them(self, names: Iterable[str]) -> frozenset[str]:
-        """Add what is made from some assets."""
-        return with_all_below(names, self.children, self.names)
-
-    def with_what_follows(self, names: Iterable[str]) -> frozenset[str]:
-        """Add what is made from some assets and follows its inputs."""
-        return with_all_below(names, self.children, self.following)
-
-
-@dataclass(frozen=True, slots=True)
 class _Look:
     """What should be there, what each date lacks of it, and from when to look next time.
 
-    `anew` are the dates that were made before an input changed; `seen` see `Memory`.
+    `anew` are the dates that were made before an input changed, `waiting` those that are without
+    what matters most; `seen` see `Memory`.
     """
 
     due: Sequence[date]
     lacking: Mapping[date, frozenset[str]]
     anew: frozenset[date]
+    waiting: frozenset[date]
     since: date
     seen: datetime | None
 
@@ -205,7 +195,7 @@ def _looked(
     warehouse: Warehouse,
     watch: Watch,
     settings: Settings,
-    assets: _Assets,
+    assets: JobAssets,
     memory: Memory,
     now: datetime,
 ) -> _Look:
@@ -215,36 +205,17 @@ def _looked(
     since = settled(due, missing, LOOKED_AT_AGAIN) if due else memory.since
     lacking = {day: assets.with_what_lacks_them(names) for day, names in missing.items()}
     if watch.calendar is None or not due:
-        return _Look(due, lacking, frozenset(), since, memory.seen)
+        return _Look(due, lacking, frozenset(), frozenset(), since, memory.seen)
+    main = watch.main.to_user_string()
+    waiting = frozenset(day for day, names in missing.items() if main in names)
     old = outdated(instance, warehouse, watch.calendar, settings, due[-1], memory.seen)
     for day, names in old.sessions.items():
-        anew = assets.with_what_follows(names & assets.following)
-        lacking[day] = lacking.get(day, frozenset()) | anew
+        outdated_ones = assets.with_what_follows(names & assets.following)
+        lacking[day] = lacking.get(day, frozenset()) | outdated_ones
     if lacking:
         due = watch.calendar.sessions(min(due[0], *lacking), due[-1])
-    return _Look(due, dict(sorted(lacking.items())), frozenset(old.sessions), since, old.seen)
-
-
-def _assets_of(context: dg.SensorEvaluationContext, job: str) -> _Assets:
-    repository = context.repository_def
-    if repository is None:
-        raise dg.DagsterInvariantViolationError("the sensor needs the repository of its job")
-    graph = repository.asset_graph
-    of_jobs = {
-        name: set(repository.get_job(name).asset_layer.executable_asset_keys)
-        for name in repository.job_names
-        if not name.startswith("__")  # runs of what people pick name their assets themselves
-    }
-    keys = [key for key in of_jobs[job] if graph.get(key).is_partitioned]
-    children = {
-        key.to_user_string(): [c.to_user_string() for c in graph.get(key).child_keys]
-        for key in keys
-    }
-    jobs = frozenset(name for name, made in of_jobs.items() if made & set(keys))
-    following = frozenset(
-        key.to_user_string() for key in keys if graph.get(key).automation_condition is not None
-    )
-    return _Assets(frozenset(children), following, children, jobs)
+    anew = frozenset(old.sessions)
+    return _Look(due, dict(sorted(lacking.items())), anew, waiting, since, old.seen)
 
 
 def _begin(
@@ -288,6 +259,10 @@ def _made(
     return {day for day, at in made.items() if at >= watch.ends_at(day).timestamp()}
 
 
+def _gone_on(tried: Mapping[date, Tried], day: date) -> dict[date, Tried]:
+    return {**tried, day: replace(tried[day], went_on=True)}
+
+
 def _request(
     watch: Watch,
     found: Stretch,
@@ -327,7 +302,10 @@ def _kept(memory: Memory) -> str:
             "since": memory.since.isoformat(),
             "seen": memory.seen.isoformat() if memory.seen else None,
             "asked": [day.isoformat() for day in memory.asked or ()],
-            "tried": {d.isoformat(): [t.times, t.at.isoformat()] for d, t in memory.tried.items()},
+            "tried": {
+                d.isoformat(): [t.times, t.at.isoformat(), t.went_on]
+                for d, t in memory.tried.items()
+            },
         }
     )
 
@@ -339,8 +317,8 @@ def _recalled(cursor: str | None) -> Memory | None:
     told = json.loads(cursor)
     asked = [date.fromisoformat(day) for day in told["asked"]]
     tried = {
-        date.fromisoformat(day): Tried(times, datetime.fromisoformat(at))
-        for day, (times, at) in told["tried"].items()
+        date.fromisoformat(day): Tried(times, datetime.fromisoformat(at), any(went_on))
+        for day, (times, at, *went_on) in told["tried"].items()
     }
     seen = datetime.fromisoformat(told["seen"]) if told.get("seen") else None
     between = (asked[0], asked[1]) if asked else None

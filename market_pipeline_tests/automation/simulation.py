@@ -144,6 +144,18 @@ class Simulation:
             counts.update((name, r.partition_key) for r in found.records if r.partition_key)
         return counts
 
+    def said(self, asset: str, check: str) -> dict[str, object]:
+        """Give the evidence of a check's last verdict, which was that its claim does not hold."""
+        storage = self.graph.instance.event_log_storage
+        key = dg.AssetCheckKey(dg.AssetKey(asset), check)
+        last = storage.get_asset_check_execution_history(key, limit=1)[0].event
+        assert last is not None
+        assert last.dagster_event is not None
+        verdict = last.dagster_event.asset_check_evaluation_data
+        assert not verdict.passed
+        told = {name: value.value for name, value in verdict.metadata.items()}
+        return {name: told[name] for name in told if name not in ("first", "last")}
+
     def rows(self, *keys: str) -> dict[str, str]:
         """Give a digest of each table in a range of dates, of what its rows say."""
         first, last = covers(keys)
