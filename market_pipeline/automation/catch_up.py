@@ -1,20 +1,23 @@
 """The sensors that fill what an outage left out: missed sessions, and missed days of news.
 
 Dagster makes up for the latest missed tick of a schedule and no other, so what should be there is
-compared with what is. Belongs here: what is there, and whether anything runs. Does not: what is
-asked for next, and how often (`domain.catch_up`).
+compared with what is. A session made before its inputs changed is as good as missing. Belongs here:
+what is there, and whether anything runs. Does not: what is asked for next, and how often
+(`domain.catch_up`), or what a change reaches (`outdated`).
 """
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from market_pipeline.assets.collection_alerts import apply
+from market_pipeline.automation.job_assets import JobAssets, assets_of
 from market_pipeline.automation.jobs import range_tags
+from market_pipeline.automation.outdated import made_at, outdated
 from market_pipeline.automation.under_way import why_wait
 from market_pipeline.domain.catch_up import (
     Memory,
@@ -23,7 +26,7 @@ from market_pipeline.domain.catch_up import (
     next_stretch,
     noted,
     settled,
-    with_all_below,
+    to_go_on_with,
 )
 from market_pipeline.domain.flags import BATCH, INGESTION
 from market_pipeline.domain.freshness import oldest_kept
@@ -58,6 +61,8 @@ class Watch:
 
     `due` gives the dates from one on that should be there; `ends_at` the instant after which a date
     must have been made, None where any time will do. `main` tells which dates there ever were.
+    `calendar`: of dates that are made anew as well once their inputs have changed, and whose `main`
+    is made without what it waits for in the end.
     """
 
     job: str
@@ -67,6 +72,7 @@ class Watch:
     most: int
     due: Callable[[Settings, date, datetime], Sequence[date]]
     ends_at: Callable[[date], datetime] | None = None
+    calendar: TradingCalendar | None = None
 
 
 def missed_sessions(
@@ -75,7 +81,8 @@ def missed_sessions(
     status: dg.DefaultSensorStatus,
     at_utc: str,
 ) -> dg.SensorDefinition:
-    """Fill sessions that the daily graph, which starts at `at_utc` (HH:MM), has missed."""
+    """Fill sessions that the daily graph, which starts at `at_utc` (HH:MM), has missed, and make
+    those anew whose inputs have changed since."""
     starts = timedelta(hours=int(at_utc[:-3]), minutes=int(at_utc[-2:]))
 
     def due(settings: Settings, since: date, now: datetime) -> Sequence[date]:
@@ -86,8 +93,9 @@ def missed_sessions(
         return calendar.sessions(first, last) if first <= last else []
 
     watch = Watch(
-        job.name, "session", BATCH, dg.AssetKey("portfolio_snapshots"), SESSIONS_AT_ONCE, due
-    )
+        job.name, "session", BATCH, dg.AssetKey("portfolio_snapshots"), SESSIONS_AT_ONCE, due,
+        calendar=calendar,
+    )  # fmt: skip
     return _sensor("missed_sessions", job, watch, status)
 
 
@@ -136,60 +144,78 @@ def _sensor(
         clock: dg.ResourceParam[Clock],
     ) -> dg.SensorResult:
         now = clock()
-        made_here = _assets_of(context, watch.job)
-        job_assets, children = made_here.names, made_here.children
+        made_here = assets_of(context, watch.job)
         rests = why_resting(settings, watch.flag) or why_wait(
-            context.instance, made_here.jobs, job_assets, now
+            context.instance, made_here.jobs, made_here.names, now
         )
         if rests is not None:
             return dg.SensorResult(skip_reason=rests, cursor=context.cursor)
         memory = _recalled(context.cursor) or Memory(_begin(context, watch, settings, now))
-        due = watch.due(settings, memory.since, now)
-        missing = _missing(context.instance, watch, job_assets, due)
-        memory = noted(memory, missing, now)
+        found = _looked(context.instance, warehouse, watch, settings, made_here, memory, now)
+        memory = noted(memory, found.lacking, now)
         verdict = catch_up_alert(watch.job, memory.tried, now)
         said = apply(warehouse.notices, verdict, now)
-        if due:
-            since = settled(due, missing, LOOKED_AT_AGAIN)
-            memory = Memory(since, None, memory.tried)
-        found = next_stretch(due, missing, memory.tried, now, watch.most)
-        if found is None:
-            told = "; ".join(filter(None, [said, _told(watch, memory, due, missing)]))
+        memory = replace(memory, since=found.since, seen=found.seen)
+        late = to_go_on_with(found.waiting, memory.tried)
+        if late is not None:
+            # The rest is asked for again as before, and this with it once that is there.
+            memory = replace(memory, tried=_gone_on(memory.tried, late))
+            alone = Stretch(late, late, frozenset({watch.main.to_user_string()}))
+            request = _request(watch, alone, made_here.names, memory.tried, now)
+            return dg.SensorResult(run_requests=[request], cursor=_kept(memory))
+        stretch = next_stretch(found.due, found.lacking, memory.tried, now, watch.most)
+        if stretch is None:
+            told = "; ".join(filter(None, [said, _told(watch, memory, found)]))
             return dg.SensorResult(skip_reason=told, cursor=_kept(memory))
-        memory = Memory(memory.since, (found.first, found.last), memory.tried)
-        assets = with_all_below(found.assets, children, job_assets)
-        request = _request(watch, found, assets, job_assets, memory.tried, now)
+        memory = replace(memory, asked=(stretch.first, stretch.last))
+        request = _request(watch, stretch, made_here.names, memory.tried, now)
         return dg.SensorResult(run_requests=[request], cursor=_kept(memory))
 
     return sensor
 
 
 @dataclass(frozen=True, slots=True)
-class _Assets:
-    """What a job makes, what is made from each, and the jobs that make any of it."""
+class _Look:
+    """What should be there, what each date lacks of it, and from when to look next time.
 
-    names: frozenset[str]
-    children: Mapping[str, Sequence[str]]
-    jobs: frozenset[str]
+    `anew` are the dates that were made before an input changed, `waiting` those that are without
+    what matters most; `seen` see `Memory`.
+    """
+
+    due: Sequence[date]
+    lacking: Mapping[date, frozenset[str]]
+    anew: frozenset[date]
+    waiting: frozenset[date]
+    since: date
+    seen: datetime | None
 
 
-def _assets_of(context: dg.SensorEvaluationContext, job: str) -> _Assets:
-    repository = context.repository_def
-    if repository is None:
-        raise dg.DagsterInvariantViolationError("the sensor needs the repository of its job")
-    graph = repository.asset_graph
-    of_jobs = {
-        name: set(repository.get_job(name).asset_layer.executable_asset_keys)
-        for name in repository.job_names
-        if not name.startswith("__")  # runs of what people pick name their assets themselves
-    }
-    keys = [key for key in of_jobs[job] if graph.get(key).is_partitioned]
-    children = {
-        key.to_user_string(): [c.to_user_string() for c in graph.get(key).child_keys]
-        for key in keys
-    }
-    jobs = frozenset(name for name, made in of_jobs.items() if made & set(keys))
-    return _Assets(frozenset(children), children, jobs)
+def _looked(
+    instance: dg.DagsterInstance,
+    warehouse: Warehouse,
+    watch: Watch,
+    settings: Settings,
+    assets: JobAssets,
+    memory: Memory,
+    now: datetime,
+) -> _Look:
+    """Compare what should be there with Dagster's record, and that with what it was made from."""
+    due = watch.due(settings, memory.since, now)
+    missing = _missing(instance, watch, assets.names, due)
+    since = settled(due, missing, LOOKED_AT_AGAIN) if due else memory.since
+    lacking = {day: assets.with_what_lacks_them(names) for day, names in missing.items()}
+    if watch.calendar is None or not due:
+        return _Look(due, lacking, frozenset(), frozenset(), since, memory.seen)
+    main = watch.main.to_user_string()
+    waiting = frozenset(day for day, names in missing.items() if main in names)
+    old = outdated(instance, warehouse, watch.calendar, settings, due[-1], memory.seen)
+    for day, names in old.sessions.items():
+        outdated_ones = assets.with_what_follows(names & assets.following)
+        lacking[day] = lacking.get(day, frozenset()) | outdated_ones
+    if lacking:
+        due = watch.calendar.sessions(min(due[0], *lacking), due[-1])
+    anew = frozenset(old.sessions)
+    return _Look(due, dict(sorted(lacking.items())), anew, waiting, since, old.seen)
 
 
 def _begin(
@@ -225,48 +251,48 @@ def _made(
     instance: dg.DagsterInstance, watch: Watch, key: dg.AssetKey, due: Sequence[date]
 ) -> set[date]:
     """Give the dates of which an asset was made, after they had ended where that matters."""
-    keys = {date_key(day) for day in due}
-    latest = instance.get_latest_storage_id_by_partition(key, _MATERIALIZED, keys)
-    if watch.ends_at is None or not latest:
+    if watch.ends_at is None:
+        keys = {date_key(day) for day in due}
+        latest = instance.get_latest_storage_id_by_partition(key, _MATERIALIZED, keys)
         return {key_date(each) for each in latest}
-    these = dg.AssetRecordsFilter(key, storage_ids=list(latest.values()))
-    records = instance.fetch_materializations(these, limit=len(latest)).records
-    dated = [(key_date(r.partition_key), r.timestamp) for r in records if r.partition_key]
-    return {day for day, at in dated if at >= watch.ends_at(day).timestamp()}
+    made = made_at(instance, key.to_user_string(), due)
+    return {day for day, at in made.items() if at >= watch.ends_at(day).timestamp()}
+
+
+def _gone_on(tried: Mapping[date, Tried], day: date) -> dict[date, Tried]:
+    return {**tried, day: replace(tried[day], went_on=True)}
 
 
 def _request(
     watch: Watch,
     found: Stretch,
-    assets: frozenset[str],
     job_assets: frozenset[str],
     tried: Mapping[date, Tried],
     now: datetime,
 ) -> dg.RunRequest:
     first, last = date_key(found.first), date_key(found.last)
     times = tried[found.first].times if found.first in tried else 0
-    chosen = [dg.AssetKey.from_user_string(name) for name in sorted(assets)]
+    chosen = [dg.AssetKey.from_user_string(name) for name in sorted(found.assets)]
     return dg.RunRequest(
         run_key=f"catch_up:{watch.job}:{first}:{last}:{times}:{now.isoformat()}",
         tags={**range_tags(first, last), **BEHIND},
-        asset_selection=None if assets == job_assets else chosen,
+        asset_selection=None if found.assets == job_assets else chosen,
     )
 
 
-def _told(
-    watch: Watch, memory: Memory, due: Sequence[date], missing: Mapping[date, frozenset[str]]
-) -> str:
+def _told(watch: Watch, memory: Memory, found: _Look) -> str:
     """Say why nothing is asked for."""
-    if not due:
+    if not found.due:
         return f"no {watch.kind} from {memory.since} on is due yet"
-    if not missing:
-        return f"every {watch.kind} from {due[0]} to {due[-1]} is there"
+    if not found.lacking:
+        return f"every {watch.kind} from {found.due[0]} to {found.due[-1]} is there"
     names = [
         f"{day} ({'given up' if memory.tried[day].is_given_up else 'tried again later'} after "
         f"{memory.tried[day].times})"
-        for day in list(missing)[:_SHOWN]
+        for day in list(found.lacking)[:_SHOWN]
     ]
-    return f"{len(missing)} {watch.kind}(s) missing: {', '.join(names)}"
+    old = f", {len(found.anew)} of them out of date" if found.anew else ""
+    return f"{len(found.lacking)} {watch.kind}(s) missing{old}: {', '.join(names)}"
 
 
 def _kept(memory: Memory) -> str:
@@ -274,8 +300,12 @@ def _kept(memory: Memory) -> str:
     return json.dumps(
         {
             "since": memory.since.isoformat(),
+            "seen": memory.seen.isoformat() if memory.seen else None,
             "asked": [day.isoformat() for day in memory.asked or ()],
-            "tried": {d.isoformat(): [t.times, t.at.isoformat()] for d, t in memory.tried.items()},
+            "tried": {
+                d.isoformat(): [t.times, t.at.isoformat(), t.went_on]
+                for d, t in memory.tried.items()
+            },
         }
     )
 
@@ -287,7 +317,9 @@ def _recalled(cursor: str | None) -> Memory | None:
     told = json.loads(cursor)
     asked = [date.fromisoformat(day) for day in told["asked"]]
     tried = {
-        date.fromisoformat(day): Tried(times, datetime.fromisoformat(at))
-        for day, (times, at) in told["tried"].items()
+        date.fromisoformat(day): Tried(times, datetime.fromisoformat(at), any(went_on))
+        for day, (times, at, *went_on) in told["tried"].items()
     }
-    return Memory(date.fromisoformat(told["since"]), (asked[0], asked[1]) if asked else None, tried)
+    seen = datetime.fromisoformat(told["seen"]) if told.get("seen") else None
+    between = (asked[0], asked[1]) if asked else None
+    return Memory(date.fromisoformat(told["since"]), between, tried, seen)

@@ -177,6 +177,28 @@ def _all_priced(scope: Scope) -> Verdict:
     )
 
 
+def _inputs_there(scope: Scope) -> Verdict:
+    """Name what snapshots did not wait for any longer: prices, exposures, metrics, new symbols."""
+    notes = scope.rows("enrichment_compute_log", "session_date", asset="factor_exposures")
+    there = {
+        "prices": _days(scope.rows("market_data_cache", "session_date")),
+        "exposures": _days(scope.rows("symbol_factor_exposures", "session_date")) | _days(notes),
+        "metrics": _days(scope.rows("symbol_daily_metrics", "session_date")),
+    }
+    made = _days(scope.rows(ASSET, "session_date"))
+    missing = [f"{day} {name}" for name, days in there.items() for day in sorted(made - days)]
+    asked = scope.warehouse.coverage("equity_bars")
+    new = sorted(scope.warehouse.onboarding.newcomers() - set(asked))
+    said = f"made without {len(missing)} inputs and the prices of {len(new)} new symbols"
+    return Verdict(
+        not missing and not new, said, {"missing": shown(missing), "new_symbols": shown(new)}
+    )
+
+
+def _days(rows: pd.DataFrame) -> set[date]:
+    return {day.date() for day in rows["session_date"].unique()}
+
+
 def _named(cells: "pd.Series[str]") -> list[str]:
     return sorted({name for cell in cells.fillna("") for name in str(cell).split(",") if name})
 
@@ -210,5 +232,13 @@ def define() -> list[dg.AssetChecksDefinition]:
         check(
             ASSET, "every_position_is_priced", _all_priced, severity=dg.AssetCheckSeverity.WARN,
             description="No position is without a price, or valued at an old one.",
+        ),
+        check(
+            ASSET, "snapshots_had_their_inputs", _inputs_there,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=(
+                "Every session has prices, exposures and metrics, and new symbols their history: "
+                "a snapshot waits for them, but not for ever."
+            ),
         ),
     ]  # fmt: skip

@@ -15,7 +15,8 @@ AGAIN_AFTER = (
 """How long after each attempt that left a date missing it is asked for again; then no more."""
 
 TOLD_AFTER = 3
-"""Attempts at a date that came to nothing before a person is told."""
+"""Attempts at a date that came to nothing before a person is told, and what was waited for is gone
+on without."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +30,14 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """How often a date was asked for in vain, and when that was last seen."""
+    """How often a date was asked for in vain, and when that was last seen.
+
+    `went_on`: what matters most was asked for without what it waits for.
+    """
 
     times: int
     at: datetime
+    went_on: bool = False
 
     @property
     def is_given_up(self) -> bool:
@@ -49,11 +54,13 @@ class Memory:
     """What is remembered between two looks: where the watch begins, what was asked, what failed.
 
     `since` is the first date that is looked at; every one before it is settled, or never was ours.
+    `seen` is the instant up to which all that follows from changed inputs was made anew.
     """
 
     since: date
     asked: tuple[date, date] | None = None
     tried: Mapping[date, Tried] = field(default_factory=dict)
+    seen: datetime | None = None
 
 
 def noted(memory: Memory, missing: Iterable[date], now: datetime) -> Memory:
@@ -64,8 +71,21 @@ def noted(memory: Memory, missing: Iterable[date], now: datetime) -> Memory:
         first, last = memory.asked
         for day in still:
             if first <= day <= last:
-                tried[day] = Tried(tried[day].times + 1 if day in tried else 1, now)
+                known = tried.get(day, Tried(0, now))
+                tried[day] = replace(known, times=known.times + 1, at=now)
     return replace(memory, asked=None, tried=tried)
+
+
+def to_go_on_with(waiting: Iterable[date], tried: Mapping[date, Tried]) -> date | None:
+    """Give the oldest of the `waiting` dates that was tried often enough, and not gone on with."""
+    return next(
+        (
+            day
+            for day in sorted(waiting)
+            if day in tried and tried[day].times >= TOLD_AFTER and not tried[day].went_on
+        ),
+        None,
+    )
 
 
 def next_stretch(

@@ -24,9 +24,13 @@ from market_pipeline_tests.fakes import CALENDAR
 QUIETLY = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 DERIVED = (
     "portfolio_snapshots", "portfolio_positions", "market_data_cache", "symbol_factor_exposures",
-    "symbol_daily_metrics", "headline_impact", "equity_bars", "symbol_universe", "headlines",
+    "symbol_daily_metrics", "price_quality", "portfolio_risk", "position_factor_exposures",
+    "portfolio_factor_exposures", "portfolio_stress", "headline_impact", "equity_bars",
+    "symbol_universe", "headlines",
 )  # fmt: skip
-VARYING = {"fetched_at", "ingested_at", "run_id", "computed_at", "seen_at", "updated_at"}
+VARYING = {
+    "fetched_at", "ingested_at", "run_id", "computed_at", "seen_at", "updated_at", "first_seen_at",
+}  # fmt: skip
 """Columns that tell when and by which run a row was made: a late one differs there, rightly."""
 
 
@@ -139,6 +143,18 @@ class Simulation:
             found = self.graph.instance.fetch_materializations(dg.AssetKey(name), limit=5_000)
             counts.update((name, r.partition_key) for r in found.records if r.partition_key)
         return counts
+
+    def said(self, asset: str, check: str) -> dict[str, object]:
+        """Give the evidence of a check's last verdict, which was that its claim does not hold."""
+        storage = self.graph.instance.event_log_storage
+        key = dg.AssetCheckKey(dg.AssetKey(asset), check)
+        last = storage.get_asset_check_execution_history(key, limit=1)[0].event
+        assert last is not None
+        assert last.dagster_event is not None
+        verdict = last.dagster_event.asset_check_evaluation_data
+        assert not verdict.passed
+        told = {name: value.value for name, value in verdict.metadata.items()}
+        return {name: told[name] for name in told if name not in ("first", "last")}
 
     def rows(self, *keys: str) -> dict[str, str]:
         """Give a digest of each table in a range of dates, of what its rows say."""

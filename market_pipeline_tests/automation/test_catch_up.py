@@ -137,15 +137,49 @@ def test_what_cannot_be_made_is_asked_for_less_and_less_and_told(graph: Graph) -
         told = simulated.sensor(SESSIONS, now + minutes * MINUTES)
         asked += [minutes] * (len(simulated.started) - before)
         opened += [minutes] * len(simulated.warehouse.notices.open_alerts())
-    assert asked == [0, 13, 76, 439]
+    assert asked == [0, 13, 76, 79, 439]
     assert opened == [79, 438, 439, 442]
     assert told == "1 session(s) missing: 2026-11-25 (tried again later after 4)"
     now += timedelta(hours=8)
     graph.prices.fails.clear()
     assert simulated.sensor(SESSIONS, now + timedelta(days=1)) is None
-    assert [run.is_success for run in simulated.started] == [True, *[False] * 4, True]
+    ends = [run.is_success for run in simulated.started]
+    assert ends == [True, *[False] * 3, True, False, True]
     told = simulated.sensor(SESSIONS, now + timedelta(days=1, minutes=3))
     assert str(told).startswith("alert catch-up-failed:session_job closed; every session")
+
+
+def test_snapshots_wait_and_then_go_on_and_say_what_is_missing(graph: Graph) -> None:  # noqa: F811  # fixture
+    """After three attempts in vain, once; with the rest they are made again when it is there."""
+    simulated = Simulation(graph)
+    simulated.schedule("daily_graph", datetime(2026, 11, 20, 1, 30, tzinfo=UTC))
+    graph.prices.fails.update(
+        {name: [Unavailable("fake", "chart", "down")] * 1_000 for name in ("AAPL", "KO")}
+    )
+    friday, now = date(2026, 11, 20), datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
+
+    def snapshots() -> list[str]:
+        rows = simulated.warehouse.read("portfolio_snapshots", first=friday, last=friday)
+        return list(rows["stale_symbols"])
+
+    for minutes in (0, 3, 13, 16, 76):
+        assert snapshots() == []
+        simulated.sensor(SESSIONS, now + minutes * MINUTES)
+    simulated.sensor(SESSIONS, now + 79 * MINUTES)
+    alone = frozenset({"portfolio_snapshots"})
+    last = simulated.started[-1]
+    assert last == Started(SESSIONS, "2026-11-20", "2026-11-20", alone, is_success=True)
+    assert snapshots() == ["AAPL,KO"]
+    assert simulated.said("portfolio_snapshots", "snapshots_had_their_inputs") == {
+        "missing": "2026-11-20 exposures, 2026-11-20 metrics, 2026-11-20 prices", "new_symbols": "",
+    }  # fmt: skip
+    simulated.sensor(SESSIONS, now + 82 * MINUTES)
+    assert simulated.started[-1] is last
+    graph.prices.fails.clear()
+    simulated.sensor(SESSIONS, now + timedelta(days=1))
+    assert simulated.started[-1].is_success
+    assert snapshots() == [""]
+    assert simulated.made(["portfolio_snapshots"])["portfolio_snapshots", "2026-11-20"] == 2
 
 
 def test_a_day_of_news_is_whole_once_it_was_collected_after_its_end(graph: Graph) -> None:  # noqa: F811  # fixture

@@ -1,15 +1,21 @@
-"""Weeks of automation by a clock that is moved: an outage ends in what quiet weeks end in.
+"""Weeks of automation by a clock that is moved: an outage, a bar that comes late and prices that
+are restated end in what quiet weeks end in.
 
 Thanksgiving week has a holiday and a half day; the whole month, run by `make test-soak`, begins
 before daylight saving ends.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
+from market_pipeline.domain.news import NewsCollection, NewsQuery
+from market_pipeline.domain.ports import FetchedFrame
+from market_pipeline.domain.restatements import PRICES
 from market_pipeline.domain.sessions import NEW_YORK
 from market_pipeline.partitions import date_key
 from market_pipeline.warehouse import Warehouse
@@ -20,25 +26,96 @@ from market_pipeline_tests.assets.conftest import (
 )
 from market_pipeline_tests.assets.graph import Graph
 from market_pipeline_tests.automation.simulation import Simulation
-from market_pipeline_tests.fakes import CALENDAR, FakePrices, steady_bars
+from market_pipeline_tests.fakes import CALENDAR, FakeClock, FakePrices, steady_bars
+from market_pipeline_tests.news_making import FakeCollector, news
 
 SYMBOLS = ("AAPL", "KO", "SPY", "TLT")
-SESSION_ASSETS = (
-    "symbol_universe", "equity_bars", "market_data_cache", "factor_exposures",
-    "symbol_daily_metrics", "portfolio_snapshots", "headline_impact",
-)  # fmt: skip
+FOLLOWING = frozenset({
+    "option_values", "market_data_cache", "factor_exposures", "symbol_daily_metrics",
+    "portfolio_snapshots", "portfolio_risk", "headline_impact",
+})  # fmt: skip
+OPTIONS, IMPACT = frozenset({"option_values"}), frozenset({"headline_impact"})
+"""No book holds options here; what news did goes by the betas of the session before."""
+
+SESSION_ASSETS = ("symbol_universe", "equity_bars", *sorted(FOLLOWING))
+ALL = frozenset[str]()
+"""What a run that has chosen no assets makes."""
+
+Filled = tuple[str, str, str, frozenset[str]]
 
 
-def begun(folder: Path) -> Simulation:
-    """Give a graph over a warehouse of its own, whose vendor knows the whole time."""
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """What a vendor says of a symbol's session until `until`: nothing, or prices times `factor`."""
+
+    symbol: str
+    session: date
+    until: datetime
+    factor: float | None = None
+
+
+@dataclass
+class UnsteadyPrices(FakePrices):
+    """A price source that is late with some bars, and takes others back."""
+
+    clock: FakeClock = field(default_factory=FakeClock)
+    wrong: Sequence[Wrong] = ()
+
+    def daily_bars(self, symbol: str, first: date, last: date) -> FetchedFrame:
+        frame = super().daily_bars(symbol, first, last).frame
+        for each in self.wrong:
+            if each.symbol != symbol or self.clock() >= each.until:
+                continue
+            is_it = frame["session_date"] == pd.Timestamp(each.session)
+            if each.factor is None:
+                frame = frame[~is_it].reset_index(drop=True)
+            else:
+                columns = [*PRICES, "adj_close"]
+                frame.loc[is_it, columns] = frame.loc[is_it, columns] * each.factor
+        return FetchedFrame(frame)
+
+
+@dataclass
+class Newspaper(FakeCollector):
+    """A collector that gives what was published by now."""
+
+    clock: FakeClock = field(default_factory=FakeClock)
+
+    def collect(self, query: NewsQuery, ask_last: Collection[str] = ()) -> NewsCollection:
+        everything, self.items = (
+            self.items,
+            [item for item in self.items if item.published_at <= self.clock()],
+        )
+        try:
+            self.at = self.clock()
+            return super().collect(query, ask_last)
+        finally:
+            self.items = everything
+
+
+def begun(folder: Path, wrong: Sequence[Wrong] = ()) -> Simulation:
+    """Give a graph over a warehouse of its own; a story on AAPL appears before each session."""
     folder.mkdir()
     warehouse = Warehouse.open(f"sqlite:///{folder / 'warehouse.db'}")
     warehouse.upgrade()
     book = book_of(stock(1, "AAPL"), stock(2, "KO", -40))
     warehouse.import_book(book, datetime(2026, 10, 1, 22, tzinfo=UTC))
-    end = date(2026, 12, 4)
-    prices = FakePrices({s: steady_bars(s, date(2025, 1, 2), end) for s in SYMBOLS})
-    return Simulation(Graph(warehouse, prices))
+    end, clock = date(2026, 12, 4), FakeClock()
+    bars = {s: steady_bars(s, date(2025, 1, 2), end) for s in SYMBOLS}
+    stories = [
+        news(
+            f"Apple beats estimates of {day:%A %d %B} by {day.toordinal()}",
+            url=f"https://example.com/{day}",
+            published_at=datetime.combine(day, time(7), NEW_YORK).astimezone(UTC),
+        )
+        for day in CALENDAR.sessions(date(2026, 10, 29), end)
+    ]
+    return Simulation(
+        Graph(
+            warehouse, UnsteadyPrices(bars, clock=clock, wrong=wrong), clock=clock,
+            news=Newspaper(stories, clock=clock),
+        )
+    )  # fmt: skip
 
 
 def ticks(first: date, last: date) -> Iterator[tuple[datetime, str]]:
@@ -74,10 +151,11 @@ def live(simulated: Simulation, first: date, last: date, away: tuple[date, date]
         if what != "sensors":
             simulated.schedule(what, now)
             continue
-        for minutes in (0, 3):
-            simulated.sensor("missed_sessions", now + timedelta(minutes=minutes))
-            simulated.sensor("missed_news", now + timedelta(minutes=minutes))
-        simulated.follow(now + timedelta(minutes=4))
+        minutes = 0
+        for name in ("missed_sessions", "missed_news"):
+            while simulated.sensor(name, now + timedelta(minutes=minutes)) is None:
+                minutes += 3
+        simulated.follow(now + timedelta(minutes=minutes + 1))
 
 
 def compare(
@@ -85,54 +163,100 @@ def compare(
     first: date,
     last: date,
     away: tuple[date, date],
-    expected_runs: list[tuple[str, str, str]],
+    wrong: Sequence[Wrong],
+    expected_runs: list[Filled],
 ) -> None:
-    """Let the same days pass twice, once with an outage; the rows are the same, none in vain."""
-    quiet, broken = begun(folder / "quiet"), begun(folder / "broken")
+    """Let the same days pass twice, once in peace; the rows are the same, no run is in vain."""
+    quiet, broken = begun(folder / "quiet"), begun(folder / "broken", wrong)
     live(quiet, first, last, None)
     live(broken, first, last, away)
     sessions = CALENDAR.sessions(first - timedelta(days=1), last - timedelta(days=1))
     keys = [date_key(sessions[0]), date_key(sessions[-1])]
-    expected = quiet.rows(*keys)
-    assert broken.rows(*keys) == expected
-    empty = {name for name, text in expected.items() if text.count("\n") <= 1}
-    assert empty == {"headlines", "headline_impact"}  # no vendor of news has any here
-    assert all(run.is_success for run in [*quiet.started, *broken.started])
+    expected, found = quiet.rows(*keys), broken.rows(*keys)
+    assert {name for name in expected if found[name] != expected[name]} == set()
+    assert {name for name, text in expected.items() if text.count("\n") <= 1} == set()
+    assert [run for run in [*quiet.started, *broken.started] if not run.is_success] == []
+    assert not [run for run in quiet.started if run.by in ("missed_sessions", "conditions")]
+    assert not [run for run in broken.started if run.by == "conditions"]
+    filled = [
+        (run.by, run.first, run.last, run.assets) for run in broken.started if "missed" in run.by
+    ]
+    assert filled == expected_runs
     for simulated in (quiet, broken):
         made = simulated.made(SESSION_ASSETS)
         every = {(name, date_key(day)) for name in SESSION_ASSETS for day in sessions}
         assert every <= set(made)
-        # Prices are asked for at midnight and again by the daily graph, each a run of its own.
-        most = {"symbol_universe": 2, "equity_bars": 2, "market_data_cache": 2}
-        often = {key: n for key, n in made.items() if n > most.get(key[0], 1)}
-        assert often == {}
-    assert not [run for run in quiet.started if run.by.startswith("missed")]
-    filled = [(run.by, run.first, run.last) for run in broken.started if "missed" in run.by]
-    assert filled == expected_runs
+        assert {key: n for key, n in made.items() if n > most(simulated, *key)} == {}
     quiet.warehouse.dispose()
     broken.warehouse.dispose()
 
 
-def test_thanksgiving_week_with_an_outage_ends_as_a_quiet_one(
+def most(simulated: Simulation, name: str, key: str) -> int:
+    """Give how often a session of an asset should be made: once, and once for each change of it.
+
+    Prices are asked for at midnight and again by the daily graph, each a run of its own.
+    """
+    anew = [run for run in simulated.started if name in run.assets and run.first <= key <= run.last]
+    is_asked_twice = name in (
+        "symbol_universe",
+        "equity_bars",
+        "market_data_cache",
+        "option_values",
+    )
+    return 1 + is_asked_twice + len(anew)
+
+
+def night(day: date) -> datetime:
+    """Give an instant after the runs of a day, before those of the next."""
+    return datetime.combine(day, time(20), UTC)
+
+
+def test_thanksgiving_week_with_mishaps_ends_as_a_quiet_one(
     state_dir: Path, tmp_path: Path
 ) -> None:
-    """Away on the eve of the holiday and on it; the half day after it is made by the clock."""
+    """Away on the eve of the holiday and on it; the half day after it is made by the clock.
+
+    A bar of Monday comes in the days away, prices of Tuesday and Wednesday are restated after.
+    """
     assert state_dir
     away = (date(2026, 11, 25), date(2026, 11, 26))
-    filled = [
-        ("missed_sessions", "2026-11-24", "2026-11-24"),
-        ("missed_news", "2026-11-24", "2026-11-24"),
+    wrong = [
+        Wrong("KO", date(2026, 11, 23), night(date(2026, 11, 25))),
+        Wrong("AAPL", date(2026, 11, 24), night(date(2026, 11, 27)), 1.01),
+        Wrong("AAPL", date(2026, 11, 25), night(date(2026, 11, 27)), 0.98),
     ]
-    compare(tmp_path, date(2026, 11, 24), date(2026, 11, 28), away, filled)
+    filled = [
+        ("missed_sessions", "2026-11-23", "2026-11-23", FOLLOWING - OPTIONS),
+        ("missed_sessions", "2026-11-24", "2026-11-24", ALL),
+        ("missed_news", "2026-11-24", "2026-11-24", ALL),
+        ("missed_sessions", "2026-11-24", "2026-11-25", FOLLOWING - OPTIONS),
+        ("missed_sessions", "2026-11-27", "2026-11-27", IMPACT),
+    ]
+    compare(tmp_path, date(2026, 11, 24), date(2026, 11, 28), away, wrong, filled)
 
 
 @pytest.mark.soak
-def test_a_month_with_an_outage_ends_as_a_quiet_one(state_dir: Path, tmp_path: Path) -> None:
-    """From before the end of daylight saving to after Thanksgiving."""
+def test_a_month_with_mishaps_ends_as_a_quiet_one(state_dir: Path, tmp_path: Path) -> None:
+    """From before the end of daylight saving to after Thanksgiving.
+
+    A bar is late by a session, and a price of two weeks before is restated: it reaches the sessions
+    until then, each for what it reads.
+    """
     assert state_dir
     away = (date(2026, 11, 10), date(2026, 11, 11))
-    filled = [
-        ("missed_sessions", "2026-11-09", "2026-11-09"),
-        ("missed_news", "2026-11-09", "2026-11-09"),
+    wrong = [
+        Wrong("KO", date(2026, 11, 5), night(date(2026, 11, 6))),
+        Wrong("SPY", date(2026, 11, 6), night(date(2026, 11, 20)), 1.01),
+        Wrong("SPY", date(2026, 11, 19), night(date(2026, 11, 20)), 0.98),
     ]
-    compare(tmp_path, date(2026, 10, 30), date(2026, 11, 30), away, filled)
+    windows = FOLLOWING - OPTIONS - {"market_data_cache"}
+    filled = [
+        ("missed_sessions", "2026-11-05", "2026-11-05", FOLLOWING - OPTIONS),
+        ("missed_sessions", "2026-11-09", "2026-11-09", ALL),
+        ("missed_news", "2026-11-09", "2026-11-09", ALL),
+        ("missed_sessions", "2026-11-06", "2026-11-10", FOLLOWING - OPTIONS),
+        ("missed_sessions", "2026-11-11", "2026-11-18", windows),
+        ("missed_sessions", "2026-11-19", "2026-11-19", FOLLOWING - OPTIONS),
+        ("missed_sessions", "2026-11-20", "2026-11-20", IMPACT),
+    ]
+    compare(tmp_path, date(2026, 10, 30), date(2026, 11, 30), away, wrong, filled)

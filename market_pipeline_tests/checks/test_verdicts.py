@@ -70,6 +70,7 @@ EVERY_BOOK = "portfolio_snapshots.every_portfolio_has_a_snapshot"
 ADD_UP = "portfolio_snapshots.snapshots_add_up"
 ROLL = "portfolio_snapshots.snapshots_reconcile_with_the_session_before"
 PRICED = "portfolio_snapshots.every_position_is_priced"
+INPUTS = "portfolio_snapshots.snapshots_had_their_inputs"
 EVERY_RISK = "portfolio_risk.every_snapshot_has_its_risk"
 RISK_ADDS_UP = "portfolio_risk.exposures_add_up"
 LOSSES = "portfolio_risk.losses_are_in_order"
@@ -286,6 +287,10 @@ SPOILT = {
         PRICED, "portfolio_snapshots", put("unpriced_symbols", "GONE", FRIDAY),
         "1 symbols without a price, 0 with an old one", {"unpriced": "GONE"}, WARN,
     ),
+    "a snapshot without the metrics of its day": Case(
+        INPUTS, "symbol_daily_metrics", without(THURSDAY),
+        "made without 1 inputs", {"missing": "2026-11-19 metrics"}, WARN,
+    ),
     "a snapshot without its risk": Case(
         EVERY_RISK, "portfolio_risk", without(THURSDAY), "5 snapshots, 1 without their risk",
         {"lacking": "2026-11-19 small"},
@@ -353,7 +358,7 @@ def test_every_check_has_a_case_that_fails(court: Court) -> None:
 def test_every_claim_holds_of_what_the_graph_made(court: Court, over: Span, first: str) -> None:
     """On sound data all checks pass, over a range, a partition, or the last day, asked alone."""
     verdicts = court.judge(over=over)
-    assert len(verdicts) == 94
+    assert len(verdicts) == 95
     assert {name for name, verdict in verdicts.items() if not verdict.passed} == set()
     spans = {(said(v)["first"], said(v)["last"]) for v in verdicts.values()}
     assert spans == {(first, "2026-11-20")}
@@ -603,7 +608,7 @@ def test_a_restated_price_makes_the_day_before_outdated_not_wrong(court: Court) 
 def test_an_empty_warehouse_fails_in_words(state_dir: Path, warehouse: Warehouse) -> None:
     """Asked alone, every claim about nothing fails, says so, and raises nothing."""
     verdicts = Court(Graph(warehouse, bars_of()), state_dir).judge(over=None)
-    assert len(verdicts) == 94
+    assert len(verdicts) == 95
     for name, verdict in verdicts.items():
         assert not verdict.passed, name
         assert (verdict.description or "").endswith("holds no row at all"), name

@@ -1,0 +1,55 @@
+"""Since when inputs are as they are: bars that changed or came, stories that were added.
+
+A bar keeps its fetch time while a vendor repeats what it said, so that a newer one is a change.
+"""
+
+from datetime import date, datetime
+
+import pandas as pd
+import sqlalchemy as sa
+
+from market_pipeline.domain.restatements import SPLIT_BASIS
+from market_pipeline.warehouse.frames import raw, to_frame
+from market_pipeline.warehouse.news_tables import headlines
+from market_pipeline.warehouse.price_tables import bar_restatements
+from market_pipeline.warehouse.tables import equity_bars, fetch_coverage
+
+
+def bars_checked_at(connection: sa.Connection) -> datetime | None:
+    """Give when a vendor was last heard about bars; None where none ever was."""
+    columns = fetch_coverage.c
+    newest = sa.select(sa.func.max(columns.checked_at)).where(columns.asset == equity_bars.name)
+    found: datetime | None = connection.scalar(newest)
+    return found
+
+
+def bars_changed_after(connection: sa.Connection, instant: datetime) -> pd.DataFrame:
+    """Give session_date, symbol and changed_at of bars that came, changed or went after `instant`.
+
+    A split's new basis is none of them: what it does to returns is nothing.
+    """
+    bars, changes = equity_bars.c, bar_restatements.c
+    came = [bars.session_date, bars.symbol, bars.fetched_at]
+    changed = [changes.session_date, changes.symbol, changes.seen_at]
+    dialect, names = connection.dialect.name, ["session_date", "symbol", "changed_at"]
+    parts = []
+    for columns, condition in (
+        (came, bars.fetched_at > instant),
+        (changed, sa.and_(changes.seen_at > instant, changes.field != SPLIT_BASIS)),
+    ):
+        wanted = sa.select(*(raw(column, dialect) for column in columns)).where(condition)
+        rows = connection.execute(wanted).fetchall()
+        parts.append(to_frame(columns, rows, dialect).set_axis(names, axis=1))
+    filled = [part for part in parts if len(part)] or parts[:1]
+    return pd.concat(filled, ignore_index=True)
+
+
+def stories_added_after(connection: sa.Connection, instant: datetime) -> dict[date, float]:
+    """Give when the last story that came after `instant` did, in epoch seconds, by its session."""
+    columns = headlines.c
+    newest = (
+        sa.select(columns.session_date, sa.func.max(columns.ingested_at))
+        .where(columns.ingested_at > instant)
+        .group_by(columns.session_date)
+    )
+    return {day: at.timestamp() for day, at in connection.execute(newest)}
