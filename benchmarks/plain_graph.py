@@ -61,6 +61,7 @@ class _Context:
     run_id: str = "plain"
     retry_number: int = 0
     resources: object = None
+    selected_asset_check_keys: frozenset[dg.AssetCheckKey] = frozenset()
     log: logging.Logger = _silent
 
     @property
@@ -147,12 +148,23 @@ class PlainGraph:
             if definition.group_names_by_key[definition.key] in groups:
                 self.make(name, keys)
                 for check in checks_of(definition.key):
-                    context = _Context(
-                        definition.key, keys, _Run(tags, self._run_id), run_id=self._run_id
-                    )
-                    verdict = self._call(check, context, {})
-                    if not verdict.passed and verdict.severity == dg.AssetCheckSeverity.ERROR:
-                        raise RuntimeError(f"{name}: {verdict.description}")
+                    self._judge(name, definition.key, check, keys, tags)
+
+    def _judge(
+        self,
+        name: str,
+        key: dg.AssetKey,
+        check: dg.AssetChecksDefinition,
+        keys: Sequence[str],
+        tags: Mapping[str, str],
+    ) -> None:
+        context = _Context(
+            key, keys, _Run(tags, self._run_id), run_id=self._run_id,
+            selected_asset_check_keys=frozenset(check.check_keys),
+        )  # fmt: skip
+        for verdict in self._call(function_of(check), context, {}):
+            if not verdict.passed and verdict.severity == dg.AssetCheckSeverity.ERROR:
+                raise RuntimeError(f"{name}: {verdict.description}")
 
     def _call(
         self, body: Callable[..., Any], context: _Context, inputs: Mapping[str, object]
@@ -174,10 +186,10 @@ def assets() -> dict[str, dg.AssetsDefinition]:
 
 
 @cache
-def checks_of(key: dg.AssetKey) -> list[Callable[..., Any]]:
-    """Give the functions of an asset's checks."""
+def checks_of(key: dg.AssetKey) -> list[dg.AssetChecksDefinition]:
+    """Give an asset's checks, some of which judge several claims."""
     return [
-        function_of(check)
+        check
         for check in defs.asset_checks or ()
         if isinstance(check, dg.AssetChecksDefinition)
         and key in {known.asset_key for known in check.check_keys}

@@ -23,7 +23,7 @@ def define(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition
     @stored_asset(
         None,
         group="portfolios",
-        kinds={"html"},
+        kinds={"html", "python"},
         partitions=partitions,
         deps=[
             "symbol_daily_metrics", "portfolio_snapshots", "portfolio_risk",

@@ -32,11 +32,13 @@ class JobAssets:
         return with_all_below(names, self.children, self.following)
 
 
-def assets_of(context: dg.SensorEvaluationContext, job: str) -> JobAssets:
-    """Ask the graph of the sensor's repository about a job."""
+def assets_of(
+    context: dg.SensorEvaluationContext | dg.ScheduleEvaluationContext, job: str
+) -> JobAssets:
+    """Ask the graph of the repository that is evaluated about a job."""
     repository = context.repository_def
     if repository is None:
-        raise dg.DagsterInvariantViolationError("the sensor needs the repository of its job")
+        raise dg.DagsterInvariantViolationError("what asks for a job needs its repository")
     graph = repository.asset_graph
     of_jobs = {
         name: set(repository.get_job(name).asset_layer.executable_asset_keys)

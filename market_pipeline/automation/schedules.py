@@ -3,11 +3,13 @@
 Every tick first asks the flags (`resources.flags`): what is off or paused is skipped, saying why.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
+from market_pipeline.automation.daily import still_to_make
+from market_pipeline.automation.job_assets import assets_of
 from market_pipeline.automation.jobs import range_tags
 from market_pipeline.domain.alert_rules import HEARTBEAT_KEY
 from market_pipeline.domain.flags import BATCH, INGESTION, MINUTES_CLOSED, MINUTES_OPEN
@@ -16,6 +18,7 @@ from market_pipeline.domain.sessions import NEW_YORK, TradingCalendar
 from market_pipeline.partitions import date_key, next_key_at
 from market_pipeline.resources.flags import minutes_of, why_resting
 from market_pipeline.settings import Settings
+from market_pipeline.warehouse import Warehouse
 
 HEADLINES_CRON_NEW_YORK = "*/5 * * * *"
 """Every five minutes; which of these ticks run is up to the two intervals of the flags."""
@@ -32,9 +35,40 @@ def daily_graph(
     status: dg.DefaultScheduleStatus,
     at_utc: str,
 ) -> dg.ScheduleDefinition:
-    """Start the session graph at `at_utc` (HH:MM), once the session's partition exists."""
-    description = f"Takes the session that ended from universe to snapshots. {at_utc} UTC."
-    return _after_a_session("daily_graph", job, calendar, status, at_utc, description)
+    """Make what the session that ended still lacks, at `at_utc` (HH:MM)."""
+
+    @dg.schedule(
+        name="daily_graph",
+        job=job,
+        cron_schedule=_daily(at_utc),
+        execution_timezone="UTC",
+        default_status=status,
+        description=(
+            "Takes the session that ended from universe to snapshots; what is there already is not "
+            f"made again. {at_utc} UTC."
+        ),
+    )
+    def schedule(
+        context: dg.ScheduleEvaluationContext,
+        warehouse: dg.ResourceParam[Warehouse],
+        settings: dg.ResourceParam[Settings],
+        clock: dg.ResourceParam[Clock],
+    ) -> dg.RunRequest | dg.SkipReason:
+        ended = _ended(context, calendar, settings)
+        if isinstance(ended, dg.SkipReason):
+            return ended
+        assets = assets_of(context, job.name)
+        lacking = still_to_make(context.instance, warehouse, assets, ended, clock())
+        if not lacking:
+            return dg.SkipReason(f"all of the session of {ended} is made, and no price is missing")
+        chosen = [dg.AssetKey.from_user_string(name) for name in sorted(lacking)]
+        key = date_key(ended)
+        return dg.RunRequest(
+            run_key=f"daily_graph:{key}", partition_key=key,
+            asset_selection=None if lacking == assets.names else chosen,
+        )  # fmt: skip
+
+    return schedule
 
 
 def price_refresh(
@@ -43,48 +77,49 @@ def price_refresh(
     status: dg.DefaultScheduleStatus,
     at_utc: str,
 ) -> dg.ScheduleDefinition:
-    """Ask for a session's prices at `at_utc` (HH:MM); the daily graph asks for what is missing."""
-    description = f"Universe and prices of the session that ended. {at_utc} UTC."
-    return _after_a_session("price_refresh", job, calendar, status, at_utc, description)
-
-
-def _after_a_session(
-    name: str,
-    job: UnresolvedAssetJobDefinition,
-    calendar: TradingCalendar,
-    status: dg.DefaultScheduleStatus,
-    at_utc: str,
-    description: str,
-) -> dg.ScheduleDefinition:
-    """Run a job on the session of the day before, whose key appears at 00:00 UTC."""
-    hour, minute = at_utc.split(":")
+    """Ask for a session's prices at `at_utc` (HH:MM); the daily graph makes the rest."""
 
     @dg.schedule(
-        name=name,
+        name="price_refresh",
         job=job,
-        cron_schedule=f"{int(minute)} {int(hour)} * * *",
+        cron_schedule=_daily(at_utc),
         execution_timezone="UTC",
         default_status=status,
-        description=description,
+        description=f"Universe and prices of the session that ended. {at_utc} UTC.",
     )
     def schedule(
         context: dg.ScheduleEvaluationContext, settings: dg.ResourceParam[Settings]
     ) -> dg.RunRequest | dg.SkipReason:
-        rests = why_resting(settings, BATCH)
-        if rests is not None:
-            return dg.SkipReason(rests)
-        now = context.scheduled_execution_time.astimezone(UTC)
-        ended = now.date() - timedelta(days=1)
-        # Late in the day the latest session may be today's already, and is not meant.
-        if not calendar.is_session(ended):
-            return dg.SkipReason(
-                f"{ended:%A %Y-%m-%d} was no session ({calendar.why_closed(ended)}); the next "
-                f"session's partition appears at {next_key_at(calendar, now):%Y-%m-%d %H:%M} UTC"
-            )
+        ended = _ended(context, calendar, settings)
+        if isinstance(ended, dg.SkipReason):
+            return ended
         key = date_key(ended)
-        return dg.RunRequest(run_key=f"{name}:{key}", partition_key=key)
+        return dg.RunRequest(run_key=f"price_refresh:{key}", partition_key=key)
 
     return schedule
+
+
+def _daily(at_utc: str) -> str:
+    hour, minute = at_utc.split(":")
+    return f"{int(minute)} {int(hour)} * * *"
+
+
+def _ended(
+    context: dg.ScheduleEvaluationContext, calendar: TradingCalendar, settings: Settings
+) -> date | dg.SkipReason:
+    """Give the session of the day before, whose key appears at 00:00 UTC, or why there is none."""
+    rests = why_resting(settings, BATCH)
+    if rests is not None:
+        return dg.SkipReason(rests)
+    now = context.scheduled_execution_time.astimezone(UTC)
+    ended = now.date() - timedelta(days=1)
+    # Late in the day the latest session may be today's already, and is not meant.
+    if calendar.is_session(ended):
+        return ended
+    return dg.SkipReason(
+        f"{ended:%A %Y-%m-%d} was no session ({calendar.why_closed(ended)}); the next "
+        f"session's partition appears at {next_key_at(calendar, now):%Y-%m-%d %H:%M} UTC"
+    )
 
 
 def headline_collection(

@@ -12,6 +12,7 @@ from datetime import datetime
 from functools import cached_property
 
 import dagster as dg
+from dagster._core.execution.build_resources import wrap_resources_for_execution
 from dagster._core.test_utils import freeze_time
 
 from market_pipeline.partitions import covers
@@ -32,6 +33,28 @@ VARYING = {
     "fetched_at", "ingested_at", "run_id", "computed_at", "seen_at", "updated_at", "first_seen_at",
 }  # fmt: skip
 """Columns that tell when and by which run a row was made: a late one differs there, rightly."""
+
+
+class _Tick(dg.ScheduleEvaluationContext):
+    """A tick with an instance that lives in memory, which Dagster's own can only open by name."""
+
+    held: dg.DagsterInstance
+
+    @property
+    def instance(self) -> dg.DagsterInstance:
+        return self.held
+
+
+def clock_context(
+    instance: dg.DagsterInstance, defs: dg.Definitions, at: datetime, resources: dict[str, object]
+) -> dg.ScheduleEvaluationContext:
+    """Give the context of a schedule's tick as of an instant."""
+    context = _Tick(
+        None, at, resources=wrap_resources_for_execution(resources),
+        repository_def=defs.get_repository_def(),
+    )  # fmt: skip
+    context.held = instance
+    return context
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +100,9 @@ class Simulation:
         """
         with self.at(ran_at or now):
             schedule = self.definitions.resolve_schedule_def(name)
-            context = dg.build_schedule_context(
-                instance=self.graph.instance, scheduled_execution_time=now,
-                resources=self._resources(),
-            )  # fmt: skip
-            found = schedule(context)
+            found = schedule(
+                clock_context(self.graph.instance, self.definitions, now, self._resources())
+            )
             if isinstance(found, dg.SkipReason):
                 return str(found.skip_message)
             assert isinstance(found, dg.RunRequest)

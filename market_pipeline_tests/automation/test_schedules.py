@@ -1,5 +1,7 @@
 """When the clock starts what, and what it says when it does not."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,25 +11,29 @@ from pydantic import ValidationError
 
 from market_pipeline.definitions import build_defs
 from market_pipeline.domain.sessions import NEW_YORK
-from market_pipeline.resources import coordination_of, plain, utc_now
-from market_pipeline.settings import current_settings, forget_settings
+from market_pipeline.resources import coordination_of, open_warehouse, plain, utc_now
+from market_pipeline.settings import Settings, current_settings, forget_settings
+from market_pipeline.warehouse import Warehouse
+from market_pipeline_tests.automation.simulation import clock_context
+
+
+@contextmanager
+def _opened(settings: Settings) -> Iterator[Warehouse]:
+    warehouse = open_warehouse(settings)
+    yield warehouse
+    warehouse.dispose()
 
 
 def tick(state_dir: Path, name: str, at: datetime) -> dg.RunRequest | dg.SkipReason:
     """Evaluate a schedule at an instant."""
     defs = build_defs()
     schedule = defs.resolve_schedule_def(name)
-    context = dg.build_schedule_context(
-        instance=dg.DagsterInstance.ephemeral(),
-        scheduled_execution_time=at,
-        repository_def=defs.get_repository_def(),
-        resources={
-            "settings": current_settings(),
+    with dg.DagsterInstance.ephemeral() as instance, _opened(current_settings()) as warehouse:
+        resources = {
+            "settings": current_settings(), "clock": plain(utc_now), "warehouse": warehouse,
             "coordination": coordination_of(current_settings()),
-            "clock": plain(utc_now),
-        },
-    )
-    data = schedule.evaluate_tick(context)
+        }  # fmt: skip
+        data = schedule.evaluate_tick(clock_context(instance, defs, at, resources))
     if data.run_requests:
         return data.run_requests[0]
     assert data.skip_message is not None

@@ -268,7 +268,7 @@ def test_a_doubtful_quote_is_flagged_with_its_evidence(change: dict[str, Any], r
     [
         {"bid": 0.05, "ask": 0.25},  # wide in proportion, and only twenty cents
         {"underlying_price": 71.4, "strike_usd": 70.0},  # within half a percent of the share
-        {"underlying_price": 75.0, "strike_usd": 70.0, "multiplier": 10},  # delivers other things
+        {"underlying_price": 75.0, "strike_usd": 70.0, "multiplier": 150},  # delivers other things
         {"implied_volatility": 5.0},
     ],
 )

@@ -160,7 +160,8 @@ def test_checks_are_shown_with_their_claims(nodes: dict[str, Any]) -> None:
         checks = nodes[name]["assetChecksOrError"]["checks"]
         assert checks, name
         assert all(check["description"] for check in checks), name
-        assert any(check["blocking"] for check in checks), name
+        # Files are read by people: nothing is built on them that a check could stop.
+        assert any(check["blocking"] for check in checks) != (name == "portfolio_report"), name
 
 
 def test_a_backfill_launched_over_graphql_succeeds(
