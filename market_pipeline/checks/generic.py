@@ -33,19 +33,20 @@ def sound(
     rows: dg.AssetCheckSeverity | None = None,
     rows_block: bool = False,
     by_session: bool = True,
+    is_news: bool = False,
     due: Due | None = None,
 ) -> dg.AssetChecksDefinition:
     """Make the checks of a dated table whose `key` is unique.
 
     `rows` is how grave it is when a session has none (None: it may), `by_session` whether its dates
-    are sessions (else New York days of news), `due` the session to which it should reach (None:
-    another check says how fresh it is).
+    are sessions (else New York days), `is_news` that a rise of rows says nothing, `due` the session
+    to which it should reach (None: another check says how fresh it is).
     """
     stated = [keys_are_unique(asset, table, *key), _of_its_kind(asset, table)]
     if rows is not None:
         there = _rows_are_there(asset, table, rows, every_session=by_session, blocking=rows_block)
         stated.append(there)
-    stated.append(_usual_count(asset, table, by_session=by_session))
+    stated.append(_usual_count(asset, table, by_session=by_session, is_news=is_news))
     if due is not None:
         stated.append(_fresh(asset, table, due))
     return claims(asset, stated, table=table, step=f"{asset}_is_sound")
@@ -124,24 +125,24 @@ def _cause(scope: Scope, asset: str, table: str, empty: Collection[str]) -> str:
     )
 
 
-def _usual_count(asset: str, table: str, *, by_session: bool) -> Claim:
+def _usual_count(asset: str, table: str, *, by_session: bool, is_news: bool) -> Claim:
+    band = USUAL_OF_NEWS if is_news else USUAL
+
     def judge(scope: Scope) -> Verdict:
         alike = [_sessions(scope)] if by_session else _days_of_news(scope)
-        band = USUAL if by_session else USUAL_OF_NEWS
         start = min((days[0] for days, _ in alike), default=scope.first)
         rows = _counts(scope, table, start)
         scale = _counts(scope, UNIVERSE, start) if by_session and table != UNIVERSE else None
         found = [each for days, judged in alike for each in drifts(rows, days, judged, scale, band)]
         count = sum(len(judged) for _, judged in alike)
-        said = "; ".join(map(str, found[:EARLIER])) or f"{count} dates, none with unusually many"
+        said = "; ".join(map(str, found[:EARLIER])) or f"{count} dates with about as many as usual"
         return Verdict(not found, said, {"dates": count, "drifted": len(found)})
 
+    bounds = "under a fifth of" if is_news else "under half or over twice"
+    excuse = ", unless the universe has grown or shrunk as much" if by_session else ""
+    like = "sessions before it" if by_session else "days before it that were sessions too, or none"
     claimed = (
-        f"No session has under half or over twice the rows of the median of the {EARLIER} before "
-        "it, unless the universe has grown or shrunk as much."
-        if by_session
-        else f"No day that is over has under a fifth or over five times the items of the median "
-        f"of the {EARLIER} days before it that were sessions as well, or were none."
+        f"No date that is over has {bounds} the rows of the median of {EARLIER} {like}{excuse}."
     )
     return Claim(f"{asset}_row_count_is_usual", claimed, judge, severity=WARN)
 

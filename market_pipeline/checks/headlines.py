@@ -14,6 +14,7 @@ from market_pipeline.domain.sessions import NEW_YORK
 FINVIZ, WIRE, TABLE = "finviz_headlines", "wire_headlines", "headlines"
 
 _EMPTY = "empty"
+_ITEM = ("published_date", "item_hash")
 WARN = dg.AssetCheckSeverity.WARN
 
 
@@ -78,9 +79,9 @@ def _sources_delivered(scope: Scope) -> Verdict:
 def define() -> list[dg.AssetChecksDefinition]:
     """Give the checks of the headlines. A day without news is odd, not wrong."""
     return [
-        sound(FINVIZ, FINVIZ, "published_date", "item_hash", rows=WARN, by_session=False),
-        sound(WIRE, WIRE, "published_date", "item_hash", by_session=False),
-        sound(TABLE, TABLE, "headline_hash", rows=WARN, by_session=False),
+        sound(FINVIZ, FINVIZ, *_ITEM, rows=WARN, by_session=False, is_news=True),
+        sound(WIRE, WIRE, *_ITEM, by_session=False, is_news=True),
+        sound(TABLE, TABLE, "headline_hash", rows=WARN, by_session=False, is_news=True),
         check(
             TABLE, "headlines_stand_on_their_day", _days_agree, blocking=True,
             description="Each headline's partition is the New York day on which it was published.",

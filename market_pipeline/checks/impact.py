@@ -115,7 +115,7 @@ def define() -> list[dg.AssetChecksDefinition]:
             TABLE, "stories_have_their_impact", _are_all_there, severity=dg.AssetCheckSeverity.WARN,
             description="Every story that met prices in a session has a row; a late one is due.",
         ),
-        sound(TABLE, TABLE, *_KEY),
+        sound(TABLE, TABLE, *_KEY, is_news=True),
         check(
             TABLE, "adjusted_returns_add_up", _adjusted_add_up,
             description="In a sample: adjusted return = return - beta x return of SPY.",

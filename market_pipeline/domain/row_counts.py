@@ -4,6 +4,7 @@ doubled rows, which no rule about single rows notices."""
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from math import inf
 from statistics import median
 
 EARLIER = 20
@@ -14,8 +15,9 @@ LEAST_DIFFERENCE = 10
 """Rows. Small tables double with a single purchase."""
 USUAL = (0.5, 2.0)
 """Of the median: what is no drift."""
-USUAL_OF_NEWS = (0.2, 5.0)
-"""News comes in bursts: of earnings, of a crash."""
+USUAL_OF_NEWS = (0.2, inf)
+"""News comes in bursts, and of the days before the first collection only what sources still had: a
+rise says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
