@@ -5,8 +5,8 @@ from pathlib import Path
 
 from playwright.sync_api import FloatRect, Page, sync_playwright
 
-# So large that the graph, zoomed to fit, shows what each asset says and shortens no name.
-WIDTH, HEIGHT = 3600, 3000
+# The graph at its own size: zoomed out, the UI shortens names and leaves out what each asset says.
+WIDTH, HEIGHT = 5400, 5300
 PATIENCE_MS, SETTLE_MS = 60_000, 4_000
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 EXPAND_ALL, ZOOM_TO_FIT = "Alt+e", "Alt+9"
