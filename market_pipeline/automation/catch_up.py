@@ -15,6 +15,7 @@ import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from market_pipeline.assets.collection_alerts import apply
+from market_pipeline.automation.failures import left_by_failures
 from market_pipeline.automation.job_assets import JobAssets, assets_of
 from market_pipeline.automation.jobs import range_tags
 from market_pipeline.automation.outdated import made_at, outdated
@@ -204,6 +205,8 @@ def _looked(
     missing = _missing(instance, watch, assets.names, due)
     since = settled(due, missing, LOOKED_AT_AGAIN) if due else memory.since
     lacking = {day: assets.with_what_lacks_them(names) for day, names in missing.items()}
+    if watch.calendar is not None and due:
+        lacking |= left_by_failures(instance, assets, watch.calendar, due[0], now)
     if watch.calendar is None or not due:
         return _Look(due, lacking, frozenset(), frozenset(), since, memory.seen)
     main = watch.main.to_user_string()

@@ -13,7 +13,7 @@ from market_pipeline.domain.catch_up import with_all_below
 
 @dataclass(frozen=True, slots=True)
 class JobAssets:
-    """What a job makes, what is made from each, and the jobs that make any of it.
+    """What a job makes, what is made from each, and what of it each job makes.
 
     `following` are those that are made by themselves when their inputs are.
     """
@@ -21,7 +21,7 @@ class JobAssets:
     names: frozenset[str]
     following: frozenset[str]
     children: Mapping[str, Sequence[str]]
-    jobs: frozenset[str]
+    jobs: Mapping[str, frozenset[str]]
 
     def with_what_lacks_them(self, names: Iterable[str]) -> frozenset[str]:
         """Add what is made from some assets."""
@@ -50,7 +50,11 @@ def assets_of(
         key.to_user_string(): [c.to_user_string() for c in graph.get(key).child_keys]
         for key in keys
     }
-    jobs = frozenset(name for name, made in of_jobs.items() if made & set(keys))
+    jobs = {
+        name: frozenset(key.to_user_string() for key in made & set(keys))
+        for name, made in of_jobs.items()
+        if made & set(keys)
+    }
     following = frozenset(
         key.to_user_string() for key in keys if graph.get(key).automation_condition is not None
     )

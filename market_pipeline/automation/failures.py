@@ -1,0 +1,72 @@
+"""Sessions that a run was asked for and failed to make, for good: a backfill, say, whose worker was
+killed once more than it is tried again.
+
+Belongs here: which those are. Does not: when they are asked for again (`catch_up`).
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime, timedelta
+
+import dagster as dg
+
+from market_pipeline.automation.job_assets import JobAssets
+from market_pipeline.domain.sessions import TradingCalendar
+from market_pipeline.partitions import date_key, key_date
+
+LOOK_BACK = timedelta(days=7)
+"""How old a failure may be: what has been left alone for longer was given up by a person."""
+
+_MATERIALIZED = dg.DagsterEventType.ASSET_MATERIALIZATION
+_MOST = 500
+_PICKED_BY_PEOPLE = "__ASSET_JOB"
+
+
+def left_by_failures(
+    instance: dg.DagsterInstance,
+    assets: JobAssets,
+    calendar: TradingCalendar,
+    before: date,
+    now: datetime,
+) -> dict[date, frozenset[str]]:
+    """Give the sessions before `before` of runs that failed lately, and what is not made of them.
+
+    Of each run only the assets it was to make.
+    """
+    failed = dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], created_after=now - LOOK_BACK)
+    wanted: dict[date, set[str]] = {}
+    for run in instance.get_runs(failed, limit=_MOST):
+        if run.job_name not in assets.jobs and not run.job_name.startswith(_PICKED_BY_PEOPLE):
+            continue
+        for day in _sessions_of(run.tags, calendar):
+            if day < before:
+                wanted.setdefault(day, set()).update(_chosen(run, assets))
+    return _not_made(instance, assets, wanted)
+
+
+def _sessions_of(tags: Mapping[str, str], calendar: TradingCalendar) -> Iterable[date]:
+    one = tags.get("dagster/partition")
+    first = tags.get("dagster/asset_partition_range_start", one)
+    last = tags.get("dagster/asset_partition_range_end", one)
+    return calendar.sessions(key_date(first), key_date(last)) if first and last else ()
+
+
+def _chosen(run: dg.DagsterRun, assets: JobAssets) -> frozenset[str]:
+    """Name the assets of the job that a run was to make: all, where it chose none."""
+    if run.asset_selection is None:
+        return assets.jobs.get(run.job_name, frozenset())
+    return assets.names & {key.to_user_string() for key in run.asset_selection}
+
+
+def _not_made(
+    instance: dg.DagsterInstance, assets: JobAssets, wanted: Mapping[date, set[str]]
+) -> dict[date, frozenset[str]]:
+    lacking: dict[date, set[str]] = {}
+    for name in set().union(*wanted.values()) if wanted else ():
+        days = [day for day, names in wanted.items() if name in names]
+        keys = {date_key(day) for day in days}
+        key = dg.AssetKey.from_user_string(name)
+        made = instance.get_latest_storage_id_by_partition(key, _MATERIALIZED, keys)
+        for day in days:
+            if date_key(day) not in made:
+                lacking.setdefault(day, set()).add(name)
+    return {day: assets.with_what_lacks_them(names) & wanted[day] for day, names in lacking.items()}
