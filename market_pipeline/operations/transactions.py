@@ -6,7 +6,7 @@ importer reads. Does not: what a file may hold (`domain/portfolio_csv`), how row
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 
 import pandas as pd
 
@@ -85,12 +85,15 @@ def import_transactions(
     return changes
 
 
-def export_positions(warehouse: Warehouse, portfolio_id: str) -> pd.DataFrame:
-    """Give a portfolio's positions in the columns of a file: importing them changes nothing."""
+def export_positions(warehouse: Warehouse, portfolio_id: str) -> tuple[date, pd.DataFrame]:
+    """Give a portfolio's positions in the columns of a file, and of which day they are.
+
+    Importing them changes nothing. Raises InputError where there are none.
+    """
     book = warehouse.book(portfolio_id)
     if book is None or not book.positions:
         raise InputError(f"there is no portfolio {portfolio_id[:64]!r} with positions")
-    return positions_frame(book)
+    return book.as_of_date, positions_frame(book)
 
 
 def export_transactions(warehouse: Warehouse, portfolio_id: str) -> pd.DataFrame:

@@ -1,6 +1,7 @@
 """`market-pipeline portfolio` and `watchlist`: all or nothing of a file, and the rest of a list."""
 
 import json
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,41 @@ def test_problems_are_printed_as_text(run: Run, file: Path) -> None:
     assert "[red]x" in shown.stdout
     assert "\x1b" not in shown.output
     assert "\\x1b[31m" in shown.stdout
+
+
+def test_the_day_of_the_positions_may_be_given(run: Run, file: Path) -> None:
+    """Another day for the same positions is a change that a dry run shows; the same one is none."""
+    run("portfolio", "import", str(file))
+    before = opened().books()[0].as_of_date
+    dated = ("portfolio", "import", str(file), "--as-of", "2026-02-03")
+    shown = run(*dated, "--dry-run")
+    assert f"0 removed; as of 2026-02-03, before of {before}" in " ".join(shown.stdout.split())
+    assert opened().books()[0].as_of_date == before
+    assert "imported; 0 added" in run(*dated).stdout
+    assert opened().books()[0].as_of_date == date(2026, 2, 3)
+    assert "unchanged; nothing changes" in run(*dated).stdout
+    assert "unchanged; nothing changes" in run("portfolio", "import", str(file)).stdout
+    assert opened().books()[0].as_of_date == date(2026, 2, 3)
+
+
+def test_an_impossible_day_imports_nothing(run: Run, file: Path) -> None:
+    """One in the future is a problem of the import, one that is no date of the command line."""
+    late = run("portfolio", "import", str(file), "--as-of", "2029-01-01", "--format", "json")
+    assert late.exit_code == 1
+    (problem,) = json.loads(late.stdout)
+    assert (problem["column"], problem["value"]) == ("As of", "2029-01-01")
+    assert "not after" in problem["expected"]
+    assert run("portfolio", "import", str(file), "--as-of", "Tuesday").exit_code == 2
+
+
+def test_an_export_keeps_its_day(run: Run, file: Path, tmp_path: Path) -> None:
+    """It stands above the header, so that another warehouse takes the same book."""
+    run("portfolio", "import", str(file), "--as-of", "2026-02-03")
+    copy = tmp_path / "copy.csv"
+    copy.write_text(run("portfolio", "export", "growth").stdout)
+    assert copy.read_text().startswith("# As of: 2026-02-03\n")
+    run("portfolio", "import", str(copy))
+    assert {book.as_of_date for book in opened().books()} == {date(2026, 2, 3)}
 
 
 @pytest.mark.parametrize("arguments", [("nowhere.csv",), (".",), ("growth.csv", "-p", "No Way")])
