@@ -9,6 +9,7 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
+from market_pipeline.assets.ledgers import read_ledgers
 from market_pipeline.assets.snapshots import value_portfolios
 from market_pipeline.checks.framework import Scope, Verdict, check, shown
 from market_pipeline.checks.generic import last_session, sound
@@ -195,6 +196,19 @@ def _inputs_there(scope: Scope) -> Verdict:
     )
 
 
+def _lots_were_open(scope: Scope) -> Verdict:
+    """Name the rows up to the last session that chose a lot which was not open."""
+    missed = [
+        f"{ledger.portfolio_id} {each.transaction.trade_date} {each.transaction.symbol} "
+        f"of {each.transaction.lot_date}{' (of a file of positions)' if each.is_of_file else ''}"
+        for ledger in read_ledgers(scope.warehouse)
+        for each in ledger.missed
+        if each.transaction.trade_date <= scope.last
+    ]
+    said = f"{len(missed)} rows chose lots of a day of which none was open: the oldest were closed"
+    return Verdict(not missed, said, {"missed": shown(missed)})
+
+
 def _days(rows: pd.DataFrame) -> set[date]:
     return {day.date() for day in rows["session_date"].unique()}
 
@@ -232,6 +246,10 @@ def define() -> list[dg.AssetChecksDefinition]:
         check(
             ASSET, "every_position_is_priced", _all_priced, severity=dg.AssetCheckSeverity.WARN,
             description="No position is without a price, or valued at an old one.",
+        ),
+        check(
+            ASSET, "chosen_lots_were_open", _lots_were_open, severity=dg.AssetCheckSeverity.WARN,
+            description="Every Lot Date up to the session is that of a lot which was open then.",
         ),
         check(
             ASSET, "snapshots_had_their_inputs", _inputs_there,

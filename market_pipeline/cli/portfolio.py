@@ -121,8 +121,9 @@ def _take_transactions(
     if is_dry_run:
         warehouse = opening.open_if_there(settings)
         if warehouse is None:
-            return transactions.changes_of(file, []), None
-        changes = transactions.changes_of(file, warehouse.transactions.files(file.portfolio_id))
+            return transactions.changes_of(file, [], None), None
+        stored = warehouse.transactions.files(file.portfolio_id)
+        changes = transactions.changes_of(file, stored, warehouse.book(file.portfolio_id))
     else:
         warehouse = opening.open_for_books(settings)
         changes = transactions.import_transactions(warehouse, file, utc_now())

@@ -12,6 +12,7 @@ import pandas as pd
 
 from market_pipeline.domain.books import CASH, OPTION, OPTION_MULTIPLIER, PRIVATE, STOCK, Book
 from market_pipeline.domain.errors import InputError
+from market_pipeline.domain.portfolio_csv.chosen_lots import refuse_unknown_lots
 from market_pipeline.domain.portfolio_csv.columns import POSITIONS, TRANSACTIONS
 from market_pipeline.domain.portfolio_csv.overlap import refuse_overlap
 from market_pipeline.domain.transactions import Transaction, TransactionFile
@@ -46,16 +47,19 @@ class TransactionChanges:
         return f"{counts.get(_ADDED, 0)} added, {counts.get(_REMOVED, 0)} removed"
 
 
-def changes_of(file: TransactionFile, stored: Sequence[TransactionFile]) -> TransactionChanges:
-    """Say what storing `file` changes, `stored` being the files of its portfolio.
+def changes_of(
+    file: TransactionFile, stored: Sequence[TransactionFile], book: Book | None
+) -> TransactionChanges:
+    """Say what storing `file` changes, `stored` and `book` being what its portfolio has.
 
-    Raises PortfolioFileError for rows that another of them states.
+    Raises PortfolioFileError for rows that another file states, and for lots nobody opened.
     """
     same_name = [other for other in stored if other.source_file == file.source_file]
     old = next(iter(same_name), None)
     is_same = old is not None and old.content_hash == file.content_hash
     if not is_same:
         refuse_overlap(file, stored)
+        refuse_unknown_lots(file, stored, book)
     before = old.transactions if old else ()
     rows = [_change(_ADDED, one) for one in unmatched(file.transactions, before, _anonymous)]
     rows += [_change(_REMOVED, one) for one in unmatched(before, file.transactions, _anonymous)]
@@ -80,7 +84,8 @@ def import_transactions(
     warehouse: Warehouse, file: TransactionFile, imported_at: datetime
 ) -> TransactionChanges:
     """Store `file` as a whole, and give what that changed."""
-    changes = changes_of(file, warehouse.transactions.files(file.portfolio_id))
+    stored = warehouse.transactions.files(file.portfolio_id)
+    changes = changes_of(file, stored, warehouse.book(file.portfolio_id))
     warehouse.transactions.import_file(file, imported_at)
     return changes
 
