@@ -11,7 +11,7 @@ import pandas as pd
 
 from market_pipeline.assets.ledgers import read_ledgers
 from market_pipeline.assets.snapshots import value_portfolios
-from market_pipeline.checks.framework import Scope, Verdict, check, shown
+from market_pipeline.checks.framework import Scope, Verdict, check, first_of, shown
 from market_pipeline.checks.generic import last_session, sound
 
 ASSET, POSITIONS = "portfolio_snapshots", "portfolio_positions"
@@ -172,7 +172,10 @@ def _all_priced(scope: Scope) -> Verdict:
     rows = scope.rows(ASSET, "session_date", "portfolio_id", "unpriced_symbols", "stale_symbols")
     unpriced = _named(rows["unpriced_symbols"])
     stale = _named(rows["stale_symbols"])
-    said = f"{len(unpriced)} symbols without a price, {len(stale)} with an old one"
+    said = (
+        f"{len(unpriced)} symbols without a price{first_of(unpriced)}, "
+        f"{len(stale)} with an old one{first_of(stale)}"
+    )
     return Verdict(
         not unpriced and not stale, said, {"unpriced": shown(unpriced), "stale": shown(stale)}
     )

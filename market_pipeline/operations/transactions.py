@@ -97,7 +97,9 @@ def export_positions(warehouse: Warehouse, portfolio_id: str) -> tuple[date, pd.
     """
     book = warehouse.book(portfolio_id)
     if book is None or not book.positions:
-        raise InputError(f"there is no portfolio {portfolio_id[:64]!r} with positions")
+        has_others = bool(warehouse.transactions.files(portfolio_id))
+        hint = "; it has transactions: --transactions exports them" if has_others else ""
+        raise InputError(f"there is no portfolio {portfolio_id[:64]!r} with positions{hint}")
     return book.as_of_date, positions_frame(book)
 
 
@@ -105,7 +107,10 @@ def export_transactions(warehouse: Warehouse, portfolio_id: str) -> pd.DataFrame
     """Give a portfolio's transactions, of all its files, in the columns of a file, by date."""
     done = [one for file in warehouse.transactions.files(portfolio_id) for one in file.transactions]
     if not done:
-        raise InputError(f"there is no portfolio {portfolio_id[:64]!r} with transactions")
+        hint = (
+            "; it has positions: leave --transactions out" if warehouse.book(portfolio_id) else ""
+        )
+        raise InputError(f"there is no portfolio {portfolio_id[:64]!r} with transactions{hint}")
     return transactions_frame(sorted(done, key=lambda one: one.trade_date))
 
 

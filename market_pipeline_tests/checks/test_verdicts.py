@@ -193,7 +193,7 @@ SPOILT = {
     "a contract without a price": Case(
         OPTIONS, "market_data_cache",
         lambda frame: frame[~(on(frame, TUESDAY) & (frame["symbol"] == CALL))],
-        "5 contract sessions, 1 without a price", {"missing": CALL}, WARN,
+        f"5 contract sessions, 1 without a price ({CALL})", {"missing": CALL}, WARN,
     ),
     "a beta beyond its cap": Case(
         BOUNDS, "symbol_factor_exposures", put("beta", 5.1, TUESDAY, symbol="KO", factor="market"),
@@ -288,7 +288,7 @@ SPOILT = {
     ),
     "an unpriced position": Case(
         PRICED, "portfolio_snapshots", put("unpriced_symbols", "GONE", FRIDAY),
-        "1 symbols without a price, 0 with an old one", {"unpriced": "GONE"}, WARN,
+        "1 symbols without a price (GONE), 0 with an old one", {"unpriced": "GONE"}, WARN,
     ),
     "a snapshot without the metrics of its day": Case(
         INPUTS, "symbol_daily_metrics", without(THURSDAY),
@@ -322,7 +322,7 @@ SPOILT = {
     ),
     "positions at old prices": Case(
         PRICED, "portfolio_snapshots", put("stale_symbols", "AAPL,KO", FRIDAY),
-        "0 symbols without a price, 2 with an old one", {"stale": "AAPL, KO"}, WARN,
+        "0 symbols without a price, 2 with an old one (AAPL, KO)", {"stale": "AAPL, KO"}, WARN,
     ),
 }  # fmt: skip
 

@@ -233,6 +233,19 @@ def test_an_export_imports_as_the_same(run: Run, file: Path, done: Path, tmp_pat
     assert "no portfolio 'nobody'" in refused.stderr
 
 
+def test_an_export_of_the_other_kind_is_hinted_at(run: Run, file: Path, done: Path) -> None:
+    """Who has transactions only is told of the option, and who has positions only to leave it."""
+    run("portfolio", "import", str(file))
+    run("portfolio", "import", str(done))
+    refused = run("portfolio", "export", "trades")
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert "--transactions exports them" in refused.stderr
+    assert (
+        "leave --transactions out" in run("portfolio", "export", "growth", "--transactions").stderr
+    )
+    assert "--transactions" not in run("portfolio", "export", "nobody").stderr
+
+
 def test_good_symbols_are_added_and_bad_ones_fail_the_command(run: Run) -> None:
     """The valid ones are watched, the others named, and the code is 1."""
     shown = run("watchlist", "add", "AAPL", "brk-b", "[red]x", "=cmd")
