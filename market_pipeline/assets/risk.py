@@ -1,10 +1,12 @@
 """How every portfolio moves with the factors, and what it may lose."""
 
+from datetime import date, timedelta
+
 import dagster as dg
 import pandas as pd
 
 from market_pipeline.assets.conditions import FOLLOWS_ITS_INPUTS
-from market_pipeline.assets.framework import Work, stored_asset, working
+from market_pipeline.assets.framework import stored_asset, working
 from market_pipeline.domain.moving_dollars import moving_dollars
 from market_pipeline.domain.portfolio_risk import SESSIONS_BEFORE, Risk, portfolio_risk
 from market_pipeline.domain.sessions import TradingCalendar
@@ -12,6 +14,10 @@ from market_pipeline.domain.symbols import parse_occ
 from market_pipeline.io_managers import Derived
 from market_pipeline.settings import Settings
 from market_pipeline.warehouse import Warehouse
+
+BLOCK_POSITIONS = 40_000
+"""So many positions, each of a session, are measured at once: a row a factor of each, and a year's
+returns of what they move with."""
 
 _POSITION = [
     "session_date", "portfolio_id", "symbol", "asset_class", "quantity", "multiplier",
@@ -50,26 +56,59 @@ def define(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition
         docs/factors.md. Fresh: with its inputs.
         """
         with working(context) as work:
-            risk = _measure(work, warehouse, calendar, settings)
-            work.report_rows(risk.portfolios)
-            work.report(exposures=len(risk.positions), scenarios=len(risk.stress))
-            return Derived(
-                risk.portfolios,
-                alongside={
-                    "position_factor_exposures": risk.positions,
-                    "portfolio_factor_exposures": risk.factors,
-                    "portfolio_stress": risk.stress,
-                },
-            )
+            blocks = _blocks(warehouse, calendar, work.first, work.last)
+            days, exposures, scenarios = [], 0, 0
+            for first, last in blocks:
+                risk = _measure(warehouse, calendar, settings, first, last)
+                days.append(risk.portfolios[["session_date"]])
+                exposures += len(risk.positions)
+                scenarios += len(risk.stress)
+                if last != work.last:
+                    warehouse.replace_ranges(_tables(risk), first, last)
+            work.report_rows(pd.concat(days))
+            work.report(exposures=exposures, scenarios=scenarios, blocks=len(blocks))
+            tables = _tables(risk)
+            return Derived(tables.pop("portfolio_risk"), alongside=tables, first=blocks[-1][0])
 
     return portfolio_risk
 
 
+def _tables(risk: Risk) -> dict[str, pd.DataFrame]:
+    return {
+        "portfolio_risk": risk.portfolios,
+        "position_factor_exposures": risk.positions,
+        "portfolio_factor_exposures": risk.factors,
+        "portfolio_stress": risk.stress,
+    }
+
+
+def _blocks(
+    warehouse: Warehouse, calendar: TradingCalendar, first: date, last: date
+) -> list[tuple[date, date]]:
+    """Part a range into blocks of sessions with `BLOCK_POSITIONS` each, or one session.
+
+    Each is stored whole before the next is begun: what is held in memory does not grow with the
+    range, and a session is complete or absent all the same.
+    """
+    stored = warehouse.read(
+        "portfolio_snapshots", first=first, last=last, columns=["session_date", "position_count"]
+    )
+    held = stored.groupby("session_date")["position_count"].sum()
+    starts, filled = [first], 0
+    for day in calendar.sessions(first, last):
+        count = int(held.get(pd.Timestamp(day), 0))
+        if filled and filled + count > BLOCK_POSITIONS:
+            starts.append(day)
+            filled = 0
+        filled += count
+    ends = [day - timedelta(days=1) for day in starts[1:]]
+    return list(zip(starts, [*ends, last], strict=True))
+
+
 def _measure(
-    work: Work, warehouse: Warehouse, calendar: TradingCalendar, settings: Settings
+    warehouse: Warehouse, calendar: TradingCalendar, settings: Settings, first: date, last: date
 ) -> Risk:
     """Read what the range's portfolios hold, and the returns of a year before it."""
-    first, last = work.first, work.last
 
     def rows(table: str, columns: list[str], symbols: list[str] | None = None) -> pd.DataFrame:
         return warehouse.read(table, first=first, last=last, symbols=symbols, columns=columns)

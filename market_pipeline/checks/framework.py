@@ -26,6 +26,7 @@ SEVERITY = "market_pipeline/severity"
 """Check metadata: how grave it is when the claim does not hold."""
 
 _SHOWN = 20
+_FEW = 3
 
 
 @dataclass(frozen=True)
@@ -150,8 +151,14 @@ def _judged_range(
     return None if bounds is None else (bounds[1], bounds[1])
 
 
-def shown(items: "pd.Series[str] | list[str]") -> str:
-    """Join names for a person, cut where there are too many."""
+def shown(items: "pd.Series[str] | list[str]", most: int = _SHOWN) -> str:
+    """Join names for a person, cut where there are more than `most`."""
     names = sorted(str(item) for item in items)
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def first_of(items: "pd.Series[str] | list[str]") -> str:
+    """Name the first few different ones in brackets, behind a count in a sentence."""
+    names = sorted({str(item) for item in items})
+    return f" ({shown(names, _FEW)})" if names else ""

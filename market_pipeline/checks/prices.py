@@ -8,7 +8,7 @@ import pandas as pd
 
 from market_pipeline.assets.ledgers import held_books
 from market_pipeline.assets.splits import present_universe
-from market_pipeline.checks.framework import Scope, Verdict, check, shown
+from market_pipeline.checks.framework import Scope, Verdict, check, first_of, shown
 from market_pipeline.checks.generic import last_session, sound, sound_undated
 from market_pipeline.domain.books import OPTION
 from market_pipeline.domain.collection import UNKNOWN_SYMBOL, tolerated_missing
@@ -139,8 +139,10 @@ def _options_priced(scope: Scope) -> Verdict:
     contracts = universe[universe["asset_class"] == OPTION]
     priced = _pairs(scope.rows(CACHE, "session_date", "symbol"))
     missing = contracts[~_pairs(contracts).isin(priced)]
+    which = first_of(missing["symbol"])
     return Verdict(
-        missing.empty, f"{len(contracts)} contract sessions, {len(missing)} without a price",
+        missing.empty,
+        f"{len(contracts)} contract sessions, {len(missing)} without a price{which}",
         {"missing": shown(sorted(set(missing["symbol"])))},
     )  # fmt: skip
 

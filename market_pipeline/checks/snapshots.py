@@ -9,8 +9,9 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
+from market_pipeline.assets.ledgers import read_ledgers
 from market_pipeline.assets.snapshots import value_portfolios
-from market_pipeline.checks.framework import Scope, Verdict, check, shown
+from market_pipeline.checks.framework import Scope, Verdict, check, first_of, shown
 from market_pipeline.checks.generic import last_session, sound
 
 ASSET, POSITIONS = "portfolio_snapshots", "portfolio_positions"
@@ -171,7 +172,10 @@ def _all_priced(scope: Scope) -> Verdict:
     rows = scope.rows(ASSET, "session_date", "portfolio_id", "unpriced_symbols", "stale_symbols")
     unpriced = _named(rows["unpriced_symbols"])
     stale = _named(rows["stale_symbols"])
-    said = f"{len(unpriced)} symbols without a price, {len(stale)} with an old one"
+    said = (
+        f"{len(unpriced)} symbols without a price{first_of(unpriced)}, "
+        f"{len(stale)} with an old one{first_of(stale)}"
+    )
     return Verdict(
         not unpriced and not stale, said, {"unpriced": shown(unpriced), "stale": shown(stale)}
     )
@@ -193,6 +197,19 @@ def _inputs_there(scope: Scope) -> Verdict:
     return Verdict(
         not missing and not new, said, {"missing": shown(missing), "new_symbols": shown(new)}
     )
+
+
+def _lots_were_open(scope: Scope) -> Verdict:
+    """Name the rows up to the last session that chose a lot which was not open."""
+    missed = [
+        f"{ledger.portfolio_id} {each.transaction.trade_date} {each.transaction.symbol} "
+        f"of {each.transaction.lot_date}{' (of a file of positions)' if each.is_of_file else ''}"
+        for ledger in read_ledgers(scope.warehouse)
+        for each in ledger.missed
+        if each.transaction.trade_date <= scope.last
+    ]
+    said = f"{len(missed)} rows chose lots of a day of which none was open: the oldest were closed"
+    return Verdict(not missed, said, {"missed": shown(missed)})
 
 
 def _days(rows: pd.DataFrame) -> set[date]:
@@ -232,6 +249,10 @@ def define() -> list[dg.AssetChecksDefinition]:
         check(
             ASSET, "every_position_is_priced", _all_priced, severity=dg.AssetCheckSeverity.WARN,
             description="No position is without a price, or valued at an old one.",
+        ),
+        check(
+            ASSET, "chosen_lots_were_open", _lots_were_open, severity=dg.AssetCheckSeverity.WARN,
+            description="Every Lot Date up to the session is that of a lot which was open then.",
         ),
         check(
             ASSET, "snapshots_had_their_inputs", _inputs_there,

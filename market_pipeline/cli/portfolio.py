@@ -1,11 +1,12 @@
 """`market-pipeline portfolio`: books and transactions from files into the warehouse and back."""
 
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from market_pipeline.cli.edge import Format, FormatOption, begin, utc_now
+from market_pipeline.cli.edge import Format, FormatOption, begin, parse_day, utc_now
 from market_pipeline.cli.guard import FAILED
 from market_pipeline.cli.output import print_rows, remark, say
 from market_pipeline.domain.errors import PortfolioFileError
@@ -32,6 +33,15 @@ def import_file(
         Optional[str],  # noqa: UP045  # one form for all options
         typer.Option("--portfolio", "-p", metavar="ID", help="Default: from the file's name."),
     ] = None,
+    as_of: Annotated[
+        Optional[date],  # noqa: UP045  # typer reads this form whatever the parser
+        typer.Option(
+            "--as-of",
+            parser=parse_day,
+            metavar="DATE",
+            help="The day of which the positions are; default: what the file says, else today.",
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would change; write nothing.")
     ] = False,
@@ -46,7 +56,7 @@ def import_file(
     from market_pipeline.operations import portfolios
 
     try:
-        found = portfolios.read_file(file, portfolio, utc_now)
+        found = portfolios.read_file(file, portfolio, utc_now, as_of)
         if isinstance(found, Book):
             _print_changes(_take_book(settings, found, dry_run), form, is_dry_run=dry_run)
         else:
@@ -72,8 +82,13 @@ def export(
     from market_pipeline.operations import opening
     from market_pipeline.operations.transactions import export_positions, export_transactions
 
-    write = export_transactions if transactions else export_positions
-    print_rows(write(opening.open_to_look(settings), portfolio), Format.csv)
+    warehouse = opening.open_to_look(settings)
+    if transactions:
+        print_rows(export_transactions(warehouse, portfolio), Format.csv)
+        return
+    day, frame = export_positions(warehouse, portfolio)
+    say(f"# As of: {day}")
+    print_rows(frame, Format.csv)
 
 
 @app.command("list")
@@ -106,8 +121,9 @@ def _take_transactions(
     if is_dry_run:
         warehouse = opening.open_if_there(settings)
         if warehouse is None:
-            return transactions.changes_of(file, []), None
-        changes = transactions.changes_of(file, warehouse.transactions.files(file.portfolio_id))
+            return transactions.changes_of(file, [], None), None
+        stored = warehouse.transactions.files(file.portfolio_id)
+        changes = transactions.changes_of(file, stored, warehouse.book(file.portfolio_id))
     else:
         warehouse = opening.open_for_books(settings)
         changes = transactions.import_transactions(warehouse, file, utc_now())

@@ -21,18 +21,18 @@ from market_pipeline.domain.ledger import (
     Ledger,
     Lot,
     ManualValues,
+    MissedLot,
 )
 from market_pipeline.domain.option_splits import Series, Splits, series_of, split_ratio
 from market_pipeline.domain.transactions import (
     ASSIGNMENT,
-    BUY,
-    COVER,
     DEPOSIT,
     DIVIDEND,
     EXERCISE,
     EXPIRY,
     FEE,
     INTEREST,
+    PURCHASES,
     SPLIT,
     TRADES,
     WITHDRAWAL,
@@ -77,7 +77,8 @@ def ledger_of(
             lot.asset_class == CASH for lot in work.lots
         )
         lots = tuple(sorted(work.lots, key=lambda lot: lot.number))
-        return Ledger(portfolio_id, min(days, default=None), lots, tuple(work.cash), keeps)
+        start, missed = min(days, default=None), tuple(work.missed)
+        return Ledger(portfolio_id, start, lots, tuple(work.cash), keeps, missed)
 
 
 def ledgers_of(
@@ -131,6 +132,7 @@ class _Work:
         self._base = max((p.position_no for p in book.positions), default=0) if book else 0
         self.lots: list[Lot] = []
         self.cash: list[CashMove] = []
+        self.missed: list[MissedLot] = []
 
     def events(
         self, applied: Iterable[tuple[int, Transaction]], dividends: Dividends
@@ -223,7 +225,7 @@ class _Work:
 
     def _trade(self, row: Transaction, number: int) -> None:
         """Close what is held the other way, first in first out; open a lot with the rest."""
-        is_purchase = row.type in (BUY, COVER)
+        is_purchase = row.type in PURCHASES
         units = self._units(row)
         gross = row.amount_usd + row.fees_usd
         closed = self._close(row, units, is_purchase)
@@ -250,12 +252,16 @@ class _Work:
         `is_purchase` says which way: shorts, longs, or (None) whatever there is.
         """
         found: list[tuple[Lot, Decimal]] = []
-        held = self._held(row.asset_class or STOCK, self._series(row)[-1].symbol)
+        held = [
+            lot
+            for lot in self._held(row.asset_class or STOCK, self._series(row)[-1].symbol)
+            if is_purchase is None or (lot.quantity < 0) == is_purchase
+        ]
+        if row.lot_date is not None and row.lot_date not in {lot.entry_date for lot in held}:
+            self.missed.append(MissedLot(row, any(lot.is_of_file for lot in held)))
         for lot in sorted(held, key=lambda each: each.entry_date != row.lot_date):
             if units <= 0:
                 break
-            if is_purchase is not None and (lot.quantity < 0) != is_purchase:
-                continue
             size = abs(lot.quantity)
             taken = size if size - units <= _DUST else units
             cost = rounded(lot.cost * taken / size)

@@ -44,7 +44,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """One portfolio as of a date; `content_hash` changes only when a position does."""
+    """One portfolio as of a date; `content_hash` changes with a position or a stated date only."""
 
     portfolio_id: str
     name: str

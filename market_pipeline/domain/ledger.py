@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from market_pipeline.domain.exact import ZERO
 from market_pipeline.domain.option_splits import Series
+from market_pipeline.domain.transactions import Transaction
 
 CASH_NO, CASH_SYMBOL = 0, "CASH"
 """Number and name of the position that holds what transactions brought into cash."""
@@ -91,6 +92,15 @@ class CashMove:
 
 
 @dataclass(frozen=True, slots=True)
+class MissedLot:
+    """A closing row that chose a day of which no lot was open: it closed the oldest."""
+
+    transaction: Transaction
+    is_of_file: bool
+    """Whether it closed lots of a file of positions, which may not tell when they were opened."""
+
+
+@dataclass(frozen=True, slots=True)
 class Ledger:
     """A portfolio's lots with all that happened to them, and its cash.
 
@@ -103,6 +113,7 @@ class Ledger:
     lots: tuple[Lot, ...]
     cash: tuple[CashMove, ...]
     keeps_cash: bool
+    missed: tuple[MissedLot, ...] = ()
 
 
 def oldest_lapse(ledgers: Iterable[Ledger]) -> date | None:

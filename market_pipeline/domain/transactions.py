@@ -18,6 +18,7 @@ TYPES = (
     ASSIGNMENT, EXPIRY,
 )  # fmt: skip
 TRADES = frozenset((BUY, SELL, SHORT, COVER))
+PURCHASES = frozenset((BUY, COVER))
 CASH_ONLY = frozenset((DEPOSIT, WITHDRAWAL, DIVIDEND, FEE, INTEREST))
 
 US_DOLLAR = "USD"

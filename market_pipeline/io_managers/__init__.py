@@ -53,6 +53,9 @@ class Derived:
     """Of exposures: the definitions the frame answers, by version; rows of others stay."""
     notes_about: Sequence[str] | None = None
     """Where given, only notes on these names are replaced."""
+    first: date | None = None
+    """Where given, `frame` and `alongside` are of the range from here on: the asset has stored what
+    is before, because all of it does not fit into memory at once."""
 
 
 class WarehouseIOManager(dg.IOManager):
@@ -90,7 +93,7 @@ class WarehouseIOManager(dg.IOManager):
             frames[table] = obj.frame
         else:
             counts += warehouse.factors.replace_exposures(obj.frame, first, last, obj.versions)
-        counts += warehouse.replace_ranges(frames, first, last)
+        counts += warehouse.replace_ranges(frames, obj.first or first, last)
         context.add_output_metadata(
             {
                 "rows_inserted": counts.inserted,

@@ -7,7 +7,7 @@ portfolio file may hold (`domain/portfolio_csv`) or how rows are kept (`warehous
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 import pandas as pd
@@ -15,6 +15,7 @@ import pandas as pd
 from market_pipeline.domain.books import Book, Position
 from market_pipeline.domain.errors import InputError
 from market_pipeline.domain.portfolio_csv import parse_file, portfolio_id_from_file_name
+from market_pipeline.domain.portfolio_csv.hashing import says_the_same
 from market_pipeline.domain.ports import Clock
 from market_pipeline.domain.sessions import NEW_YORK
 from market_pipeline.domain.transactions import TransactionFile
@@ -39,6 +40,8 @@ class BookChanges:
     frame: pd.DataFrame
     is_new: bool
     is_same: bool
+    day_before: date | None = None
+    """Of which day the positions were that are stored, if any."""
 
     def count(self, change: str) -> int:
         """Count the positions added, removed or changed."""
@@ -49,8 +52,13 @@ class BookChanges:
         """Say what changes, in a few words."""
         if self.is_same:
             return "nothing changes"
+        day, before = self.book.as_of_date, self.day_before
         parts = [f"{self.count(kind)} {kind}" for kind in (ADDED, CHANGED, REMOVED)]
-        return ", ".join(parts) if len(self.frame) else "only the order of positions changes"
+        told = ", ".join(parts)
+        if before in (None, day):
+            told = told if len(self.frame) else "only the order of positions changes"
+            return f"{told}; as of {day}"
+        return f"{told}; as of {day}, before of {before}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +70,12 @@ class WatchOutcome:
     refused: dict[str, str]
 
 
-def read_file(path: Path, portfolio_id: str | None, clock: Clock) -> Book | TransactionFile:
+def read_file(
+    path: Path, portfolio_id: str | None, clock: Clock, as_of: date | None = None
+) -> Book | TransactionFile:
     """Read a file of positions or of transactions; without an id its name names the portfolio.
 
+    `as_of` is the day of which the importer says that positions are.
     Raises PortfolioFileError with everything wrong with it, InputError for an impossible id.
     """
     with path.open("rb") as stream:
@@ -73,14 +84,16 @@ def read_file(path: Path, portfolio_id: str | None, clock: Clock) -> Book | Tran
             file_name=path.name,
             portfolio_id=portfolio_id or portfolio_id_from_file_name(path.name),
             as_of=clock().astimezone(NEW_YORK).date(),
+            stated=as_of,
         )
 
 
 def changes_of(book: Book, stored: Book | None) -> BookChanges:
     """Say what storing `book` in place of `stored` changes."""
     before = stored.positions if stored else ()
-    is_same = stored is not None and stored.content_hash == book.content_hash
-    return BookChanges(book, _difference(before, book.positions), stored is None, is_same)
+    is_same = stored is not None and says_the_same(book, stored)
+    frame = _difference(before, book.positions)
+    return BookChanges(book, frame, stored is None, is_same, stored.as_of_date if stored else None)
 
 
 def import_book(warehouse: Warehouse, book: Book, imported_at: datetime) -> BookChanges:

@@ -6,12 +6,13 @@ importer reads. Does not: what a file may hold (`domain/portfolio_csv`), how row
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 
 import pandas as pd
 
 from market_pipeline.domain.books import CASH, OPTION, OPTION_MULTIPLIER, PRIVATE, STOCK, Book
 from market_pipeline.domain.errors import InputError
+from market_pipeline.domain.portfolio_csv.chosen_lots import refuse_unknown_lots
 from market_pipeline.domain.portfolio_csv.columns import POSITIONS, TRANSACTIONS
 from market_pipeline.domain.portfolio_csv.overlap import refuse_overlap
 from market_pipeline.domain.transactions import Transaction, TransactionFile
@@ -46,16 +47,19 @@ class TransactionChanges:
         return f"{counts.get(_ADDED, 0)} added, {counts.get(_REMOVED, 0)} removed"
 
 
-def changes_of(file: TransactionFile, stored: Sequence[TransactionFile]) -> TransactionChanges:
-    """Say what storing `file` changes, `stored` being the files of its portfolio.
+def changes_of(
+    file: TransactionFile, stored: Sequence[TransactionFile], book: Book | None
+) -> TransactionChanges:
+    """Say what storing `file` changes, `stored` and `book` being what its portfolio has.
 
-    Raises PortfolioFileError for rows that another of them states.
+    Raises PortfolioFileError for rows that another file states, and for lots nobody opened.
     """
     same_name = [other for other in stored if other.source_file == file.source_file]
     old = next(iter(same_name), None)
     is_same = old is not None and old.content_hash == file.content_hash
     if not is_same:
         refuse_overlap(file, stored)
+        refuse_unknown_lots(file, stored, book)
     before = old.transactions if old else ()
     rows = [_change(_ADDED, one) for one in unmatched(file.transactions, before, _anonymous)]
     rows += [_change(_REMOVED, one) for one in unmatched(before, file.transactions, _anonymous)]
@@ -80,24 +84,33 @@ def import_transactions(
     warehouse: Warehouse, file: TransactionFile, imported_at: datetime
 ) -> TransactionChanges:
     """Store `file` as a whole, and give what that changed."""
-    changes = changes_of(file, warehouse.transactions.files(file.portfolio_id))
+    stored = warehouse.transactions.files(file.portfolio_id)
+    changes = changes_of(file, stored, warehouse.book(file.portfolio_id))
     warehouse.transactions.import_file(file, imported_at)
     return changes
 
 
-def export_positions(warehouse: Warehouse, portfolio_id: str) -> pd.DataFrame:
-    """Give a portfolio's positions in the columns of a file: importing them changes nothing."""
+def export_positions(warehouse: Warehouse, portfolio_id: str) -> tuple[date, pd.DataFrame]:
+    """Give a portfolio's positions in the columns of a file, and of which day they are.
+
+    Importing them changes nothing. Raises InputError where there are none.
+    """
     book = warehouse.book(portfolio_id)
     if book is None or not book.positions:
-        raise InputError(f"there is no portfolio {portfolio_id[:64]!r} with positions")
-    return positions_frame(book)
+        has_others = bool(warehouse.transactions.files(portfolio_id))
+        hint = "; it has transactions: --transactions exports them" if has_others else ""
+        raise InputError(f"there is no portfolio {portfolio_id[:64]!r} with positions{hint}")
+    return book.as_of_date, positions_frame(book)
 
 
 def export_transactions(warehouse: Warehouse, portfolio_id: str) -> pd.DataFrame:
     """Give a portfolio's transactions, of all its files, in the columns of a file, by date."""
     done = [one for file in warehouse.transactions.files(portfolio_id) for one in file.transactions]
     if not done:
-        raise InputError(f"there is no portfolio {portfolio_id[:64]!r} with transactions")
+        hint = (
+            "; it has positions: leave --transactions out" if warehouse.book(portfolio_id) else ""
+        )
+        raise InputError(f"there is no portfolio {portfolio_id[:64]!r} with transactions{hint}")
     return transactions_frame(sorted(done, key=lambda one: one.trade_date))
 
 

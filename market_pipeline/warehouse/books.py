@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from market_pipeline.domain.books import PRIVATE, Book, Position
 from market_pipeline.domain.ledger import ManualValues
+from market_pipeline.domain.portfolio_csv.hashing import says_the_same
 from market_pipeline.domain.ports import WriteCounts
 from market_pipeline.domain.sessions import NEW_YORK
 from market_pipeline.domain.universe import Watched
@@ -43,7 +44,8 @@ def import_book(connection: sa.Connection, book: Book, imported_at: datetime) ->
     Raises ValueError for a number that would be rounded on its way to the column.
     """
     lock(connection, portfolios.name)
-    if content_hash(connection, book.portfolio_id) == book.content_hash:
+    stored = next(iter(read_books(connection, book.portfolio_id)), None)
+    if stored is not None and says_the_same(book, stored):
         return WriteCounts(unchanged=len(book.positions))
     _refuse_rounding(book)
     header = pd.DataFrame(
@@ -91,7 +93,8 @@ def _keep_values(connection: sa.Connection, book: Book) -> None:
     rows = []
     for p in held:
         history = known.get((p.symbol, p.entry_date), ())
-        is_told = bool(history) and history[-1][1] == p.entry_price_usd
+        then = [value for since, value in history if since <= book.as_of_date]
+        is_told = then[-1:] == [p.entry_price_usd]
         if told[p.symbol, p.entry_date] == 1 and not is_told:
             since = book.as_of_date if history else p.entry_date
             rows.append((book.portfolio_id, p.symbol, p.entry_date, since, p.entry_price_usd))

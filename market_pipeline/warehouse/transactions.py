@@ -11,10 +11,12 @@ from datetime import date, datetime
 import pandas as pd
 import sqlalchemy as sa
 
+from market_pipeline.domain.portfolio_csv.chosen_lots import refuse_unknown_lots
 from market_pipeline.domain.portfolio_csv.overlap import refuse_overlap
 from market_pipeline.domain.ports import WriteCounts
 from market_pipeline.domain.transactions import Transaction, TransactionFile
 from market_pipeline.warehouse import onboarding
+from market_pipeline.warehouse.books import read_books
 from market_pipeline.warehouse.engine import Database, lock
 from market_pipeline.warehouse.frames import to_rows
 from market_pipeline.warehouse.merge import merge_rows
@@ -34,8 +36,9 @@ class TransactionStore:
     def import_file(self, file: TransactionFile, imported_at: datetime) -> WriteCounts:
         """Store `file` in place of what its portfolio has of that name; count transactions only.
 
-        Raises PortfolioFileError for rows that another file of the portfolio states, ValueError
-        for a number that would be rounded on its way to the column.
+        Raises PortfolioFileError for rows that another file of the portfolio states and for chosen
+        lots that nobody opened, ValueError for a number that would be rounded on its way to the
+        column.
         """
         with self._database.writing() as connection:
             return _import_file(connection, file, imported_at)
@@ -78,7 +81,9 @@ def _import_file(
     lock(connection, transaction_files.name)
     if _content_hash(connection, file) == file.content_hash:
         return WriteCounts(unchanged=len(file.transactions))
-    refuse_overlap(file, _read_files(connection, file.portfolio_id))
+    others = _read_files(connection, file.portfolio_id)
+    refuse_overlap(file, others)
+    refuse_unknown_lots(file, others, next(iter(read_books(connection, file.portfolio_id)), None))
     _refuse_rounding(file)
     named = {"portfolio_id": file.portfolio_id, "source_file": file.source_file}
     header = pd.DataFrame(

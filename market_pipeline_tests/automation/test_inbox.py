@@ -59,6 +59,20 @@ def inbox(state_dir: Path, warehouse: Warehouse) -> Inbox:
     return box
 
 
+def test_a_file_may_say_of_which_day_it_is(inbox: Inbox) -> None:
+    """A comment above the header dates the book; another date starts a run like other rows."""
+    path = inbox.folder / "alpha.csv"
+    for day in ("2026-11-13", "2026-11-16"):
+        path.write_text(f"# As of: {day}\n{HEADER}AAPL,10,150,2026-01-05\n", encoding="utf-8")
+        assert inbox.tick().run_requests
+        assert [str(book.as_of_date) for book in inbox.warehouse.books()] == [day]
+    path.write_text(f"# As of: 16.11.2026\n{HEADER}AAPL,10,150,2026-01-05\n", encoding="utf-8")
+    assert not inbox.tick().run_requests
+    problems = path.with_suffix(".problems.txt").read_text(encoding="utf-8")
+    assert "16.11.2026" in problems
+    assert "expected a date as YYYY-MM-DD" in problems
+
+
 def test_a_dropped_file_is_imported_and_starts_the_last_session(inbox: Inbox) -> None:
     """A new file becomes a book, and its symbols are processed by one run."""
     inbox.drop("alpha.csv", "AAPL,10,150,2026-01-05\n")

@@ -3,7 +3,7 @@
 import re
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -18,10 +18,12 @@ from hypothesis import strategies as st
 from market_pipeline import checks
 from market_pipeline.checks.framework import shown
 from market_pipeline.domain.errors import Unavailable
+from market_pipeline.domain.portfolio_csv import transactions_hash
 from market_pipeline.domain.ports import ComputeNote
 from market_pipeline.domain.quarantine import FINDING_COLUMNS
+from market_pipeline.domain.transactions import Transaction, TransactionFile
 from market_pipeline.warehouse import Warehouse
-from market_pipeline_tests.assets.conftest import bars_of
+from market_pipeline_tests.assets.conftest import bars_of, book_of, stock
 from market_pipeline_tests.assets.graph import Graph
 from market_pipeline_tests.assets.test_options import CALL
 from market_pipeline_tests.checks.conftest import (
@@ -71,6 +73,7 @@ ADD_UP = "portfolio_snapshots.snapshots_add_up"
 ROLL = "portfolio_snapshots.snapshots_reconcile_with_the_session_before"
 PRICED = "portfolio_snapshots.every_position_is_priced"
 INPUTS = "portfolio_snapshots.snapshots_had_their_inputs"
+LOTS = "portfolio_snapshots.chosen_lots_were_open"
 EVERY_RISK = "portfolio_risk.every_snapshot_has_its_risk"
 RISK_ADDS_UP = "portfolio_risk.exposures_add_up"
 LOSSES = "portfolio_risk.losses_are_in_order"
@@ -190,7 +193,7 @@ SPOILT = {
     "a contract without a price": Case(
         OPTIONS, "market_data_cache",
         lambda frame: frame[~(on(frame, TUESDAY) & (frame["symbol"] == CALL))],
-        "5 contract sessions, 1 without a price", {"missing": CALL}, WARN,
+        f"5 contract sessions, 1 without a price ({CALL})", {"missing": CALL}, WARN,
     ),
     "a beta beyond its cap": Case(
         BOUNDS, "symbol_factor_exposures", put("beta", 5.1, TUESDAY, symbol="KO", factor="market"),
@@ -285,7 +288,7 @@ SPOILT = {
     ),
     "an unpriced position": Case(
         PRICED, "portfolio_snapshots", put("unpriced_symbols", "GONE", FRIDAY),
-        "1 symbols without a price, 0 with an old one", {"unpriced": "GONE"}, WARN,
+        "1 symbols without a price (GONE), 0 with an old one", {"unpriced": "GONE"}, WARN,
     ),
     "a snapshot without the metrics of its day": Case(
         INPUTS, "symbol_daily_metrics", without(THURSDAY),
@@ -319,7 +322,7 @@ SPOILT = {
     ),
     "positions at old prices": Case(
         PRICED, "portfolio_snapshots", put("stale_symbols", "AAPL,KO", FRIDAY),
-        "0 symbols without a price, 2 with an old one", {"stale": "AAPL, KO"}, WARN,
+        "0 symbols without a price, 2 with an old one (AAPL, KO)", {"stale": "AAPL, KO"}, WARN,
     ),
 }  # fmt: skip
 
@@ -347,6 +350,7 @@ def test_every_check_has_a_case_that_fails(court: Court) -> None:
     shown |= {REPORTS}  # assets/test_report_asset.py: it judges files
     shown |= {COMPLETE, AGREE}  # test_intraday.py
     shown |= CLAIMED  # test_sound.py
+    shown |= {LOTS}  # below: transactions change no stored session
     assert known == shown
 
 
@@ -358,7 +362,7 @@ def test_every_check_has_a_case_that_fails(court: Court) -> None:
 def test_every_claim_holds_of_what_the_graph_made(court: Court, over: Span, first: str) -> None:
     """On sound data all checks pass, over a range, a partition, or the last day, asked alone."""
     verdicts = court.judge(over=over)
-    assert len(verdicts) == 95
+    assert len(verdicts) == 96
     assert {name for name, verdict in verdicts.items() if not verdict.passed} == set()
     spans = {(said(v)["first"], said(v)["last"]) for v in verdicts.values()}
     assert spans == {(first, "2026-11-20")}
@@ -551,6 +555,22 @@ def test_nothing_is_shown_to_dagster_as_markup_or_link() -> None:
 # -- snapshots: the step into the range ----------------------------------------------------
 
 
+def test_a_chosen_lot_that_was_not_open_is_named(court: Court) -> None:
+    """A list of holdings does not tell since when; from the day of the row on it is said."""
+    book = replace(book_of(stock(1, "KO", -40), portfolio_id="list"), as_of_date=MONDAY)
+    court.warehouse.import_book(book, IMPORTED)
+    covered = Transaction(
+        1, WEDNESDAY, "cover", Decimal(5), Decimal(-300), price_usd=Decimal(60), symbol="KO",
+        asset_class="stock", lot_date=date(2024, 2, 1),
+    )  # fmt: skip
+    file = TransactionFile("list", "done.csv", transactions_hash([covered]), (covered,))
+    court.warehouse.transactions.import_file(file, IMPORTED)
+    assert court.judge(LOTS, over=TUESDAY)[LOTS].passed
+    verdict = court.judge(LOTS, over=FRIDAY)[LOTS]
+    assert (verdict.passed, verdict.severity) == (False, WARN)
+    assert said(verdict)["missed"] == ("list 2026-11-18 KO of 2024-02-01 (of a file of positions)")
+
+
 def test_the_step_into_a_single_day_is_tested(court: Court) -> None:
     """Friday's own run compares it with Thursday as stored."""
     assert court.judge(ROLL, over=FRIDAY)[ROLL].description == "1 steps tested, 0 do not reconcile"
@@ -608,7 +628,7 @@ def test_a_restated_price_makes_the_day_before_outdated_not_wrong(court: Court) 
 def test_an_empty_warehouse_fails_in_words(state_dir: Path, warehouse: Warehouse) -> None:
     """Asked alone, every claim about nothing fails, says so, and raises nothing."""
     verdicts = Court(Graph(warehouse, bars_of()), state_dir).judge(over=None)
-    assert len(verdicts) == 95
+    assert len(verdicts) == 96
     for name, verdict in verdicts.items():
         assert not verdict.passed, name
         assert (verdict.description or "").endswith("holds no row at all"), name

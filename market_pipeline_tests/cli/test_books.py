@@ -1,6 +1,7 @@
 """`market-pipeline portfolio` and `watchlist`: all or nothing of a file, and the rest of a list."""
 
 import json
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,41 @@ def test_problems_are_printed_as_text(run: Run, file: Path) -> None:
     assert "\\x1b[31m" in shown.stdout
 
 
+def test_the_day_of_the_positions_may_be_given(run: Run, file: Path) -> None:
+    """Another day for the same positions is a change that a dry run shows; the same one is none."""
+    run("portfolio", "import", str(file))
+    before = opened().books()[0].as_of_date
+    dated = ("portfolio", "import", str(file), "--as-of", "2026-02-03")
+    shown = run(*dated, "--dry-run")
+    assert f"0 removed; as of 2026-02-03, before of {before}" in " ".join(shown.stdout.split())
+    assert opened().books()[0].as_of_date == before
+    assert "imported; 0 added" in run(*dated).stdout
+    assert opened().books()[0].as_of_date == date(2026, 2, 3)
+    assert "unchanged; nothing changes" in run(*dated).stdout
+    assert "unchanged; nothing changes" in run("portfolio", "import", str(file)).stdout
+    assert opened().books()[0].as_of_date == date(2026, 2, 3)
+
+
+def test_an_impossible_day_imports_nothing(run: Run, file: Path) -> None:
+    """One in the future is a problem of the import, one that is no date of the command line."""
+    late = run("portfolio", "import", str(file), "--as-of", "2029-01-01", "--format", "json")
+    assert late.exit_code == 1
+    (problem,) = json.loads(late.stdout)
+    assert (problem["column"], problem["value"]) == ("As of", "2029-01-01")
+    assert "not after" in problem["expected"]
+    assert run("portfolio", "import", str(file), "--as-of", "Tuesday").exit_code == 2
+
+
+def test_an_export_keeps_its_day(run: Run, file: Path, tmp_path: Path) -> None:
+    """It stands above the header, so that another warehouse takes the same book."""
+    run("portfolio", "import", str(file), "--as-of", "2026-02-03")
+    copy = tmp_path / "copy.csv"
+    copy.write_text(run("portfolio", "export", "growth").stdout)
+    assert copy.read_text().startswith("# As of: 2026-02-03\n")
+    run("portfolio", "import", str(copy))
+    assert {book.as_of_date for book in opened().books()} == {date(2026, 2, 3)}
+
+
 @pytest.mark.parametrize("arguments", [("nowhere.csv",), (".",), ("growth.csv", "-p", "No Way")])
 def test_what_cannot_be_meant_exits_2(run: Run, file: Path, arguments: tuple[str, ...]) -> None:
     """A missing file, a folder, an impossible id."""
@@ -195,6 +231,19 @@ def test_an_export_imports_as_the_same(run: Run, file: Path, done: Path, tmp_pat
     refused = run("portfolio", "export", "nobody")
     assert refused.exit_code == 2
     assert "no portfolio 'nobody'" in refused.stderr
+
+
+def test_an_export_of_the_other_kind_is_hinted_at(run: Run, file: Path, done: Path) -> None:
+    """Who has transactions only is told of the option, and who has positions only to leave it."""
+    run("portfolio", "import", str(file))
+    run("portfolio", "import", str(done))
+    refused = run("portfolio", "export", "trades")
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert "--transactions exports them" in refused.stderr
+    assert (
+        "leave --transactions out" in run("portfolio", "export", "growth", "--transactions").stderr
+    )
+    assert "--transactions" not in run("portfolio", "export", "nobody").stderr
 
 
 def test_good_symbols_are_added_and_bad_ones_fail_the_command(run: Run) -> None:

@@ -258,6 +258,35 @@ def test_an_amount_that_contradicts_its_row_is_refused() -> None:
     assert (problem.row, problem.column) == (4, "Amount")
 
 
+def test_charges_without_a_column_are_the_fee() -> None:
+    """Robinhood takes them off the amount; more than regulators ask is a contradiction."""
+    sale = '"11/16/2026","11/16/2026","11/17/2026","AAPL","Apple","Sell","{}","{}","{}"\n'
+    text = ROBINHOOD.splitlines(keepends=True)[0]
+    (sold,) = transactions(text + sale.format("1000", "$250.0000", "$249,992.89"))
+    assert (sold.amount_usd, sold.fees_usd) == (Decimal("249992.89"), Decimal("7.11"))
+    (few,) = transactions(text + sale.format("1", "$250.00", "$249.99"))
+    assert (few.amount_usd, few.fees_usd) == (Decimal("249.99"), Decimal(0))
+    for amount in ("$249,950.00", "$250,007.11"):
+        (problem,) = problems_of(text + sale.format("1000", "$250.0000", amount))
+        assert (problem.row, problem.column) == (2, "Amount")
+        assert "expected about 250000.00" in problem.expected
+
+
+def test_a_rebate_and_taxes_are_in_the_net_cash() -> None:
+    """Interactive Brokers states both; the net cash is held against them."""
+    names = (
+        '"CurrencyPrimary","AssetClass","Symbol","TradeDate","Quantity","TradePrice",'
+        '"IBCommission","Taxes","NetCash","Buy/Sell"\n'
+    )
+    row = '"USD","STK","KO","20261119","100","60.12345","{}","{}","{}","BUY"\n'
+    (rebate,) = transactions(names + row.format("0.2", "0", "-6012.145"))
+    assert (rebate.amount_usd, rebate.fees_usd) == (Decimal("-6012.145"), Decimal("-0.2"))
+    (taxed,) = transactions(names + row.format("-1", "-0.5", "-6013.845"))
+    assert (taxed.amount_usd, taxed.fees_usd) == (Decimal("-6013.845"), Decimal("1.5"))
+    (problem,) = problems_of(names + row.format("-1", "-0.5", "-6013.345"))
+    assert problem.column == "NetCash"
+
+
 def test_a_row_with_missing_cells_is_a_problem() -> None:
     """A file cut short in the middle of a row is not read as far as it goes."""
     cut = SCHWAB_TRANSACTIONS[: SCHWAB_TRANSACTIONS.index(',"-$3,012.50"')]

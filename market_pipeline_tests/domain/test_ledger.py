@@ -81,6 +81,21 @@ def test_a_sale_may_choose_its_lot() -> None:
     assert (gain(first), gain(second)) == (100, 100)
 
 
+def test_a_chosen_lot_that_is_not_open_is_told() -> None:
+    """Closed by then, of the other side, or of a file that knows no dates: the oldest goes."""
+    rows = [
+        done(1, 6, "buy", "10", "10"), done(2, 7, "buy", "10", "20"),
+        done(3, 8, "sell", "10", "30", lot_date=day(7)),
+        done(4, 9, "sell", "5", "30", lot_date=day(7)),
+    ]  # fmt: skip
+    ledger = made(rows)
+    assert [(each.transaction, each.is_of_file) for each in ledger.missed] == [(rows[3], False)]
+    assert [lot.quantity for lot in ledger.lots] == [5, 0]
+    (missed,) = made(rows, book(position(1, "3"))).missed
+    assert (missed.transaction, missed.is_of_file) == (rows[3], True)
+    assert not made(rows[:3]).missed
+
+
 def test_a_sale_beyond_the_holding_is_short_and_a_purchase_closes_it() -> None:
     """Sold 15 of 10 held: five are short, their cost negative; covering at less gains."""
     ledger = made([

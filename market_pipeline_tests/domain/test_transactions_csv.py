@@ -125,6 +125,52 @@ def test_an_amount_that_does_not_follow_is_refused(amount: str) -> None:
     assert "expected about -150.25" in problem.expected
 
 
+AMOUNTS = "Date,Type,Symbol,Quantity,Price,Fees,Amount"
+
+
+@pytest.mark.parametrize(
+    ("cells", "rounding"),
+    [
+        ("buy,AAPL,100,200.00,,-20000{}", "0.51"),  # half a cent a share, and a cent
+        ("buy,AAPL,100,200,,-20000{}", "0.51"),  # a spreadsheet took the zeros
+        ("buy,AAPL,100,200.0000,,-20000{}", "0.015"),  # prices of four digits
+        ("sell,AAPL,100,200.0000,1.25,19998.75{}", "0.015"),
+        (f"buy,{OPTION},2,3.450,,-690{{}}", "0.11"),
+        ("buy,VTI,0.500,300.0000,,-150{}", "0.160025"),  # half a thousandth of a share
+        ("deposit,,500,,,500{}", "0.01"),
+        ("dividend,KO,100,0.4850,,48.5{}", "0.015"),
+    ],
+)
+def test_an_amount_may_differ_by_what_was_rounded_and_no_more(cells: str, rounding: str) -> None:
+    """Just within passes and is kept; a hundredth of a cent beyond is refused, either way."""
+    stem, _, stated = f"2026-01-05,{cells.format('')}".rpartition(",")
+    for sign in (1, -1):
+        within = Decimal(stated) + sign * Decimal(rounding)
+        assert one(f"{stem},{within}", AMOUNTS).amount_usd == within
+        beyond = within + sign * Decimal("0.0001")
+        (problem,) = problems_of(f"{AMOUNTS}\n{stem},{beyond}\n")
+        assert (problem.row, problem.column, problem.value) == (2, "Amount", str(beyond))
+        assert f"expected about {Decimal(stated):.2f}" in problem.expected
+
+
+def test_a_charge_has_to_be_stated() -> None:
+    """The message says what is missing; as a fee it passes."""
+    (problem,) = problems_of(f"{AMOUNTS}\n2026-01-05,sell,AAPL,100,200.0000,,19995\n")
+    assert "where the other 5.00 were charged, they belong to the fees" in problem.expected
+    sold = one("2026-01-05,sell,AAPL,100,200.0000,5,19995", AMOUNTS)
+    assert (sold.amount_usd, sold.fees_usd) == (Decimal(19995), Decimal(5))
+
+
+def test_a_rebate_needs_the_amount_that_says_so() -> None:
+    """A minus that only means paid would add to the cash: alone it is refused."""
+    bought = one("2026-01-05,buy,AAPL,100,200.0000,-0.3,-19999.70", AMOUNTS)
+    assert (bought.amount_usd, bought.fees_usd) == (Decimal("-19999.7"), Decimal("-0.3"))
+    (alone,) = problems_of(f"{AMOUNTS}\n2026-01-05,buy,AAPL,100,200,-0.3,\n")
+    assert (alone.column, "needs its Amount" in alone.expected) == ("Fees", True)
+    (paid,) = problems_of(f"{AMOUNTS}\n2026-01-05,buy,AAPL,100,200.0000,-0.3,-20000.30\n")
+    assert paid.column == "Amount"
+
+
 def test_a_fee_may_stand_in_either_column() -> None:
     """Quantity or Fees: the same cash goes out."""
     assert one("2026-02-10,fee,,,,12.5,,").amount_usd == Decimal("-12.5")

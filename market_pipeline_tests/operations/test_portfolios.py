@@ -80,14 +80,14 @@ def test_a_new_order_is_said_to_be_only_that() -> None:
     """The hash differs although no position does."""
     stored, new = book(lot("AAPL", 1), lot("MSFT", 2)), book(lot("MSFT", 2), lot("AAPL", 1))
     changes = changes_of(new, stored)
-    assert changes.summary == "only the order of positions changes"
+    assert changes.summary == "only the order of positions changes; as of 2026-01-05"
     assert changes.frame.empty
 
 
 def test_importing_twice_changes_nothing(warehouse: Warehouse) -> None:
     """The second import of the same content says so and leaves the date of the first."""
     assert import_book(warehouse, book(lot("AAPL", 1)), AT).summary == (
-        "1 added, 0 changed, 0 removed"
+        "1 added, 0 changed, 0 removed; as of 2026-01-05"
     )
     again = import_book(warehouse, book(lot("AAPL", 1)), AT.replace(year=2027))
     assert again.is_same

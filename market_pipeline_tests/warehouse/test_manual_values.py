@@ -37,6 +37,15 @@ def test_a_new_value_keeps_the_old_from_its_date(warehouse: Warehouse) -> None:
     assert warehouse.ask(read_manual_values) == {"p": {("ACME", ENTRY): history}}
 
 
+def test_a_file_of_an_earlier_day_tells_of_its_own_day(warehouse: Warehouse) -> None:
+    """What is imported late counts from its day until the next that was told."""
+    warehouse.import_book(BOOK, AT)
+    warehouse.import_book(valued("1200", LAST, "b"), AT)
+    warehouse.import_book(valued("1100", LATER, "c"), AT)
+    history = [(ENTRY, Decimal("1000.10")), (LATER, Decimal(1100)), (LAST, Decimal(1200))]
+    assert warehouse.ask(read_manual_values) == {"p": {("ACME", ENTRY): history}}
+
+
 def test_holdings_that_cannot_be_told_apart_have_no_history(warehouse: Warehouse) -> None:
     """Two of one name and entry date: which value is whose is not known."""
     twice = (HELD, replace(HELD, position_no=2, entry_price_usd=Decimal(5)))

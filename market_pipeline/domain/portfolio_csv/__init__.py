@@ -1,9 +1,9 @@
 """A portfolio file (CSV, from a person or a broker) to a book or to transactions: all of it, or
 every reason why not.
 
-`records` splits bytes, `columns` names cells, `cells` reads values, `positions` and `transactions`
-judge rows, `profiles` know brokers' exports, `reading` brings them together, `report` gathers
-problems. The format is told in `docs/portfolios.md`.
+`records` splits bytes, `columns` names cells, `cells` reads values, `dating` the day of the file,
+`positions` and `transactions` judge rows, `profiles` know brokers' exports, `reading` brings them
+together, `report` gathers problems. The format is told in `docs/portfolios.md`.
 """
 
 import re
@@ -34,20 +34,26 @@ _PORTFOLIO_ID = re.compile(r"[a-z0-9_-]{1,64}")
 
 
 def parse_file(
-    stream: BinaryIO, *, file_name: str, portfolio_id: str, as_of: date
+    stream: BinaryIO,
+    *,
+    file_name: str,
+    portfolio_id: str,
+    as_of: date,
+    stated: date | None = None,
 ) -> Book | TransactionFile:
     """Read a portfolio file, of positions or of transactions as its header says.
 
-    Nothing of a file with a problem is returned. Reads `stream` in chunks and gives it up at
-    `MAX_FILE_BYTES`. Raises PortfolioFileError with every problem found, InputError for an
-    impossible portfolio id.
+    `as_of` is today, of which positions are that do not say; `stated` the day that the importer
+    says they are of. Nothing of a file with a problem is returned. Reads `stream` in chunks and
+    gives it up at `MAX_FILE_BYTES`. Raises PortfolioFileError with every problem found, InputError
+    for an impossible portfolio id.
     """
     if not _PORTFOLIO_ID.fullmatch(portfolio_id):
         raise InputError(
             f"portfolio id {portfolio_id!r}: expected 1 to 64 of a-z, 0-9, underscore and dash"
         )
     report = ProblemReport()
-    contents = read_contents(stream, as_of, report)
+    contents = read_contents(stream, as_of, stated, report)
     report.raise_if_any(file_name)
     if contents is None:
         raise RuntimeError("a file was neither read nor refused")  # the reader owes a problem
@@ -62,7 +68,9 @@ def parse_file(
         name=_title(file_name) or portfolio_id,
         as_of_date=contents.day,
         source_file=source_file,
-        content_hash=positions_hash(contents.positions),
+        content_hash=positions_hash(
+            contents.positions, contents.day if contents.is_dated else None
+        ),
         positions=contents.positions,
     )
 

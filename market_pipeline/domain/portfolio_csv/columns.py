@@ -153,6 +153,8 @@ class Row:
     filled: frozenset[str]
     problems: list[FileProblem] = field(default_factory=list)
     faulty: set[str] = field(default_factory=set)
+    is_net: bool = False
+    """Whether the amount is net of charges that have no column."""
     is_misaligned: bool = False
     """Too few or too many cells: which cell belongs to which column is not known."""
 

@@ -7,21 +7,40 @@ from dataclasses import fields
 from datetime import date
 from decimal import Decimal
 
-from market_pipeline.domain.books import Position
+from market_pipeline.domain.books import Book, Position
 from market_pipeline.domain.transactions import Transaction
 
 
-def positions_hash(positions: Iterable[Position]) -> str:
-    """Hash positions (SHA-256, hex) by what they say, in order, not by how a file wrote it."""
-    return _hash(Position, positions)
+def positions_hash(positions: Iterable[Position], stated: date | None = None) -> str:
+    """Hash positions (SHA-256, hex) by what they say, in order, not by how a file wrote it.
+
+    `stated` is the day of which somebody says that they are.
+    """
+    digest = _digest(Position, positions)
+    if stated is not None:
+        digest.update(f"as of {stated.isoformat()}".encode())
+    return digest.hexdigest()
+
+
+def says_the_same(book: Book, stored: Book) -> bool:
+    """Whether storing `book` in place of `stored` would change nothing.
+
+    The same positions of a day that nobody stated are those that are stored, whatever day it is.
+    """
+    if book.content_hash == stored.content_hash:
+        return True
+    told = positions_hash(book.positions)
+    if told != positions_hash(stored.positions):
+        return False
+    return book.content_hash == told or book.as_of_date == stored.as_of_date
 
 
 def transactions_hash(transactions: Iterable[Transaction]) -> str:
     """Hash transactions (SHA-256, hex) by what they say, in order."""
-    return _hash(Transaction, transactions)
+    return _digest(Transaction, transactions).hexdigest()
 
 
-def _hash(kind: type[Position] | type[Transaction], rows: Iterable[object]) -> str:
+def _digest(kind: type[Position] | type[Transaction], rows: Iterable[object]) -> "hashlib._Hash":
     names = [column.name for column in fields(kind)]
     digest = hashlib.sha256()
     for row in rows:
@@ -29,7 +48,7 @@ def _hash(kind: type[Position] | type[Transaction], rows: Iterable[object]) -> s
         if told[-1] is None and kind is Transaction:
             told.pop()  # the lot column came later: rows without it keep their hash
         digest.update(json.dumps(told).encode())
-    return digest.hexdigest()
+    return digest
 
 
 def _canonical(value: object) -> str | int | None:

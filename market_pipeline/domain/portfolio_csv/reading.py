@@ -4,7 +4,7 @@ Our own columns and brokers' profiles end in the same readers. Knows nothing of 
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from itertools import chain
 from typing import BinaryIO, TypeVar
@@ -21,6 +21,7 @@ from market_pipeline.domain.portfolio_csv.columns import (
     read_header,
     written_names,
 )
+from market_pipeline.domain.portfolio_csv.dating import AS_OF, Dating
 from market_pipeline.domain.portfolio_csv.positions import read_position
 from market_pipeline.domain.portfolio_csv.profiles import profile_of
 from market_pipeline.domain.portfolio_csv.profiles.profile import BrokerRow, Profile, is_prose
@@ -39,7 +40,8 @@ T = TypeVar("T")
 class Contents:
     """What a file holds: positions or transactions, and the rows of the file they stood in.
 
-    `day` is the day the file speaks of; `profile` the broker's export it is, if one.
+    `day` is the day the file speaks of, and `is_dated` whether a comment or the importer stated it
+    of rows that do not; `profile` the broker's export it is, if one.
     """
 
     layout: Layout
@@ -48,14 +50,19 @@ class Contents:
     transactions: tuple[Transaction, ...] = ()
     lines: tuple[int, ...] = ()
     profile: str | None = None
+    is_dated: bool = False
 
 
-def read_contents(stream: BinaryIO, as_of: date, report: ProblemReport) -> Contents | None:
+def read_contents(
+    stream: BinaryIO, today: date, asked: date | None, report: ProblemReport
+) -> Contents | None:
     """Read a file by whatever header it has; what is wrong goes to `report`.
 
-    None where nothing could be made of the header.
+    `asked` is the day of which the importer says that the file is. None where nothing could be
+    made of the header.
     """
-    records = read_records(stream, report)
+    comments: list[tuple[int, str]] = []
+    records = read_records(stream, report, comments)
     first = next(records, None)
     if first is None:
         if not report:
@@ -63,17 +70,19 @@ def read_contents(stream: BinaryIO, as_of: date, report: ProblemReport) -> Conte
         return None
     above, profile, records = _find_header(first, records)
     if profile is not None:
-        return _of_broker(profile, above, records, as_of, report)
+        return _of_broker(profile, above, records, Dating(today, asked, comments), report)
     number, record = first
     layout = layout_of(record)
     header = read_header(number, record, report, layout)
     if header is None:
         return None
+    stated = Dating(today, asked, comments).stated(layout, report)
 
     def own(number: int, record: list[str]) -> Row:
         return Row.from_record(number, header, record, layout.numbers)
 
-    return _read(layout, records, own, as_of, report)
+    contents = _read(layout, records, own, stated or today, report)
+    return replace(contents, is_dated=stated is not None)
 
 
 def _find_header(
@@ -105,16 +114,17 @@ def _of_broker(
     profile: Profile,
     above: Sequence[Record],
     records: Iterator[Record],
-    as_of: date,
+    dating: Dating,
     report: ProblemReport,
 ) -> Contents:
     title = above[-1][1]
     header = Header((None,) * len(title), written_names(title))
-    day = as_of
+    day = dating.today
+    stated = dating.stated(profile.layout, report)
     if profile.day_of is not None:
         # The day may stand below the table.
         kept = list(records)
-        day = _day_of_file(profile, [*above, *kept], as_of, report)
+        day = _day_of_file(profile, [*above, *kept], dating.today, stated, report)
         records = iter(kept)
 
     def translated(number: int, record: list[str]) -> Row | None:
@@ -134,17 +144,24 @@ def _of_broker(
 
 
 def _day_of_file(
-    profile: Profile, records: Sequence[Record], as_of: date, report: ProblemReport
+    profile: Profile,
+    records: Sequence[Record],
+    today: date,
+    stated: date | None,
+    report: ProblemReport,
 ) -> date:
     found = [day for _, record in records if profile.day_of and (day := profile.day_of(record))]
-    if not found:
+    if not found and stated is None:
         report.add(
             "the file does not say of which day it is; expected the line with its date that "
             f"{profile.name} have above or below the table"
         )
-    elif found[0] > as_of:
-        report.add(f"the file is of {found[0]}; expected a day not after {as_of}")
-    return min(found[0], as_of) if found else as_of
+    elif found and found[0] > today:
+        report.add(f"the file is of {found[0]}; expected a day not after {today}")
+    elif found and stated not in (None, found[0]):
+        expected = f"the file itself says that it is of {found[0]}; expected no other date"
+        report.add(expected, column=AS_OF, value=str(stated))
+    return min(found[0], today) if found else stated or today
 
 
 def _read(

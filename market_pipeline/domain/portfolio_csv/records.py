@@ -18,17 +18,20 @@ _UTF8_BOM = b"\xef\xbb\xbf"
 _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 
 
-def read_records(stream: BinaryIO, report: ProblemReport) -> Iterator[tuple[int, list[str]]]:
+def read_records(
+    stream: BinaryIO, report: ProblemReport, heading: list[tuple[int, str]] | None = None
+) -> Iterator[tuple[int, list[str]]]:
     """Yield (row, cells) for every record that is neither blank nor a `#` comment.
 
     `row` is the 1-based line, as an editor counts, on which the record starts. Bytes that are
     not UTF-8 come through as lone surrogates for the reader of the cell to name. What cannot
-    be split into cells goes to `report`; a file past the size limit yields no record.
+    be split into cells goes to `report`; a file past the size limit yields no record. `heading`
+    takes up the comments above the first record, with their rows.
     """
     content = _read_bounded(stream, report)
     if content is None:
         return
-    feed = _LineFeed(content, report)
+    feed = _LineFeed(content, report, heading)
     # Spaces after a comma are tolerated even before a quote.
     reader = csv.reader(feed, strict=True, skipinitialspace=True)
     while True:
@@ -43,7 +46,10 @@ def read_records(stream: BinaryIO, report: ProblemReport) -> Iterator[tuple[int,
                 return  # somewhere inside an unclosed quote: what follows cannot be trusted
             continue
         # A spreadsheet pads with rows of commas, and quotes a comment that has a comma in it.
-        if any(cell.strip() for cell in cells) and not cells[0].lstrip().startswith("#"):
+        if cells and cells[0].lstrip().startswith("#"):
+            feed.note(feed.record_row, cells[0])
+        elif any(cell.strip() for cell in cells):
+            feed.heading = None
             yield feed.record_row, cells
 
 
@@ -62,9 +68,12 @@ class _LineFeed:
     That is how a `#` or an empty line inside a quoted cell is told from a comment.
     """
 
-    def __init__(self, content: BinaryIO, report: ProblemReport) -> None:
+    def __init__(
+        self, content: BinaryIO, report: ProblemReport, heading: list[tuple[int, str]] | None
+    ) -> None:
         self._lines = _split_lines(content)
         self._report = report
+        self.heading = heading
         self.row = 0
         self.record_row = 0
         self.is_inside_record = False
@@ -86,10 +95,17 @@ class _LineFeed:
                 continue
             if self.is_inside_record:
                 return _decoded(line)
-            if line.strip() and not line.lstrip().startswith(b"#"):
+            if line.lstrip().startswith(b"#"):
+                self.note(self.row, _decoded(line))
+            elif line.strip():
                 self.is_inside_record = True
                 self.record_row = self.row
                 return _decoded(line)
+
+    def note(self, row: int, comment: str) -> None:
+        """Keep a comment as long as no record came."""
+        if self.heading is not None:
+            self.heading.append((row, comment))
 
 
 def _decoded(line: bytes) -> str:

@@ -8,6 +8,7 @@ from datetime import date
 from decimal import Decimal
 
 from market_pipeline.domain.books import OPTION, STOCK
+from market_pipeline.domain.portfolio_csv.amounts import Terms, read_amount
 from market_pipeline.domain.portfolio_csv.cells import MAX_INTEGER_DIGITS
 from market_pipeline.domain.portfolio_csv.columns import (
     AMOUNT,
@@ -40,7 +41,6 @@ from market_pipeline.domain.transactions import (
     US_DOLLAR,
     WITHDRAWAL,
     Transaction,
-    cash_effect,
 )
 
 MAX_NOTE_LENGTH = 200
@@ -52,9 +52,6 @@ _SYMBOL_OPTIONAL = frozenset((FEE, INTEREST))
 _SIGNED = frozenset((DIVIDEND, INTEREST, FEE))
 _VALUE_LIMIT = Decimal(10) ** MAX_INTEGER_DIGITS
 _ZERO = Decimal(0)
-# A stated amount may differ from quantity times price by the rounding of the price to a cent,
-# and by small charges that have no column.
-_CENT, _SLACK_USD, _SLACK_SHARE = Decimal("0.01"), Decimal("0.05"), Decimal("0.001")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +79,10 @@ def read_transaction(row: Row, transaction_no: int, as_of: date) -> Transaction 
     row.convert(CURRENCY, _parse_currency)
     note = row.remark_in(NOTE, MAX_NOTE_LENGTH)
     lot_date = _read_lot(row, kind, day)
-    amount = None
+    moved = None
     if kind and quantity is not None and fees is not None and not row.problems:
-        amount = _read_amount(row, cash_effect(kind, quantity, price, multiplier, fees),
-                              _slack(quantity, price, multiplier))  # fmt: skip
-    if row.problems or kind is None or day is None or quantity is None or fees is None:
+        moved = read_amount(row, Terms(kind, quantity, price, multiplier, fees))
+    if row.problems or kind is None or day is None or quantity is None or moved is None:
         return None
     contract = instrument.contract if instrument else None
     return Transaction(
@@ -94,8 +90,8 @@ def read_transaction(row: Row, transaction_no: int, as_of: date) -> Transaction 
         trade_date=day,
         type=kind,
         quantity=quantity,
-        amount_usd=amount if amount is not None else _ZERO,
-        fees_usd=fees,
+        amount_usd=moved[0],
+        fees_usd=moved[1],
         price_usd=price,
         symbol=instrument.symbol if instrument else None,
         asset_class=instrument.asset_class if instrument else None,
@@ -195,37 +191,17 @@ def _read_fees(row: Row, kind: str | None) -> Decimal | None:
     fees = row.number_in(FEES)
     if fees is None:
         return None
-    if fees < 0:
-        row.complain(FEES, "expected zero or more (a refund is a fee with a minus quantity)")
-    if fees >= _VALUE_LIMIT / 10:
+    if fees < 0 and not (kind in TRADES and row.is_filled(AMOUNT)):
+        row.complain(
+            FEES,
+            "expected zero or more (a rebate of a trade needs its Amount beside it; a refund is a "
+            "fee with a minus quantity)",
+        )
+    if abs(fees) >= _VALUE_LIMIT / 10:
         row.complain(FEES, f"fees must stay below 10^{MAX_INTEGER_DIGITS - 1} USD")
     if kind == FEE and fees == 0 and not row.is_filled(QUANTITY):
         row.complain(FEES, "expected an amount other than zero")
     return fees
-
-
-def _slack(quantity: Decimal, price: Decimal | None, multiplier: int) -> Decimal:
-    units = abs(quantity) * multiplier
-    if price is None:
-        return _SLACK_USD
-    return _SLACK_USD + units * _CENT + units * price * _SLACK_SHARE
-
-
-def _read_amount(row: Row, computed: Decimal, slack: Decimal) -> Decimal | None:
-    """Read the cash that moved, where the file says it; else it is what follows from the rest."""
-    if abs(computed) >= _VALUE_LIMIT:
-        row.complain(QUANTITY, f"quantity times price must stay below 10^{MAX_INTEGER_DIGITS} USD")
-        return None
-    if not row.is_filled(AMOUNT):
-        return computed
-    amount = row.number_in(AMOUNT)
-    if amount is not None and abs(amount - computed) > slack:
-        row.complain(
-            AMOUNT,
-            f"does not follow from type, quantity, price and fees; expected about {computed:.2f} "
-            "(negative is paid), or a blank cell",
-        )
-    return amount
 
 
 def _parse_currency(raw: str) -> str:

@@ -11,7 +11,7 @@ from market_pipeline.domain.portfolio_csv.profiles.profile import (
     Translation,
     columns,
     negated,
-    number_of,
+    summed,
 )
 from market_pipeline.domain.transactions import (
     ASSIGNMENT,
@@ -75,12 +75,8 @@ def _symbol(row: BrokerRow) -> Cell:
 
 
 def _cost(row: BrokerRow) -> Cell:
-    """A commission is negative here; a rebate is in the net cash, where the file has that."""
-    commission = row.cell("IBCommission")
-    number = number_of(commission[1])
-    if number is not None and number > 0 and row.cell("NetCash")[1]:
-        return commission[0], ""
-    return negated(commission)
+    """Commission and taxes are negative here, a rebate is not."""
+    return negated(summed(row.cell("IBCommission"), row.cell("Taxes")))
 
 
 def _iso(cell: Cell) -> Cell:

@@ -62,10 +62,13 @@ class Translation:
 
     cells: dict[str, Cell] = field(default_factory=dict)
     complaints: list[tuple[str, str]] = field(default_factory=list)
+    is_net: bool = False
+    """Whether the broker's amounts are net of charges that it has no column for."""
 
     def row(self, number: int, layout: Layout) -> Row:
         """Make the row the readers of our own columns take."""
         row = Row.of_cells(number, self.cells, layout.numbers)
+        row.is_net = self.is_net
         for column, expected in self.complaints:
             row.complain(column, expected)
         return row

@@ -40,7 +40,7 @@ _SHORT_MARK = re.compile(r"([0-9.,]+)S")
 def _transaction(row: BrokerRow) -> Translation | None:
     quantity = row.cell("Quantity")
     marked = _SHORT_MARK.fullmatch(quantity[1])
-    return translated(
+    told = translated(
         Activity(
             date=row.cell("Activity Date"),
             action=row.cell("Trans Code"),
@@ -53,6 +53,8 @@ def _transaction(row: BrokerRow) -> Translation | None:
         _KINDS.get(row.text("Trans Code").casefold()),
         _CODES,
     )
+    told.is_net = True  # what regulators charge of a sale is taken off, and stands nowhere
+    return told
 
 
 def _symbol(row: BrokerRow) -> Cell:
