@@ -50,7 +50,7 @@ SLOWLY = (
     {"kind": "slow_body", "vendor": "yahoo", "path": "/chart/[A-M]", "params": {"seconds": 0.1}},
 )
 SEED_SESSIONS = 5
-BACK_WITHIN_S, FINISH_WITHIN_S, WORKER_WITHIN_S, BUSY_WITHIN_S = 120.0, 1200.0, 30.0, 10.0
+BACK_WITHIN_S, FINISH_WITHIN_S, WORKER_WITHIN_S, BUSY_WITHIN_S = 120.0, 2700.0, 30.0, 10.0
 
 
 class Storm:
