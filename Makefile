@@ -9,6 +9,9 @@ export DAGSTER_HOME := $(CURDIR)
 export DAGSTER_DISABLE_TELEMETRY := 1
 # Dagster writes the events of a range of partitions in batches instead of one by one.
 export DAGSTER_EVENT_BATCH_SIZE ?= 100
+# Every run and every test of a process starts an interpreter: what is compiled is kept, whatever
+# this machine says (uv compiles nothing when it installs).
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help demo test check dev bench lock clean install install-dev test-soak storm fuzz
 

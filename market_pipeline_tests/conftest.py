@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -65,10 +66,20 @@ def state_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     forget_settings()
 
 
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give an upgraded, empty SQLite file to be copied: upgrading for every test is slow."""
+    path = tmp_path_factory.mktemp("template") / "warehouse.db"
+    warehouse = Warehouse.open(f"sqlite:///{path}")
+    warehouse.upgrade()
+    warehouse.dispose()
+    return path
+
+
 @pytest.fixture
-def warehouse(tmp_path: Path) -> Iterator[Warehouse]:
+def warehouse(sqlite_template: Path, tmp_path: Path) -> Iterator[Warehouse]:
     """Give an empty SQLite warehouse, up to date."""
-    opened = Warehouse.open(f"sqlite:///{tmp_path / 'warehouse.db'}")
-    opened.upgrade()
+    copy = shutil.copy(sqlite_template, tmp_path / "warehouse.db")
+    opened = Warehouse.open(f"sqlite:///{copy}")
     yield opened
     opened.dispose()

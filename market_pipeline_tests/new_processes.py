@@ -24,10 +24,11 @@ class _Environment:
         self._variables = dict(variables)
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _with_environment, (self._variables,)
+        return take_environment, (self._variables,)
 
 
-def _with_environment(variables: Mapping[str, str]) -> _Environment:
+def take_environment(variables: Mapping[str, str]) -> _Environment:
+    """Give this process these variables and no others."""
     os.environ.clear()
     os.environ.update(variables)
     return _Environment(variables)

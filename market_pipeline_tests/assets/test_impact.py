@@ -22,7 +22,6 @@ from market_pipeline.settings import Settings
 from market_pipeline.warehouse import Warehouse
 from market_pipeline_tests.warehouse.conftest import (  # noqa: F401  # fixtures, found by name
     postgres_warehouse_url,
-    sqlite_template,
     url,
     warehouse,
 )

@@ -1,9 +1,9 @@
 """A backfill, the schedule and a sensor want one session at once: one writes, and one result."""
 
+import os
 from concurrent.futures import ProcessPoolExecutor
 from datetime import date
 from itertools import pairwise
-from multiprocessing import get_context
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -15,6 +15,7 @@ from market_pipeline.warehouse import Warehouse
 from market_pipeline_tests.assets.conftest import bars_of, graph  # noqa: F401  # a fixture
 from market_pipeline_tests.assets.graph import Graph
 from market_pipeline_tests.automation.simulation import QUIETLY
+from market_pipeline_tests.new_processes import FROM_SERVER, take_environment
 
 ROOT = Path(__file__).resolve().parents[2]
 THURSDAY, FRIDAY = date(2026, 11, 19), date(2026, 11, 20)
@@ -80,7 +81,12 @@ def test_one_writes_at_a_time_and_there_is_one_result(
     ready.mkdir()
     (home / "dagster.yaml").write_text((ROOT / "dagster.yaml").read_text(encoding="utf-8"))
     url = f"sqlite:///{tmp_path / 'warehouse.db'}"
-    with ProcessPoolExecutor(len(WANTED), mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(
+        len(WANTED),
+        mp_context=FROM_SERVER,
+        initializer=take_environment,
+        initargs=(dict(os.environ),),
+    ) as pool:
         ends = [pool.submit(run, name, str(home), url, str(ready)) for name in WANTED]
         outcomes = [each.result(timeout=90) for each in ends]
     assert [succeeded for succeeded, _ in outcomes] == [True] * len(WANTED)

@@ -1,5 +1,6 @@
 """The command line as a test types it, over a state folder of its own."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -32,11 +33,22 @@ def run(state_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     structlog.reset_defaults()  # a command leaves its logs on a stream that is closed by now
 
 
-@pytest.fixture
-def stored(state_dir: Path) -> Iterator[Warehouse]:
-    """Give the warehouse of the state folder, with rows of every view."""
-    warehouse = Warehouse.open(f"sqlite:///{state_dir / 'warehouse.db'}")
-    warehouse.upgrade()
+@pytest.fixture(scope="session")
+def filled_template(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a SQLite file with rows of every view, to be copied."""
+    path = tmp_path_factory.mktemp("filled") / "warehouse.db"
+    shutil.copy(sqlite_template, path)
+    warehouse = Warehouse.open(f"sqlite:///{path}")
     rows.fill(warehouse)
+    warehouse.dispose()
+    return path
+
+
+@pytest.fixture
+def stored(filled_template: Path, state_dir: Path) -> Iterator[Warehouse]:
+    """Give the warehouse of the state folder, with rows of every view."""
+    state_dir.mkdir()
+    copy = shutil.copy(filled_template, state_dir / "warehouse.db")
+    warehouse = Warehouse.open(f"sqlite:///{copy}")
     yield warehouse
     warehouse.dispose()

@@ -203,10 +203,8 @@ def retold(draw: st.DrawFn) -> list[pd.DataFrame]:
     return tellings
 
 
-@settings(deadline=None, max_examples=60)
-@given(retold())
-def test_what_was_known_can_be_had_again(tellings: list[pd.DataFrame]) -> None:
-    """After any history of changes, each moment's bars come back as they were stored then."""
+def judge_memory(tellings: list[pd.DataFrame]) -> None:
+    """Store the tellings one after the other, and ask for what was known between them."""
     stored, changes, memory = seen(tellings[0]), [], []
     memory.append(stored)
     for hours, telling in enumerate(tellings[1:], 1):
@@ -221,3 +219,19 @@ def test_what_was_known_can_be_had_again(tellings: list[pd.DataFrame]) -> None:
         for name in FIELDS:
             np.testing.assert_allclose(known[name], then[name], rtol=1e-9)
     assert known_on(stored, log, SEEN - timedelta(minutes=1)).empty
+
+
+@settings(deadline=None, max_examples=30)
+@given(retold())
+def test_what_was_known_can_be_had_again(tellings: list[pd.DataFrame]) -> None:
+    """After any history of changes, each moment's bars come back as they were stored then."""
+    judge_memory(tellings)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(600)
+@settings(deadline=None, max_examples=500)
+@given(retold())
+def test_what_was_known_in_five_hundred_histories(tellings: list[pd.DataFrame]) -> None:
+    """The same, at length."""
+    judge_memory(tellings)

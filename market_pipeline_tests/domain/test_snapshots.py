@@ -397,12 +397,8 @@ def is_close(exact: Decimal | None, slow: Fraction | None, terms: int) -> bool:
     return abs(Fraction(exact) - slow) <= Fraction(terms + 1, 10**10)
 
 
-@settings(max_examples=150, deadline=None)
-@given(cases())
-def test_equity_is_equity_before_plus_profit_flows_and_gap(
-    case: tuple[list[Book], pd.DataFrame, pd.DataFrame],
-) -> None:
-    """Exactly, in every session, and each part as a slow recomputation from the rules has it."""
+def judge(case: tuple[list[Book], pd.DataFrame, pd.DataFrame]) -> None:
+    """Compare each session with the one before it, exactly, and with the slow recomputation."""
     books, market, known = case
     result = take(books, market, 0, len(SESSIONS) - 1, known)
     for held in books:
@@ -418,6 +414,24 @@ def test_equity_is_equity_before_plus_profit_flows_and_gap(
                      "gap": "gap_usd"}  # fmt: skip
             for name, column in names.items():
                 assert is_close(row[column], slow[name], 2 * len(held.positions)), column
+
+
+@settings(max_examples=50, deadline=None)
+@given(cases())
+def test_equity_is_equity_before_plus_profit_flows_and_gap(
+    case: tuple[list[Book], pd.DataFrame, pd.DataFrame],
+) -> None:
+    """Exactly, in every session, and each part as a slow recomputation from the rules has it."""
+    judge(case)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(600)
+@settings(max_examples=500, deadline=None)
+@given(cases())
+def test_equity_of_five_hundred_cases(case: tuple[list[Book], pd.DataFrame, pd.DataFrame]) -> None:
+    """The same, at length."""
+    judge(case)
 
 
 @settings(max_examples=60, deadline=None)

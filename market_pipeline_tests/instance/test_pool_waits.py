@@ -1,10 +1,8 @@
 """Two runs that want one pool: the second waits asleep, and goes on when the first is done."""
 
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import dagster as dg
@@ -15,13 +13,12 @@ from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 
 from market_pipeline.operations.backfill import dagster_instance
 from market_pipeline.settings import forget_settings
+from market_pipeline_tests.new_processes import new_process
 
 POOL = "vendor"
 HELD_S = 3.0
 PATIENCE_S = 60.0
 MOST_CPU = 0.2
-
-_CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(params=["sqlite", "postgresql"], autouse=True)
@@ -52,18 +49,11 @@ def collect(begun: Path, released: Path) -> None:
         assert job.execute_in_process(instance=instance).success
 
 
-def collector(begun: Path, released: Path) -> subprocess.Popen[bytes]:
+def collector(begun: Path, released: Path) -> BaseProcess:
     """Run `collect` in a process of its own."""
-    code = (
-        "import sys, pathlib\n"
-        f"from {__name__} import collect\n"
-        "collect(*map(pathlib.Path, sys.argv[1:]))"
-    )
-    return subprocess.Popen(
-        [sys.executable, "-c", code, str(begun), str(released)],
-        env={**os.environ, "PYTHONPATH": str(_CHECKOUT)},
-        stderr=subprocess.DEVNULL,
-    )
+    process = new_process(collect, begun, released)
+    process.start()
+    return process
 
 
 def wait_for(happened: Callable[[], bool]) -> None:
@@ -73,7 +63,7 @@ def wait_for(happened: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-def cpu_seconds(process: subprocess.Popen[bytes]) -> float:
+def cpu_seconds(process: BaseProcess) -> float:
     times = psutil.Process(process.pid).cpu_times()
     return float(times.user + times.system)
 
@@ -104,11 +94,13 @@ def test_a_run_that_waits_for_a_pool_sleeps_and_goes_on_at_its_release(tmp_path:
         released_at = time.monotonic()
         wait_for(second.exists)
         assert time.monotonic() - released_at < 5
-        assert (holder.wait(PATIENCE_S), waiter.wait(PATIENCE_S)) == (0, 0)
+        for process in (holder, waiter):
+            process.join(PATIENCE_S)
+        assert (holder.exitcode, waiter.exitcode) == (0, 0)
     finally:
         for process in filter(None, (holder, waiter)):
             process.kill()
-            process.wait()
+            process.join()
 
 
 def test_a_place_given_back_while_its_next_holder_joins_the_queue_is_not_lost(

@@ -2,7 +2,6 @@
 
 from market_pipeline_tests.warehouse.conftest import (  # noqa: F401  # fixtures, found by name
     postgres_warehouse_url,
-    sqlite_template,
     url,
     warehouse,
 )

@@ -7,7 +7,6 @@ import pytest
 from market_pipeline_tests.receiver import Receiver, receiving
 from market_pipeline_tests.warehouse.conftest import (  # noqa: F401  # fixtures, found by name
     postgres_warehouse_url,
-    sqlite_template,
     url,
     warehouse,
 )

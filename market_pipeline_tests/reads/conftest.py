@@ -13,7 +13,6 @@ from market_pipeline_tests.coordination.conftest import (  # noqa: F401  # fixtu
 from market_pipeline_tests.reads.told import Clock
 from market_pipeline_tests.warehouse.conftest import (  # noqa: F401  # fixtures, found by name
     postgres_warehouse_url,
-    sqlite_template,
     url,
     warehouse,
 )

@@ -93,7 +93,7 @@ def test_newswire_kept_aside_is_read_well() -> None:
 
 
 @needs_headlines
-@pytest.mark.parametrize("split", [data.GROUPED, data.PLAIN])
+@pytest.mark.parametrize("split", [data.GROUPED, pytest.param(data.PLAIN, marks=pytest.mark.soak)])
 def test_headlines_kept_aside_are_read_well(split: str) -> None:
     """Parts share no text, 15 % is kept aside, and macro F1 there is no worse than reported."""
     parts = data.read_parts(LABELLED, split)

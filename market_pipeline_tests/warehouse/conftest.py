@@ -14,16 +14,6 @@ DIALECTS = ("sqlite", "postgresql")
 
 
 @pytest.fixture(scope="session")
-def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give an upgraded, empty SQLite file to be copied: upgrading for every test is slow."""
-    path = tmp_path_factory.mktemp("template") / "warehouse.db"
-    warehouse = Warehouse.open(f"sqlite:///{path}")
-    warehouse.upgrade()
-    warehouse.dispose()
-    return path
-
-
-@pytest.fixture(scope="session")
 def postgres_warehouse_url(new_postgres_database: Callable[[], str]) -> str:
     """Give the URL of an upgraded PostgreSQL database of this test session."""
     url = new_postgres_database()

@@ -1,7 +1,9 @@
 """News in the warehouse: what a collection leaves, which items become one story, what is told."""
 
 import json
+import shutil
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from uuid import uuid4
 
 import pandas as pd
@@ -472,14 +474,16 @@ ITEMS = st.builds(
 )
 @given(items=st.lists(ITEMS, min_size=1, max_size=10), size=st.integers(1, 10))
 def test_how_a_stream_is_cut_into_batches_makes_no_difference(
-    tmp_path_factory: pytest.TempPathFactory, items: list[NewsItem], size: int
+    sqlite_template: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    items: list[NewsItem],
+    size: int,
 ) -> None:
     """First seen first, the same items give the same stories in one batch or in many."""
     found = []
     for step in (len(items), size):
-        path = tmp_path_factory.mktemp("cut") / "warehouse.db"
+        path = shutil.copy(sqlite_template, tmp_path_factory.mktemp("cut") / "warehouse.db")
         warehouse = Warehouse.open(f"sqlite:///{path}")
-        warehouse.upgrade()
         told = tellings(*items)
         for start in range(0, len(told), step):
             store(warehouse, told[start : start + step])
