@@ -18,7 +18,7 @@ from market_pipeline.assets.collection_alerts import apply
 from market_pipeline.automation.failures import left_by_failures
 from market_pipeline.automation.job_assets import JobAssets, assets_of
 from market_pipeline.automation.jobs import range_tags
-from market_pipeline.automation.outdated import made_at, outdated
+from market_pipeline.automation.outdated import made_at, made_of, outdated
 from market_pipeline.automation.under_way import why_wait
 from market_pipeline.domain.catch_up import (
     Memory,
@@ -52,7 +52,6 @@ SESSION_GRACE, NEWS_GRACE = timedelta(hours=1), timedelta(hours=2)
 BEHIND = {"dagster/priority": "-1"}
 """Run tags: what is new goes before what was missed."""
 
-_MATERIALIZED = dg.DagsterEventType.ASSET_MATERIALIZATION
 _SHOWN = 5
 
 
@@ -162,14 +161,14 @@ def _sensor(
             # The rest is asked for again as before, and this with it once that is there.
             memory = replace(memory, tried=_gone_on(memory.tried, late))
             alone = Stretch(late, late, frozenset({watch.main.to_user_string()}))
-            request = _request(watch, alone, made_here.names, memory.tried, now)
+            request = _request(watch, alone, made_here, memory.tried, now)
             return dg.SensorResult(run_requests=[request], cursor=_kept(memory))
         stretch = next_stretch(found.due, found.lacking, memory.tried, now, watch.most)
         if stretch is None:
             told = "; ".join(filter(None, [said, _told(watch, memory, found)]))
             return dg.SensorResult(skip_reason=told, cursor=_kept(memory))
         memory = replace(memory, asked=(stretch.first, stretch.last))
-        request = _request(watch, stretch, made_here.names, memory.tried, now)
+        request = _request(watch, stretch, made_here, memory.tried, now)
         return dg.SensorResult(run_requests=[request], cursor=_kept(memory))
 
     return sensor
@@ -243,22 +242,18 @@ def _missing(
     """Give the dates of `due` that are not whole, with the assets they lack."""
     lacks: dict[date, set[str]] = {}
     for name in assets if due else ():
-        made = _made(instance, watch, dg.AssetKey.from_user_string(name), due)
+        made = _made(instance, watch, name, due)
         for day in due:
             if day not in made:
                 lacks.setdefault(day, set()).add(name)
     return {day: frozenset(names) for day, names in sorted(lacks.items())}
 
 
-def _made(
-    instance: dg.DagsterInstance, watch: Watch, key: dg.AssetKey, due: Sequence[date]
-) -> set[date]:
+def _made(instance: dg.DagsterInstance, watch: Watch, name: str, due: Sequence[date]) -> set[date]:
     """Give the dates of which an asset was made, after they had ended where that matters."""
     if watch.ends_at is None:
-        keys = {date_key(day) for day in due}
-        latest = instance.get_latest_storage_id_by_partition(key, _MATERIALIZED, keys)
-        return {key_date(each) for each in latest}
-    made = made_at(instance, key.to_user_string(), due)
+        return made_of(instance, name, due)
+    made = made_at(instance, name, due)
     return {day for day, at in made.items() if at >= watch.ends_at(day).timestamp()}
 
 
@@ -269,17 +264,16 @@ def _gone_on(tried: Mapping[date, Tried], day: date) -> dict[date, Tried]:
 def _request(
     watch: Watch,
     found: Stretch,
-    job_assets: frozenset[str],
+    job_assets: JobAssets,
     tried: Mapping[date, Tried],
     now: datetime,
 ) -> dg.RunRequest:
     first, last = date_key(found.first), date_key(found.last)
     times = tried[found.first].times if found.first in tried else 0
-    chosen = [dg.AssetKey.from_user_string(name) for name in sorted(found.assets)]
     return dg.RunRequest(
         run_key=f"catch_up:{watch.job}:{first}:{last}:{times}:{now.isoformat()}",
         tags={**range_tags(first, last), **BEHIND},
-        asset_selection=None if found.assets == job_assets else chosen,
+        asset_selection=job_assets.selection(found.assets),
     )
 
 

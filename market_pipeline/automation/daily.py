@@ -11,7 +11,7 @@ import dagster as dg
 import pandas as pd
 
 from market_pipeline.automation.job_assets import JobAssets
-from market_pipeline.automation.outdated import made_at
+from market_pipeline.automation.outdated import made_of
 from market_pipeline.domain.collection import UNKNOWN_SYMBOL
 from market_pipeline.domain.ports import DEFERRED
 from market_pipeline.domain.universe import listed
@@ -27,7 +27,7 @@ def still_to_make(
 
     Prices count as lacking where a symbol has none that a vendor may have by `now`.
     """
-    made = {name for name in assets.names if made_at(instance, name, [day])}
+    made = {name for name in assets.names if made_of(instance, name, [day])}
     lacking = assets.names - made
     if BARS in made and unpriced(warehouse, day, now):
         lacking |= {BARS}

@@ -10,13 +10,13 @@ from datetime import date, datetime, timedelta
 import dagster as dg
 
 from market_pipeline.automation.job_assets import JobAssets
+from market_pipeline.automation.outdated import made_of
 from market_pipeline.domain.sessions import TradingCalendar
-from market_pipeline.partitions import date_key, key_date
+from market_pipeline.partitions import key_date
 
 LOOK_BACK = timedelta(days=7)
 """How old a failure may be: what has been left alone for longer was given up by a person."""
 
-_MATERIALIZED = dg.DagsterEventType.ASSET_MATERIALIZATION
 _MOST = 500
 _PICKED_BY_PEOPLE = "__ASSET_JOB"
 
@@ -63,10 +63,6 @@ def _not_made(
     lacking: dict[date, set[str]] = {}
     for name in set().union(*wanted.values()) if wanted else ():
         days = [day for day, names in wanted.items() if name in names]
-        keys = {date_key(day) for day in days}
-        key = dg.AssetKey.from_user_string(name)
-        made = instance.get_latest_storage_id_by_partition(key, _MATERIALIZED, keys)
-        for day in days:
-            if date_key(day) not in made:
-                lacking.setdefault(day, set()).add(name)
+        for day in set(days) - made_of(instance, name, days):
+            lacking.setdefault(day, set()).add(name)
     return {day: assets.with_what_lacks_them(names) & wanted[day] for day, names in lacking.items()}

@@ -31,6 +31,12 @@ class JobAssets:
         """Add what is made from some assets and follows its inputs."""
         return with_all_below(names, self.children, self.following)
 
+    def selection(self, names: frozenset[str]) -> list[dg.AssetKey] | None:
+        """Give some of the assets as a run request names them; None: all of the job."""
+        if self.names == names:
+            return None
+        return [dg.AssetKey.from_user_string(name) for name in sorted(names)]
+
 
 def assets_of(
     context: dg.SensorEvaluationContext | dg.ScheduleEvaluationContext, job: str

@@ -61,11 +61,10 @@ def daily_graph(
         lacking = still_to_make(context.instance, warehouse, assets, ended, clock())
         if not lacking:
             return dg.SkipReason(f"all of the session of {ended} is made, and no price is missing")
-        chosen = [dg.AssetKey.from_user_string(name) for name in sorted(lacking)]
         key = date_key(ended)
         return dg.RunRequest(
             run_key=f"daily_graph:{key}", partition_key=key,
-            asset_selection=None if lacking == assets.names else chosen,
+            asset_selection=assets.selection(lacking),
         )  # fmt: skip
 
     return schedule
