@@ -59,13 +59,14 @@ def clock_context(
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A run: who asked for it, of what."""
+    """A run: who asked for it, of what, and what its steps failed of."""
 
     by: str
     first: str
     last: str
     assets: frozenset[str]
     is_success: bool
+    failed_of: tuple[str, ...] = ()
 
 
 @dataclass
@@ -154,7 +155,11 @@ class Simulation:
         first = tags.get("dagster/asset_partition_range_start", one)
         last = tags.get("dagster/asset_partition_range_end", one)
         assets = frozenset(key.to_user_string() for key in request.asset_selection or ())
-        self.started.append(Started(by, first, last, assets, result.success))
+        failed_of = tuple(
+            f"{event.step_key}: {event.step_failure_data.error}"
+            for event in result.all_events if event.is_step_failure
+        )  # fmt: skip
+        self.started.append(Started(by, first, last, assets, result.success, failed_of))
         return result
 
     def made(self, assets: Sequence[str]) -> Counter[tuple[str, str]]:
