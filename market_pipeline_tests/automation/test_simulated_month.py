@@ -240,6 +240,7 @@ def test_thanksgiving_week_with_mishaps_ends_as_a_quiet_one(
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(3600)  # one that strikes within a step would look like a failed run
 def test_a_month_with_mishaps_ends_as_a_quiet_one(state_dir: Path, tmp_path: Path) -> None:
     """From before the end of daylight saving to after Thanksgiving.
 
