@@ -8,6 +8,9 @@ PRICE_GROUPS = ("universe", "prices")
 NEWS_GROUPS = ("news",)
 INTRADAY_GROUPS = ("intraday",)
 
+JOBS_OF_DAYS = frozenset({"news_job", "intraday_job"})
+"""Jobs whose range moves on with the calendar day; the others make ranges of sessions."""
+
 RUN_TAGS = {"dagster/max_runtime": str(6 * 60 * 60)}
 """A run that hangs is ended. How often a run whose worker died starts again stands in dagster.yaml,
 how often a step tries again in assets/framework.py."""

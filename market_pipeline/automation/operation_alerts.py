@@ -11,6 +11,7 @@ import dagster as dg
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
 from market_pipeline.assets.collection_alerts import apply
+from market_pipeline.automation.jobs import JOBS_OF_DAYS
 from market_pipeline.domain.alerts import Clear, Raise
 from market_pipeline.domain.flags import VENDORS
 from market_pipeline.domain.operation_rules import (
@@ -23,8 +24,9 @@ from market_pipeline.domain.operation_rules import (
     run_alerts,
 )
 from market_pipeline.domain.ports import Clock, Coordination
+from market_pipeline.domain.run_history import RunOutcome
 from market_pipeline.domain.sessions import TradingCalendar
-from market_pipeline.partitions import latest_session
+from market_pipeline.partitions import date_key, key_date, latest_session
 from market_pipeline.resources.clients import breaker_rule, named
 from market_pipeline.settings import Settings
 from market_pipeline.warehouse import Warehouse
@@ -63,7 +65,8 @@ def operation_alerts(
         clock: dg.ResourceParam[Clock],
     ) -> dg.SkipReason:
         now = clock()
-        verdicts = run_alerts(warehouse.runs.since(now - LOOK_BACK), now)
+        runs = warehouse.runs.since(now - LOOK_BACK)
+        verdicts = run_alerts(runs, now, lambda run: needed_of(run, calendar))
         assets = {key.asset_key.to_user_string() for key in checks}
         verdicts += check_alerts(assets, failed_checks(context.instance, checks))
         for vendor in QUOTA_VENDORS:
@@ -78,6 +81,21 @@ def operation_alerts(
         return dg.SkipReason("; ".join(said) or "no alert opened or closed")
 
     return sensor
+
+
+def needed_of(run: RunOutcome, calendar: TradingCalendar) -> list[str]:
+    """Give the keys that a run was needed for: its sessions, or the last one of its days.
+
+    What came late for the day before is in the next run's range as well, or looked for as missed.
+    """
+    if run.last_partition is None:
+        return []
+    first = run.first_partition or run.last_partition
+    if run.job in JOBS_OF_DAYS or first == run.last_partition:
+        return [run.last_partition]
+    return [
+        date_key(day) for day in calendar.sessions(key_date(first), key_date(run.last_partition))
+    ]
 
 
 def breaker_alerts(

@@ -4,7 +4,7 @@ One alert a job or an asset, however many of its partitions are touched. As `ale
 pure functions, asked as often as one likes.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import groupby
@@ -88,28 +88,34 @@ class FailedCheck:
     told: str
 
 
-def run_alerts(runs: Sequence[RunOutcome], now: datetime) -> list[Raise | Clear]:
-    """Judge every job by its runs of the last while, in any order."""
+def run_alerts(
+    runs: Sequence[RunOutcome], now: datetime, dates_of: Callable[[RunOutcome], Collection[str]]
+) -> list[Raise | Clear]:
+    """Judge every job by its runs of the last while, in any order.
+
+    `dates_of` gives the partitions of which a run that failed was needed (none: it has none).
+    """
     by_job = sorted(runs, key=lambda run: (run.job, run.created_at))
     verdicts: list[Raise | Clear] = []
     for job, found in groupby(by_job, key=lambda run: run.job):
         of_job = list(found)
-        verdicts += [_failed(job, of_job), _slow(job, of_job, now)]
+        verdicts += [_failed(job, of_job, dates_of), _slow(job, of_job, now)]
         verdicts += [v for v in (_symbols(job, of_job),) if v is not None]
     return verdicts
 
 
-def _failed(job: str, runs: Sequence[RunOutcome]) -> Raise | Clear:
-    """Raise while a run that failed for good has no later one that made up for it.
+def _failed(
+    job: str, runs: Sequence[RunOutcome], dates_of: Callable[[RunOutcome], Collection[str]]
+) -> Raise | Clear:
+    """Raise while a run that failed for good has no later ones that made up for it.
 
-    `runs` are in the order of their creation. A later success makes up for a failure where it has
-    its last partition too: ranges of news move on with the day.
+    `runs` are in the order of their creation.
     """
     final = [run for run in runs if run.is_final]
     failed = [
         run
         for at, run in enumerate(final)
-        if run.status == FAILURE and not any(_makes_up(later, run) for later in final[at + 1 :])
+        if run.status == FAILURE and not _is_made_up(run, final[at + 1 :], dates_of(run))
     ]
     key = f"run-failed:{job}"
     if not failed:
@@ -129,13 +135,15 @@ def _failed(job: str, runs: Sequence[RunOutcome]) -> Raise | Clear:
     )
 
 
-def _makes_up(later: RunOutcome, failed: RunOutcome) -> bool:
-    if later.status != SUCCESS:
-        return False
-    if failed.last_partition is None or later.last_partition is None:
-        return failed.last_partition == later.last_partition
-    first = later.first_partition or later.last_partition
-    return first <= failed.last_partition <= later.last_partition
+def _is_made_up(failed: RunOutcome, later: Iterable[RunOutcome], dates: Collection[str]) -> bool:
+    """Ask whether every partition of a run that failed was part of a later success."""
+    made = [run for run in later if run.status == SUCCESS]
+    if failed.last_partition is None:
+        return any(run.last_partition is None for run in made)
+    ranges = [(run.first_partition or run.last_partition, run.last_partition) for run in made]
+    return all(
+        any(first <= date <= last for first, last in ranges if first and last) for date in dates
+    )
 
 
 def _slow(job: str, runs: Sequence[RunOutcome], now: datetime) -> Raise | Clear:

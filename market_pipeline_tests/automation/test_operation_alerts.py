@@ -153,14 +153,29 @@ def test_a_storm_of_a_thousand_failures_is_a_handful_of_messages(place: Place) -
 
 def test_news_of_the_next_day_make_up_for_the_last_of_the_day_before(place: Place) -> None:
     """Its range has the day that failed; a run of another day has not."""
-    late = replace(FAILED, first_partition="2026-11-19", last_partition="2026-11-20")
-    other = replace(RUN, run_id="other", first_partition="2026-11-18", last_partition="2026-11-19",
-                    created_at=START + MINUTE)  # fmt: skip
+    of_news = replace(FAILED, job="news_job")
+    late = replace(of_news, first_partition="2026-11-19", last_partition="2026-11-20")
+    other = replace(RUN, run_id="other", job="news_job", first_partition="2026-11-18",
+                    last_partition="2026-11-19", created_at=START + MINUTE)  # fmt: skip
     place.warehouse.runs.keep([late, other])
     assert "opened" in place.tick()
     following = replace(other, run_id="next", first_partition="2026-11-20",
                         last_partition="2026-11-21")  # fmt: skip
     place.warehouse.runs.keep([following])
+    assert place.tick() == "alert run-failed:news_job closed"
+
+
+def test_a_range_of_sessions_is_made_up_for_by_each_of_them(place: Place) -> None:
+    """Thursday to Monday: Monday's success is a part of it, and the weekend is none."""
+    place.warehouse.runs.keep(
+        [replace(FAILED, first_partition="2026-11-19", last_partition="2026-11-23")]
+    )
+    assert "opened" in place.tick()
+    for number, day in enumerate(("2026-11-23", "2026-11-19", "2026-11-20")):
+        assert place.tick() == "no alert opened or closed", day
+        again = replace(RUN, run_id=day, first_partition=day, last_partition=day,
+                        created_at=START + (number + 1) * MINUTE)  # fmt: skip
+        place.warehouse.runs.keep([again])
     assert place.tick() == "alert run-failed:session_job closed"
 
 
