@@ -5,7 +5,7 @@ Thanksgiving week has a holiday and a half day; the whole month, run by `make te
 before daylight saving ends.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -93,10 +93,9 @@ class Newspaper(FakeCollector):
             self.items = everything
 
 
-def begun(folder: Path, wrong: Sequence[Wrong] = ()) -> Simulation:
-    """Give a graph over a warehouse of its own; a story on AAPL appears before each session."""
-    folder.mkdir()
-    warehouse = Warehouse.open(f"sqlite:///{folder / 'warehouse.db'}")
+def begun(url: str, wrong: Sequence[Wrong] = ()) -> Simulation:
+    """Give a graph over an empty database; a story on AAPL appears before each session."""
+    warehouse = Warehouse.open(url)
     warehouse.upgrade()
     book = book_of(stock(1, "AAPL"), stock(2, "KO", -40))
     warehouse.import_book(book, datetime(2026, 10, 1, 22, tzinfo=UTC))
@@ -164,15 +163,18 @@ def live(simulated: Simulation, first: date, last: date, away: tuple[date, date]
 
 
 def compare(
-    folder: Path,
+    urls: tuple[str, str],
     first: date,
     last: date,
     away: tuple[date, date],
     wrong: Sequence[Wrong],
     expected_runs: list[Filled],
 ) -> None:
-    """Let the same days pass twice, once in peace; the rows are the same, no run is in vain."""
-    quiet, broken = begun(folder / "quiet"), begun(folder / "broken", wrong)
+    """Let the same days pass twice, in peace and not; the rows are the same, no run is in vain.
+
+    `urls` are the databases of the two.
+    """
+    quiet, broken = begun(urls[0]), begun(urls[1], wrong)
     live(quiet, first, last, None)
     live(broken, first, last, away)
     sessions = CALENDAR.sessions(first - timedelta(days=1), last - timedelta(days=1))
@@ -215,8 +217,14 @@ def night(day: date) -> datetime:
     return datetime.combine(day, time(20), UTC)
 
 
+@pytest.fixture
+def urls(tmp_path: Path, new_postgres_database: Callable[[], str]) -> tuple[str, str]:
+    """Give an SQLite database for the quiet days, and one of PostgreSQL for the others."""
+    return f"sqlite:///{tmp_path / 'warehouse.db'}", new_postgres_database()
+
+
 def test_thanksgiving_week_with_mishaps_ends_as_a_quiet_one(
-    state_dir: Path, tmp_path: Path
+    state_dir: Path, urls: tuple[str, str]
 ) -> None:
     """Away on the eve of the holiday and on it; the half day after it is made by the clock.
 
@@ -236,12 +244,12 @@ def test_thanksgiving_week_with_mishaps_ends_as_a_quiet_one(
         ("missed_sessions", "2026-11-24", "2026-11-25", FOLLOWING - OPTIONS),
         ("missed_sessions", "2026-11-27", "2026-11-27", IMPACT),
     ]
-    compare(tmp_path, date(2026, 11, 24), date(2026, 11, 28), away, wrong, filled)
+    compare(urls, date(2026, 11, 24), date(2026, 11, 28), away, wrong, filled)
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(3600)  # one that strikes within a step would look like a failed run
-def test_a_month_with_mishaps_ends_as_a_quiet_one(state_dir: Path, tmp_path: Path) -> None:
+def test_a_month_with_mishaps_ends_as_a_quiet_one(state_dir: Path, urls: tuple[str, str]) -> None:
     """From before the end of daylight saving to after Thanksgiving.
 
     A bar is late by a session, and a price of two weeks before is restated: it reaches the sessions
@@ -264,4 +272,4 @@ def test_a_month_with_mishaps_ends_as_a_quiet_one(state_dir: Path, tmp_path: Pat
         ("missed_sessions", "2026-11-19", "2026-11-19", FOLLOWING - OPTIONS),
         ("missed_sessions", "2026-11-20", "2026-11-20", IMPACT),
     ]
-    compare(tmp_path, date(2026, 10, 30), date(2026, 11, 30), away, wrong, filled)
+    compare(urls, date(2026, 10, 30), date(2026, 11, 30), away, wrong, filled)
