@@ -571,6 +571,16 @@ def test_a_chosen_lot_that_was_not_open_is_named(court: Court) -> None:
     assert said(verdict)["missed"] == ("list 2026-11-18 KO of 2024-02-01 (of a file of positions)")
 
 
+def test_a_new_symbol_that_was_never_asked_for_is_named(court: Court) -> None:
+    """A book whose run has not come yet; what is known of KO already is not waited for."""
+    book = book_of(stock(1, "NEWCO"), stock(2, "KO"), portfolio_id="fresh")
+    court.warehouse.import_book(book, IMPORTED)
+    verdict = court.judge(INPUTS, over=FRIDAY)[INPUTS]
+    assert (verdict.passed, verdict.severity) == (False, WARN)
+    assert verdict.description == "made without 0 inputs and the prices of 1 new symbols"
+    assert said(verdict)["new_symbols"] == "NEWCO"
+
+
 def test_the_step_into_a_single_day_is_tested(court: Court) -> None:
     """Friday's own run compares it with Thursday as stored."""
     assert court.judge(ROLL, over=FRIDAY)[ROLL].description == "1 steps tested, 0 do not reconcile"
