@@ -4,10 +4,14 @@ from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.asset_checks.asset_check_evaluation import (
+    AssetCheckEvaluationTargetMaterializationData,
+)
 
 from market_pipeline_tests.assets.conftest import graph  # noqa: F401  # a fixture
 from market_pipeline_tests.assets.graph import Graph
 
+CACHE = dg.AssetKey("market_data_cache")
 FRIDAY = date(2026, 11, 20)
 EVENING = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
 
@@ -59,13 +63,43 @@ def test_a_failed_blocking_check_asks_for_nothing_below(
     _, cursor = asked_for(graph)
     assert graph.run(FRIDAY, only=["market_data_cache"]).success
     if not passed:
-        graph.instance.report_runless_asset_event(
-            dg.AssetCheckEvaluation(
-                asset_key=dg.AssetKey("market_data_cache"),
-                check_name="prices_cover_the_universe",
-                passed=False,
-                blocking=True,
-            )
-        )
+        judge(graph, newest(graph), passed=False)
     asked, _ = asked_for(graph, cursor)
     assert ("factor_exposures" in asked) is passed
+
+
+def test_checks_of_a_run_that_was_overtaken_hold_nothing_up(graph: Graph) -> None:  # noqa: F811  # fixture
+    """Dagster ranks checks by when their run was asked for, and rows by when they were made.
+
+    Where the run asked for first waits and is made last, the last checks are not of the last rows.
+    """
+    assert graph.run(FRIDAY - timedelta(days=11), FRIDAY).success
+    _, cursor = asked_for(graph)
+    overtaking = newest(graph)
+    assert graph.run(FRIDAY, only=["market_data_cache"]).success
+    judge(graph, overtaking, passed=True)
+    asked, _ = asked_for(graph, cursor)
+    assert "factor_exposures" in asked
+
+
+def newest(graph: Graph) -> AssetCheckEvaluationTargetMaterializationData:  # noqa: F811  # as above
+    """Name the prices that were made last."""
+    (made,) = graph.instance.fetch_materializations(CACHE, limit=1).records
+    return AssetCheckEvaluationTargetMaterializationData(
+        storage_id=made.storage_id, run_id=made.run_id, timestamp=made.timestamp
+    )
+
+
+def judge(
+    graph: Graph,  # noqa: F811  # as above
+    made: AssetCheckEvaluationTargetMaterializationData,
+    *,
+    passed: bool,
+) -> None:
+    """Record a verdict of the check on coverage, on some of the prices."""
+    graph.instance.report_runless_asset_event(
+        dg.AssetCheckEvaluation(
+            asset_key=CACHE, check_name="prices_cover_the_universe", passed=passed, blocking=True,
+            target_materialization_data=made,
+        )
+    )  # fmt: skip
