@@ -5,17 +5,15 @@ an alert is delivered (`notices`).
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import dagster as dg
-from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
 from market_pipeline.assets.collection_alerts import apply
 from market_pipeline.automation.jobs import JOBS_OF_DAYS
 from market_pipeline.domain.alerts import Clear, Raise
 from market_pipeline.domain.flags import VENDORS
 from market_pipeline.domain.operation_rules import (
-    FailedCheck,
     breaker_alert,
     check_alerts,
     late_alert,
@@ -37,7 +35,6 @@ GRACE = timedelta(hours=6)
 """After its key appears, a session may take so long to reach the snapshots."""
 
 QUOTA_VENDORS = ("yahoo", "polygon", "alpha_vantage")
-_LONGEST = 200
 _KEPT_S = 24 * 3600.0
 
 
@@ -45,6 +42,7 @@ def operation_alerts(
     checks: Sequence[dg.AssetCheckKey], status: dg.DefaultSensorStatus
 ) -> dg.SensorDefinition:
     """Open and close alerts on runs, `checks` and quotas, every half minute."""
+    known = {(key.asset_key.to_user_string(), key.name) for key in checks}
 
     @dg.sensor(
         name="operation_alerts",
@@ -57,7 +55,6 @@ def operation_alerts(
         ),
     )
     def sensor(
-        context: dg.SensorEvaluationContext,
         warehouse: dg.ResourceParam[Warehouse],
         coordination: dg.ResourceParam[Coordination],
         settings: dg.ResourceParam[Settings],
@@ -67,8 +64,9 @@ def operation_alerts(
         now = clock()
         runs = warehouse.runs.since(now - LOOK_BACK)
         verdicts = run_alerts(runs, now, lambda run: needed_of(run, calendar))
-        assets = {key.asset_key.to_user_string() for key in checks}
-        verdicts += check_alerts(assets, failed_checks(context.instance, checks))
+        # One that the graph no longer has is never judged again.
+        failed = [f for f in warehouse.verdicts.failed() if (f.asset, f.check) in known]
+        verdicts += check_alerts({asset for asset, _ in known}, failed, now)
         for vendor in QUOTA_VENDORS:
             per_day = settings.requests_per_day(vendor)
             if per_day is not None:
@@ -138,27 +136,3 @@ def stored_alerts(
         )
         verdicts.append(quality_alert(newest, [float(v) for v in rows["quality_score"]], now))
     return [verdict for verdict in verdicts if verdict is not None]
-
-
-def failed_checks(
-    instance: dg.DagsterInstance, checks: Sequence[dg.AssetCheckKey]
-) -> list[FailedCheck]:
-    """Give those of `checks` whose latest evaluation failed: the run may well be green."""
-    storage = instance.event_log_storage
-    latest = storage.get_latest_asset_check_execution_by_key(list(checks))
-    found = []
-    for key, record in latest.items():
-        if record.status is not AssetCheckExecutionRecordStatus.FAILED or record.event is None:
-            continue
-        event = record.event.dagster_event
-        evaluation = event.asset_check_evaluation_data if event is not None else None
-        told = (evaluation.description if evaluation else None) or "see its metadata in the UI"
-        found.append(
-            FailedCheck(
-                key.asset_key.to_user_string(), key.name,
-                evaluation.partition if evaluation else None,
-                datetime.fromtimestamp(record.create_timestamp, UTC),
-                " ".join(told.split())[:_LONGEST],
-            )
-        )  # fmt: skip
-    return found

@@ -13,6 +13,7 @@ import pandas as pd
 
 from market_pipeline.domain.ports import Clock
 from market_pipeline.domain.sessions import TradingCalendar
+from market_pipeline.domain.verdicts import Judged
 from market_pipeline.partitions import key_date
 from market_pipeline.settings import Settings
 from market_pipeline.warehouse import Warehouse
@@ -71,6 +72,8 @@ class Claim:
     judge: Judge
     blocking: bool = False
     severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR
+    is_dated: bool = True
+    """Whether it is about the rows of the judged dates; else of the present, whatever is made."""
 
     def spec(self, asset: str) -> dg.AssetCheckSpec:
         """Give the claim as Dagster knows it."""
@@ -78,6 +81,34 @@ class Claim:
             self.name, asset=asset, blocking=self.blocking, description=self.description,
             metadata={SEVERITY: self.severity.value},
         )  # fmt: skip
+
+    def judged(
+        self, asset: str, verdict: Verdict, scope: Scope | None, now: datetime, run_id: str
+    ) -> Judged:
+        """Give the verdict as it is remembered: an error for its dates, a warning as last judged.
+
+        A date that was odd once stays so, and would warn for ever.
+        """
+        is_of_dates = self.is_dated and self.severity is dg.AssetCheckSeverity.ERROR
+        span = (scope.first, scope.last) if scope is not None and is_of_dates else None
+        return Judged(
+            asset, self.name, span, verdict.passed, self.severity.value, verdict.description, now,
+            run_id,
+        )  # fmt: skip
+
+    def result(self, asset: str, verdict: Verdict, scope: Scope | None) -> dg.AssetCheckResult:
+        """Give the verdict as Dagster records it."""
+        days = {} if scope is None else {
+            "first": scope.first.isoformat(), "last": scope.last.isoformat()
+        }  # fmt: skip
+        return dg.AssetCheckResult(
+            asset_key=asset,
+            check_name=self.name,
+            passed=verdict.passed,
+            severity=self.severity,
+            description=verdict.description,
+            metadata={**days, **verdict.evidence},
+        )
 
 
 def check(
@@ -88,14 +119,15 @@ def check(
     table: str | None = None,
     blocking: bool = False,
     severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
+    is_dated: bool = True,
     description: str,
 ) -> dg.AssetChecksDefinition:
     """Make a check that claims `name` of `asset`, judged by `judge`.
 
     `blocking` stops what lies downstream in the same run: for claims without which everything
-    below would be wrong.
+    below would be wrong. `is_dated`: as in `Claim`.
     """
-    claim = Claim(name, description, judge, blocking, severity)
+    claim = Claim(name, description, judge, blocking, severity, is_dated)
     return claims(asset, [claim], table=table, step=f"{asset}_{name}")
 
 
@@ -115,28 +147,20 @@ def claims(
     ) -> Iterator[dg.AssetCheckResult]:
         asked = {key.name for key in context.selected_asset_check_keys}
         span = _judged_range(context.run.tags, warehouse, judged)
-        for claim in stated:
-            if claim.name not in asked:
-                continue
-            if span is None:
-                verdict = Verdict(False, f"{judged} holds no row at all")
-            else:
-                verdict = claim.judge(
-                    Scope(warehouse, calendar, settings, *span, clock(), context.run.run_id)
-                )
-            days = {} if span is None else {
-                "first": span[0].isoformat(), "last": span[1].isoformat()
-            }  # fmt: skip
-            yield dg.AssetCheckResult(
-                asset_key=asset,
-                check_name=claim.name,
-                passed=verdict.passed,
-                severity=claim.severity,
-                description=verdict.description,
-                metadata={**days, **verdict.evidence},
-            )
+        now, run_id = clock(), context.run.run_id
+        scope = None if span is None else Scope(warehouse, calendar, settings, *span, now, run_id)
+        found = [(each, _judge(each, scope, judged)) for each in stated if each.name in asked]
+        warehouse.verdicts.keep(
+            [claim.judged(asset, verdict, scope, now, run_id) for claim, verdict in found]
+        )
+        for claim, verdict in found:
+            yield claim.result(asset, verdict, scope)
 
     return _checks
+
+
+def _judge(claim: Claim, scope: Scope | None, table: str) -> Verdict:
+    return Verdict(False, f"{table} holds no row at all") if scope is None else claim.judge(scope)
 
 
 def _judged_range(

@@ -71,7 +71,7 @@ def keys_are_unique(asset: str, table: str, *key: str, is_dated: bool = True) ->
 
     return Claim(
         f"{asset}_keys_are_unique", f"No two rows of {table} share {', '.join(key)}.", judge,
-        blocking=True,
+        blocking=True, is_dated=is_dated,
     )  # fmt: skip
 
 
@@ -88,6 +88,7 @@ def _of_its_kind(asset: str, table: str, *, is_dated: bool = True) -> Claim:
         f"{asset}_values_are_of_their_kind",
         f"Every value of {table} has the type, length, bounds and choice its column allows.",
         judge,
+        is_dated=is_dated,
     )
 
 

@@ -93,7 +93,7 @@ def define() -> list[dg.AssetChecksDefinition]:
             ),
         ),
         check(
-            TABLE, "headlines_are_fresh", _is_fresh,
+            TABLE, "headlines_are_fresh", _is_fresh, is_dated=False,
             description=(
                 "The last delivery is under 15 minutes old in market hours (a setting), and "
                 "under 75 outside them."
@@ -101,7 +101,7 @@ def define() -> list[dg.AssetChecksDefinition]:
         ),
         check(
             # Blocking for its colour: what was delivered is stored, and the run is red.
-            TABLE, "sources_delivered", _sources_delivered, blocking=True,
+            TABLE, "sources_delivered", _sources_delivered, blocking=True, is_dated=False,
             description="Each portfolio's news was delivered by one of the sources asked for it.",
         ),
     ]  # fmt: skip

@@ -27,7 +27,7 @@ def define() -> list[dg.AssetChecksDefinition]:
     """Give the check of the reports."""
     return [
         check(
-            ASSET, "reports_are_whole", _whole, table=SNAPSHOTS,
+            ASSET, "reports_are_whole", _whole, table=SNAPSHOTS, is_dated=False,
             description=(
                 "Every portfolio of the newest session has its report: of that session, whole, "
                 "and nothing in it loads, runs or was not written by a template."

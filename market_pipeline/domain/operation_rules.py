@@ -5,7 +5,6 @@ pure functions, asked as often as one likes.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import groupby
 
@@ -13,13 +12,16 @@ from market_pipeline.domain.alerts import AlertRule, Clear, Raise
 from market_pipeline.domain.catch_up import TOLD_AFTER, Tried
 from market_pipeline.domain.ports import BreakerStatus, QuotaStatus
 from market_pipeline.domain.run_history import FAILURE, STARTED, SUCCESS, RunOutcome
+from market_pipeline.domain.verdicts import FailedCheck
 
 SLOW_AFTER = timedelta(minutes=30)
 MOST_FAILED, MOST_FAILED_SHARE = 5, 0.10
 QUOTA_LEFT_SHARE = 0.10
 LEAST_QUALITY = 0.85
 OPEN_AFTER = timedelta(minutes=10)
+CHECK_TOLD_FOR = timedelta(days=10)
 _SHOWN = 5
+_LONGEST = 200
 
 RUN_FAILED = AlertRule(
     severity="error",
@@ -42,7 +44,13 @@ SYMBOLS_FAILED = AlertRule(
 CHECK_FAILED = AlertRule(
     severity="error",
     meaning="rows of the asset do not hold what is claimed of them; do not rely on them unseen",
-    command="market-pipeline show quarantine",
+    command="market-pipeline show checks",
+    section="check-failed",
+)
+CHECK_WARNED = AlertRule(
+    severity="warning",
+    meaning="the asset is there, but something of it is lacking, late or unusual",
+    command="market-pipeline show checks",
     section="check-failed",
 )
 QUOTA_LOW = AlertRule(
@@ -75,17 +83,6 @@ QUALITY_LOW = AlertRule(
     command="market-pipeline show quality",
     section="quality-low",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class FailedCheck:
-    """A check of an asset whose latest evaluation failed."""
-
-    asset: str
-    check: str
-    partition: str | None
-    failed_at: datetime
-    told: str
 
 
 def run_alerts(
@@ -189,28 +186,49 @@ def _symbols(job: str, runs: Sequence[RunOutcome]) -> Raise | Clear | None:
     )
 
 
-def check_alerts(assets: Iterable[str], failed: Sequence[FailedCheck]) -> list[Raise | Clear]:
-    """Judge each of `assets` by its checks whose latest evaluation failed."""
+def check_alerts(
+    assets: Iterable[str], failed: Sequence[FailedCheck], now: datetime
+) -> list[Raise | Clear]:
+    """Judge each of `assets` by the checks that fail: one alert of its errors, one of warnings.
+
+    What began to fail longer ago than `CHECK_TOLD_FOR` has been told, and was left alone.
+    """
     verdicts: list[Raise | Clear] = []
     for asset in sorted(set(assets)):
-        of_asset = sorted((c for c in failed if c.asset == asset), key=lambda c: c.failed_at)
-        key = f"check-failed:{asset}"
-        if not of_asset:
-            verdicts.append(Clear(key, "every check holds again"))
-            continue
-        partitions = _listed(check.partition or "the whole range" for check in of_asset)
-        verdicts.append(
-            Raise(
-                CHECK_FAILED.alert(
-                    key,
-                    title=f"{asset}: a check failed",
-                    happened=f"{_listed(f'{c.check} ({c.told})' for c in of_asset)}",
-                    since=of_asset[0].failed_at,
-                    subject=f"asset {asset}; {partitions}",
-                )
-            )
-        )
+        for kind, rule, severity in (
+            ("check-failed", CHECK_FAILED, "ERROR"),
+            ("check-warned", CHECK_WARNED, "WARN"),
+        ):
+            found = [c for c in failed if c.asset == asset and c.severity == severity]
+            verdicts.append(_checks(asset, f"{kind}:{asset}", rule, found, now))
     return verdicts
+
+
+def _checks(
+    asset: str, key: str, rule: AlertRule, failed: Sequence[FailedCheck], now: datetime
+) -> Raise | Clear:
+    recent = sorted(
+        (check for check in failed if now - check.failed_at <= CHECK_TOLD_FOR),
+        key=lambda check: check.failed_at,
+    )
+    if failed and not recent:
+        days = CHECK_TOLD_FOR.days
+        return Clear(key, f"{len(failed)} fail for over {days} days: market-pipeline show checks")
+    if not recent:
+        return Clear(key, "every check holds again")
+    return Raise(
+        rule.alert(
+            key,
+            title=f"{asset}: a check failed",
+            happened=f"{_listed(f'{c.check} ({_short(c.told)})' for c in recent)}",
+            since=recent[0].failed_at,
+            subject=f"asset {asset}; {_listed(check.dates for check in recent)}",
+        )
+    )
+
+
+def _short(text: str) -> str:
+    return " ".join(text.split())[:_LONGEST]
 
 
 def quota_alert(vendor: str, status: QuotaStatus, now: datetime) -> Raise | Clear:

@@ -295,6 +295,19 @@ FETCHES = View(
     default_limit=100,
 )
 
+CHECKS = View(
+    "checks",
+    "failed checks",
+    "Show which dates of which asset fail a check, and since when.",
+    "failed_checks",
+    columns("asset check_name first_date last_date severity failed_at told run_id"),
+    date_column=None,
+    is_by_session=False,
+    subject="asset",
+    newest="failed_at",
+    default_limit=100,
+)
+
 JOBS = View(
     "jobs",
     "jobs",
@@ -315,7 +328,7 @@ VIEWS = {
         DEFINITIONS, METRICS, QUALITY,
         HEADLINES, TELLINGS, IMPACT, SOURCES, COLLECTIONS, SNAPSHOT, POSITIONS, RISK, STRESS,
         EXPOSURES, POSITION_EXPOSURES, NOTES, QUARANTINE,
-        ACTIONS, RESTATEMENTS, FETCHES, JOBS, TRANSACTIONS,
+        ACTIONS, RESTATEMENTS, CHECKS, FETCHES, JOBS, TRANSACTIONS,
     )
 }  # fmt: skip
 

@@ -1,6 +1,7 @@
-"""The tables of operations: flags, who may write what, and how runs went.
+"""The tables of operations: flags, who may write what, how runs went, and what checks failed.
 
-Belongs here: the tables alone; `flag_store`, `fences` and `run_store` read and write them.
+Belongs here: the tables alone; `flag_store`, `fences`, `run_store` and `verdict_store` read and
+write them.
 """
 
 import sqlalchemy as sa
@@ -53,3 +54,16 @@ batch_run_history = sa.Table(
     sa.Index(None, "created_at"),
     sa.Index(None, "status"),
 )  # fmt: skip
+
+failed_checks = sa.Table(
+    "failed_checks",
+    metadata,
+    key("asset", sa.String(60)),
+    key("check_name", sa.String(120)),
+    key("part", sa.Integer),  # of several ranges of dates, in their order
+    *optional("first_date", "last_date", kind=sa.Date),  # NULL: it is about the present
+    required("severity", sa.String(8)),  # ERROR, WARN
+    required("failed_at", Instant),  # since when
+    required("told", sa.String(500)),
+    required("run_id", sa.String(64)),
+)

@@ -11,6 +11,7 @@ from market_pipeline.warehouse.notices import Notices
 from market_pipeline.warehouse.onboarding import OnboardingStore
 from market_pipeline.warehouse.run_store import RunStore
 from market_pipeline.warehouse.transactions import TransactionStore
+from market_pipeline.warehouse.verdict_store import VerdictStore
 
 
 class Stores:
@@ -42,6 +43,11 @@ class Stores:
     def runs(self) -> RunStore:
         """How runs went."""
         return RunStore(self._database)
+
+    @property
+    def verdicts(self) -> VerdictStore:
+        """Which dates fail which check."""
+        return VerdictStore(self._database)
 
     @property
     def flags(self) -> FlagStore:

@@ -1,6 +1,6 @@
 """The sensor `operation_alerts`: each rule opens once and closes once, at a real webhook."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -12,12 +12,14 @@ import pytest
 
 from market_pipeline.automation.operation_alerts import operation_alerts
 from market_pipeline.automation.run_history import keep_runs
+from market_pipeline.checks.framework import Verdict, check
 from market_pipeline.coordination import LocalCoordination
 from market_pipeline.domain.errors import Throttled
 from market_pipeline.domain.run_history import RunOutcome
+from market_pipeline.domain.verdicts import Judged
 from market_pipeline.notifications import relay
 from market_pipeline.notifications.webhook import Webhook
-from market_pipeline.resources import coordination_of
+from market_pipeline.resources import coordination_of, plain
 from market_pipeline.resources.clients import breaker_rule
 from market_pipeline.settings import Settings, current_settings, forget_settings
 from market_pipeline.warehouse import Warehouse
@@ -33,7 +35,11 @@ RUN = RunOutcome(
 )  # fmt: skip
 
 
-@dg.asset
+MONDAY, TUESDAY = date(2026, 11, 23), date(2026, 11, 24)
+Judging = Callable[[date], None]
+
+
+@dg.asset(partitions_def=dg.DailyPartitionsDefinition("2026-11-01"))
 def bars() -> None: ...
 
 
@@ -179,25 +185,79 @@ def test_a_range_of_sessions_is_made_up_for_by_each_of_them(place: Place) -> Non
     assert place.tick() == "alert run-failed:session_job closed"
 
 
-def test_a_check_that_fails_in_a_green_run_is_told(place: Place) -> None:
-    """Once, with its words; an evaluation that passes closes it."""
-    passes = [False]
+def judging(place: Place, holds: dict[date, bool], severity: dg.AssetCheckSeverity) -> Judging:
+    """Give a function that makes a date of `bars` and has a check say of it what `holds`."""
+    claim = check(
+        "bars", "bars_hold", lambda scope: Verdict(holds[scope.first], "AAPL is negative"),
+        severity=severity, description="Bars hold.",
+    )  # fmt: skip
+    resources = {
+        "warehouse": place.warehouse, "calendar": CALENDAR, "settings": place.settings,
+        "clock": lambda: place.now,
+    }  # fmt: skip
+    job = dg.Definitions(
+        [bars], asset_checks=[claim],
+        resources={name: plain(value) for name, value in resources.items()},
+    ).resolve_implicit_global_asset_job_def()  # fmt: skip
 
-    @dg.asset_check(asset=bars)
-    def bars_hold() -> dg.AssetCheckResult:
-        return dg.AssetCheckResult(passed=passes[0], description="AAPL is negative")
+    def make(day: date) -> None:
+        ran = job.execute_in_process(instance=place.instance, partition_key=str(day))
+        assert ran.success
 
-    job = dg.Definitions([bars], asset_checks=[bars_hold]).resolve_implicit_global_asset_job_def()
-    assert job.execute_in_process(instance=place.instance).success
+    return make
+
+
+def test_a_check_that_fails_in_a_green_run_is_told_until_its_date_passes(place: Place) -> None:
+    """Once, with its words; what passes of the next day does not mend the day before."""
+    holds = {MONDAY: False, TUESDAY: True}
+    make = judging(place, holds, dg.AssetCheckSeverity.ERROR)
+    make(MONDAY)
+    for _ in range(2):
+        place.tick()
+    key = "check-failed:bars"
+    assert place.told() == [("alert.opened", key)]
+    opened = place.receiver.posted[0].json
+    assert "bars_hold (AAPL is negative)" in opened["happened"]
+    assert opened["subject"] == "asset bars; 2026-11-23"
+    assert opened["severity"] == "error"
+    make(TUESDAY)
+    assert place.tick() == "no alert opened or closed"
+    holds[MONDAY] = True
+    make(MONDAY)
     place.tick()
+    assert place.told()[1:] == [("alert.closed", key)]
+    assert keep_runs(place.instance, place.warehouse) == 3
+
+
+def test_a_warning_is_told_as_one_and_stands_until_the_next_verdict(place: Place) -> None:
+    """It hides no error of the same asset, and a date that was odd does not warn for ever."""
+    holds = {MONDAY: False, TUESDAY: True}
+    make = judging(place, holds, dg.AssetCheckSeverity.WARN)
+    make(MONDAY)
     place.tick()
-    assert place.told() == [("alert.opened", "check-failed:bars")]
-    assert "bars_hold (AAPL is negative)" in place.receiver.posted[0].json["happened"]
-    passes[0] = True
-    assert job.execute_in_process(instance=place.instance).success
+    assert place.told() == [("alert.opened", "check-warned:bars")]
+    assert place.receiver.posted[0].json["severity"] == "warning"
+    failed = Judged("bars", "bars_hold", (MONDAY, MONDAY), False, "ERROR", "no", place.now, "run")
+    make(TUESDAY)
+    place.warehouse.verdicts.keep([failed])
     place.tick()
-    assert place.told()[1:] == [("alert.closed", "check-failed:bars")]
-    assert keep_runs(place.instance, place.warehouse) == 2
+    assert place.told()[1:] == [
+        ("alert.opened", "check-failed:bars"), ("alert.closed", "check-warned:bars"),
+    ]  # fmt: skip
+
+
+def test_a_failure_that_was_told_and_left_alone_is_not_told_for_ever(place: Place) -> None:
+    """After ten days the alert closes, and says where the failure still stands."""
+    failed = Judged("bars", "bars_hold", (MONDAY, MONDAY), False, "ERROR", "no", place.now, "run")
+    place.warehouse.verdicts.keep([failed, replace(failed, check="of_old")])
+    place.tick()
+    assert "of_old" not in place.receiver.posted[0].json["happened"]
+    place.now += timedelta(days=10, seconds=1)
+    place.tick()
+    closed = place.receiver.posted[-1].json
+    assert closed["alert_key"] == "check-failed:bars"
+    assert closed["happened"] == "1 fail for over 10 days: market-pipeline show checks"
+    assert [each.check for each in place.warehouse.verdicts.failed()] == ["bars_hold", "of_old"]
 
 
 def test_a_quota_that_is_nearly_gone_is_told_until_the_next_day(place: Place) -> None:

@@ -25,6 +25,7 @@ SESSIONS = 14
 LOGS = frozenset({
     "enrichment_fetch_log", "collection_events", "collection_fences", "source_status", "outbox",
     "outbox_deliveries", "alerts", "write_fences", "batch_run_history", "onboarding",
+    "failed_checks",
 })  # fmt: skip
 """Tables that tell how often and how somebody was asked or told, which is each run's own."""
 

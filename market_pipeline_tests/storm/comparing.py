@@ -18,6 +18,7 @@ LEFT_OUT = {
     "write_fences": "which run claimed which dates last",
     "batch_run_history": "one row a run",
     "onboarding": "which run took an import up",
+    "failed_checks": "since when and in which run a check failed",
 }
 """Tables that tell how often and how somebody was asked or told, which is each run's own."""
 
