@@ -9,7 +9,7 @@ from market_pipeline.assets.conditions import FOLLOWS_PRICES_NOT_NEWS
 from market_pipeline.assets.framework import stored_asset, working
 from market_pipeline.domain.factor_definitions import MARKET
 from market_pipeline.domain.frames import between
-from market_pipeline.domain.impact import NEXT_SESSIONS, impact_of, stories_of
+from market_pipeline.domain.impact import REACH, impact_of, stories_of
 from market_pipeline.domain.sessions import TradingCalendar
 from market_pipeline.io_managers import Derived
 from market_pipeline.settings import Settings
@@ -45,10 +45,10 @@ def define(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition
 
         Grain: one row a session, story and symbol it names. Source: headlines, market_data_cache,
         and the market beta of the session before, so that nothing looks ahead; definitions in
-        docs/impact.md. Fresh: with each session, which also completes the five before it.
+        docs/impact.md. Fresh: with each session, which also makes the six before it anew.
         """
         with working(context) as work:
-            begin = calendar.shift(work.first, -NEXT_SESSIONS)
+            begin = calendar.shift(work.first, -REACH)
             rows = impact_between(warehouse, calendar, begin, work.last, settings.market.proxy)
             frame = between(rows, work.first, work.last)
             history = between(rows, begin, calendar.previous(work.first))
@@ -76,7 +76,7 @@ def impact_between(
     `proxy` stands for the market. What is stored now is taken: a late story and a restated price
     are in, a session to come is NaN.
     """
-    before, after = calendar.previous(first), calendar.shift(last, NEXT_SESSIONS)
+    before, after = calendar.previous(first), calendar.shift(last, REACH)
     # News meets a session from the day of the one before it on, never later than its own.
     told = warehouse.read("headlines", first=before, last=last)
     pairs = warehouse.read("headline_symbols", first=before, last=last)

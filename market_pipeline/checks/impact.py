@@ -12,6 +12,7 @@ from market_pipeline.domain.impact import (
     ADJUSTED_COLUMNS,
     ALL_SESSIONS,
     NEXT_SESSIONS,
+    REACH,
     RETURN_COLUMNS,
 )
 
@@ -46,7 +47,7 @@ def _returns(scope: Scope, rows: pd.DataFrame) -> dict[tuple[object, str], float
     """Give the usable returns, in percent, by session and symbol."""
     stored = scope.warehouse.read(
         "market_data_cache", first=scope.first,
-        last=scope.calendar.shift(scope.last, NEXT_SESSIONS),
+        last=scope.calendar.shift(scope.last, REACH),
         symbols=sorted({*rows["symbol"], scope.settings.market.proxy}),
         where={"asset_class": "stock"},
     )  # fmt: skip

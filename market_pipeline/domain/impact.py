@@ -21,6 +21,10 @@ NEXT_SESSIONS = 5
 
 ALL_SESSIONS = NEXT_SESSIONS + 1
 
+REACH = ALL_SESSIONS
+"""Sessions after a story's own whose prices its row reads: the last one tells whether the price
+before it was a spike, which is left out."""
+
 RETURN_COLUMNS = ("return_pct", *(f"return_next_{n}_pct" for n in range(1, ALL_SESSIONS)))
 ADJUSTED_COLUMNS = (
     "adjusted_return_pct",
@@ -59,7 +63,7 @@ def impact_of(
 
     `stories` has `STORY_COLUMNS`; `prices` are `market_data_cache` rows of the stories' symbols
     and the market's `proxy`; `betas` are `symbol_factor_exposures` rows. `sessions` rise without a
-    gap, from one before the stories' first session (the beta's) to five after their last, or to
+    gap, from one before the stories' first session (the beta's) to `REACH` after their last, or to
     where the calendar is known. A return is NaN where its session is not there, has no price of
     the symbol, or is flagged as no move of the market, as in the regressions; an adjusted one also
     without a beta or a return of the proxy. Raises ValueError for a story of no such session.

@@ -14,7 +14,7 @@ import pandas as pd
 
 from market_pipeline.domain import metrics, option_values, portfolio_risk, price_rules, snapshots
 from market_pipeline.domain.frames import session_index
-from market_pipeline.domain.impact import NEXT_SESSIONS
+from market_pipeline.domain.impact import REACH
 
 Made = Mapping[str, Mapping[date, float]]
 """When each asset's sessions were last made, in seconds of the epoch."""
@@ -139,7 +139,7 @@ def after_late_stories(told: Mapping[date, float], made: Made, sessions: Sequenc
     """
     return {
         day: {IMPACT}
-        for place, day in enumerate(sessions[: len(sessions) - NEXT_SESSIONS])
+        for place, day in enumerate(sessions[: len(sessions) - REACH])
         if told.get(day, -np.inf) > _impact_at(made, sessions, place)
     }
 
@@ -149,7 +149,7 @@ def _impact_at(made: Made, sessions: Sequence[date], place: int) -> float:
 
     Never, which is after all there is, where its own was not.
     """
-    days, window = made.get(IMPACT, {}), sessions[place : place + NEXT_SESSIONS + 1]
+    days, window = made.get(IMPACT, {}), sessions[place : place + REACH + 1]
     return max(days[day] for day in window if day in days) if sessions[place] in days else np.inf
 
 

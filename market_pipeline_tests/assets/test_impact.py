@@ -14,6 +14,7 @@ from market_pipeline.assets import impact
 from market_pipeline.automation.jobs import range_tags
 from market_pipeline.checks import impact as impact_checks
 from market_pipeline.domain.impact import ADJUSTED_COLUMNS, RETURN_COLUMNS
+from market_pipeline.domain.price_rules import REVERTED_JUMP
 from market_pipeline.domain.sessions import TradingCalendar
 from market_pipeline.io_managers import WarehouseIOManager
 from market_pipeline.partitions import calendar_days, date_key, trading_sessions
@@ -55,6 +56,8 @@ class News:
 
     warehouse: Warehouse
     instance: dg.DagsterInstance = field(default_factory=dg.DagsterInstance.ephemeral)
+    came_back: tuple[date, str] | None = None
+    """The session and symbol whose price came back from a spike."""
 
     def store_prices(self, first: date = FIRST, last: date = LAST, *, times: float = 1.0) -> None:
         """Store prices and betas of a range; `times` restates the returns."""
@@ -67,7 +70,10 @@ class News:
                 "price_usd": 100.0, "price_kind": "close", "open": np.nan, "high": np.nan,
                 "low": np.nan, "adj_close": np.nan, "volume": np.nan, "dividend_usd": 0.0,
                 "split_ratio": 0.0, "return_1d": [times * return_of(s, d) for d, s in keys],
-                "multiplier": 1, "delta": np.nan, "flags": None, "source": "fake",
+                "multiplier": 1, "delta": np.nan, "source": "fake",
+                "flags": pd.Series(
+                    [REVERTED_JUMP if key == self.came_back else None for key in keys], dtype=object
+                ),
                 "fetched_at": pd.Timestamp(AT),
             }
         )  # fmt: skip
@@ -228,6 +234,25 @@ def test_days_one_by_one_and_a_range_give_the_same_rows(news: News) -> None:
     assert len(single) > 20
 
 
+def test_a_spike_in_the_last_of_a_storys_sessions_is_left_out_however_it_is_made(
+    news: News,
+) -> None:
+    """The session after it tells, the sixth after the story's: day by day and at once."""
+    news.came_back = (date(2026, 11, 17), "AAPL")
+    news.tell((at(9), "monday", "AAPL"))
+    days = CALENDAR.sessions(date(2026, 11, 9), date(2026, 11, 17))
+    told = []
+    for day in days:
+        news.store_prices(FIRST, day)
+        news.run(day)
+        told.append(float(news.rows()["return_next_5_pct"].iloc[0]))
+    assert np.isnan(told).tolist() == [True] * 5 + [False, True]
+    single = news.rows()
+    news.edit(lambda frame: frame[:0])
+    news.run(days[0], days[-1])
+    pd.testing.assert_frame_equal(news.rows(), single)
+
+
 def test_an_equal_rerun_changes_nothing(news: News) -> None:
     """Rows are written only where they differ: the digest stays."""
     news.store_prices()
@@ -263,12 +288,12 @@ def test_the_sessions_before_are_replaced_too(news: News) -> None:
 
 
 def test_sessions_further_back_are_left_alone(news: News) -> None:
-    """Six sessions back nothing changes: that partition was complete."""
+    """Seven sessions back nothing changes: that partition was complete."""
     news.store_prices()
     news.tell((at(9), "old", "AAPL"))
     news.run(date(2026, 11, 9))
-    news.tell((at(16), "new", "AAPL"))
-    news.run(date(2026, 11, 17))
+    news.tell((at(17), "new", "AAPL"))
+    news.run(date(2026, 11, 18))
     assert sorted(name for name, _ in news.known()) == ["new", "old"]
 
 

@@ -13,19 +13,23 @@ from hypothesis import strategies as st
 from market_pipeline.domain.frames import between
 from market_pipeline.domain.impact import (
     ADJUSTED_COLUMNS,
-    ALL_SESSIONS,
     IMPACT_COLUMNS,
     NEXT_SESSIONS,
+    REACH,
     RETURN_COLUMNS,
     impact_of,
     stories_of,
 )
+from market_pipeline.domain.price_rules import REVERTED_JUMP
 from market_pipeline.domain.sessions import TradingCalendar
 from market_pipeline.warehouse.tables import metadata
 
 CALENDAR = TradingCalendar.xnys()
 SESSIONS = CALENDAR.sessions(date(2026, 11, 2), date(2026, 11, 30))
 AT = datetime(2026, 11, 2, 15, tzinfo=UTC)
+
+
+CAME_BACK = [f"{symbol}{place}" for symbol in ("A", "B", "SPY") for place in range(12)]
 
 
 def story_rows(*keys: tuple[int, str, str]) -> pd.DataFrame:
@@ -231,24 +235,29 @@ def test_with_beta_one_a_move_of_everything_changes_nothing(
     np.testing.assert_allclose(adjusted(shift), adjusted(0.0), atol=1e-9)
 
 
-@given(numbers, numbers, st.floats(-3, 3), places)
+@given(numbers, numbers, st.floats(-3, 3), places, st.sets(st.sampled_from(CAME_BACK), max_size=4))
 @settings(max_examples=60, deadline=None)
 def test_a_day_alone_equals_the_day_in_a_range(
-    own: list[float], market: list[float], beta: float, keys: list[tuple[int, str, str]]
+    own: list[float],
+    market: list[float],
+    beta: float,
+    keys: list[tuple[int, str, str]],
+    back: set[str],
 ) -> None:
-    """Bit for bit, whatever is computed beside it."""
+    """Bit for bit, whatever is computed beside it, and prices that came back from a spike too."""
     stories = story_rows(*keys)
-    prices = price_rows({"A": own, "B": market, "SPY": market})
+    flags = dict.fromkeys(back, REVERTED_JUMP)
+    prices = price_rows({"A": own, "B": market, "SPY": market}, flags)
     betas = beta_rows(*((at, name, beta + at) for at in range(12) for name in ("A", "B")))
     whole = impact_of(stories, prices, betas, SESSIONS)
     for at in {key[0] for key in keys}:
         day = SESSIONS[at]
-        ahead = SESSIONS[at : at + ALL_SESSIONS]
+        ahead = SESSIONS[at : at + REACH + 1]
         alone = impact_of(
             between(stories, day, day),
             between(prices, ahead[0], ahead[-1]),
             between(betas, SESSIONS[at - 1], SESSIONS[at - 1]),
-            SESSIONS[at - 1 : at + ALL_SESSIONS],
+            SESSIONS[at - 1 : at + REACH + 1],
         )
         pd.testing.assert_frame_equal(
             alone, between(whole, day, day).reset_index(drop=True), check_exact=True

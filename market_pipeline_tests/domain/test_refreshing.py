@@ -100,10 +100,10 @@ def test_growth_that_goes_on_from_another_value_is_chained_anew() -> None:
 
 
 def test_a_late_story_waits_for_the_runs_that_take_it_in_anyway() -> None:
-    """A session's impact is made with each of the five after it; then a story comes too late."""
+    """A session's impact is made with each of the six after it; then a story comes too late."""
     times = made(IMPACT)
-    told = {DAYS[4]: at(9).timestamp(), DAYS[5]: at(9).timestamp(), DAYS[0]: at(5, 21).timestamp()}
-    assert after_late_stories(told, times, DAYS) == {DAYS[4]: {IMPACT}}
+    told = {DAYS[3]: at(9).timestamp(), DAYS[4]: at(9).timestamp(), DAYS[0]: at(5, 21).timestamp()}
+    assert after_late_stories(told, times, DAYS) == {DAYS[3]: {IMPACT}}
     assert after_late_stories(told, {}, DAYS) == {}
 
 
