@@ -16,11 +16,11 @@ from market_pipeline.domain.bookkeeping import ledgers_of
 from market_pipeline.domain.books import STOCK, Book, Position
 from market_pipeline.domain.exact import WHOLE
 from market_pipeline.domain.frames import session_index
-from market_pipeline.domain.ledger import Ledger
+from market_pipeline.domain.ledger import Ledger, symbols_of
 from market_pipeline.domain.lots import PriceTable
 from market_pipeline.domain.portfolio_days import follow
 from market_pipeline.domain.sessions import TradingCalendar
-from market_pipeline.domain.snapshots import snapshot_range, symbols_of
+from market_pipeline.domain.snapshots import snapshot_range
 
 _LAST = date(2026, 11, 20)
 _SYMBOLS = 1_000

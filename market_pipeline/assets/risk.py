@@ -1,12 +1,13 @@
 """How every portfolio moves with the factors, and what it may lose."""
 
-from datetime import date, timedelta
+from datetime import date
 
 import dagster as dg
 import pandas as pd
 
 from market_pipeline.assets.conditions import FOLLOWS_ITS_INPUTS
 from market_pipeline.assets.framework import stored_asset, working
+from market_pipeline.assets.position_blocks import position_blocks
 from market_pipeline.domain.moving_dollars import moving_dollars
 from market_pipeline.domain.portfolio_risk import SESSIONS_BEFORE, Risk, portfolio_risk
 from market_pipeline.domain.sessions import TradingCalendar
@@ -56,7 +57,9 @@ def define(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition
         docs/factors.md. Fresh: with its inputs.
         """
         with working(context) as work:
-            blocks = _blocks(warehouse, calendar, work.first, work.last)
+            # Each is stored whole before the next is begun: what is held in memory does not grow
+            # with the range, and a session is complete or absent all the same.
+            blocks = position_blocks(warehouse, calendar, work.first, work.last, BLOCK_POSITIONS)
             days, exposures, scenarios = [], 0, 0
             for first, last in blocks:
                 risk = _measure(warehouse, calendar, settings, first, last)
@@ -80,29 +83,6 @@ def _tables(risk: Risk) -> dict[str, pd.DataFrame]:
         "portfolio_factor_exposures": risk.factors,
         "portfolio_stress": risk.stress,
     }
-
-
-def _blocks(
-    warehouse: Warehouse, calendar: TradingCalendar, first: date, last: date
-) -> list[tuple[date, date]]:
-    """Part a range into blocks of sessions with `BLOCK_POSITIONS` each, or one session.
-
-    Each is stored whole before the next is begun: what is held in memory does not grow with the
-    range, and a session is complete or absent all the same.
-    """
-    stored = warehouse.read(
-        "portfolio_snapshots", first=first, last=last, columns=["session_date", "position_count"]
-    )
-    held = stored.groupby("session_date")["position_count"].sum()
-    starts, filled = [first], 0
-    for day in calendar.sessions(first, last):
-        count = int(held.get(pd.Timestamp(day), 0))
-        if filled and filled + count > BLOCK_POSITIONS:
-            starts.append(day)
-            filled = 0
-        filled += count
-    ends = [day - timedelta(days=1) for day in starts[1:]]
-    return list(zip(starts, [*ends, last], strict=True))
 
 
 def _measure(

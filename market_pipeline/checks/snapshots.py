@@ -10,7 +10,8 @@ import dagster as dg
 import pandas as pd
 
 from market_pipeline.assets.ledgers import read_ledgers
-from market_pipeline.assets.snapshots import value_portfolios
+from market_pipeline.assets.position_blocks import position_blocks
+from market_pipeline.assets.snapshots import BLOCK_POSITIONS, Valuing
 from market_pipeline.checks.framework import Scope, Verdict, check, first_of, shown
 from market_pipeline.checks.generic import last_session, sound
 
@@ -35,10 +36,18 @@ def _all_books(scope: Scope) -> Verdict:
 
 
 def _add_up(scope: Scope) -> Verdict:
-    """Test the identities within a session on exact numbers."""
-    wrong = []
-    parts = _position_sums(scope)
-    for row in scope.rows(ASSET).to_dict("records"):
+    """Test the identities within a session on exact numbers, block by block."""
+    blocks = position_blocks(
+        scope.warehouse, scope.calendar, scope.first, scope.last, BLOCK_POSITIONS
+    )
+    wrong = [each for first, last in blocks for each in _not_adding_up(scope, first, last)]
+    return Verdict(not wrong, f"{len(wrong)} snapshots do not add up", {"wrong": shown(wrong)})
+
+
+def _not_adding_up(scope: Scope, first: date, last: date) -> Iterator[str]:
+    """Name the snapshots of some sessions that are not the sum of what they are made of."""
+    parts = _position_sums(scope, first, last)
+    for row in scope.warehouse.read(ASSET, first=first, last=last).to_dict("records"):
         sums = parts.get((row["session_date"], row["portfolio_id"]), _NOTHING)
         holds = (
             row["equity_usd"] == row["market_value_usd"] + row["cash_usd"]
@@ -48,8 +57,7 @@ def _add_up(scope: Scope) -> Verdict:
             and _profit_adds_up(row, sums)
         )
         if not holds:
-            wrong.append(f"{row['session_date']:%Y-%m-%d} {row['portfolio_id']}")
-    return Verdict(not wrong, f"{len(wrong)} snapshots do not add up", {"wrong": shown(wrong)})
+            yield f"{row['session_date']:%Y-%m-%d} {row['portfolio_id']}"
 
 
 def _profit_adds_up(row: dict[Hashable, Any], sums: Mapping[str, Decimal]) -> bool:
@@ -68,9 +76,13 @@ _SUMMED = ("market_value_usd", "daily_pnl_usd", "unrealised_pnl_usd", "flows_usd
 _NOTHING: Mapping[str, Decimal] = dict.fromkeys(_SUMMED, Decimal(0))
 
 
-def _position_sums(scope: Scope) -> dict[tuple[pd.Timestamp, str], dict[str, Decimal]]:
+def _position_sums(
+    scope: Scope, first: date, last: date
+) -> dict[tuple[pd.Timestamp, str], dict[str, Decimal]]:
     sums: dict[tuple[pd.Timestamp, str], dict[str, Decimal]] = {}
-    for row in scope.rows(POSITIONS, "session_date", "portfolio_id", *_SUMMED).to_dict("records"):
+    columns = ["session_date", "portfolio_id", *_SUMMED]
+    rows = scope.warehouse.read(POSITIONS, first=first, last=last, columns=columns)
+    for row in rows.to_dict("records"):
         found = sums.setdefault((row["session_date"], row["portfolio_id"]), dict(_NOTHING))
         for name in _SUMMED:
             if row[name] is not None:
@@ -142,7 +154,8 @@ def _outdated(scope: Scope, day: date) -> set[str]:
     stored = _inputs(scope.warehouse.read(POSITIONS, first=day, last=day))
     if not stored:
         return set()
-    present = _inputs(value_portfolios(scope.warehouse, scope.calendar, day, day).positions)
+    valuing = Valuing(scope.warehouse, scope.calendar, day)
+    present = _inputs(valuing.value(day, day).positions)
     return {name for name, rows in stored.items() if present.get(name) != rows}
 
 

@@ -4,6 +4,7 @@ Belongs here: the shapes. Does not: how files and transactions become lots (`boo
 a lot is worth (`lots`).
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -114,6 +115,21 @@ class Ledger:
     cash: tuple[CashMove, ...]
     keeps_cash: bool
     missed: tuple[MissedLot, ...] = ()
+
+
+def symbols_of(ledgers: Iterable[Ledger]) -> set[str]:
+    """Name all symbols that the lots of some portfolios are ever priced under."""
+    lots = (lot for ledger in ledgers for lot in ledger.lots if not lot.values)
+    return {series.symbol for lot in lots for series in lot.series}
+
+
+def held_counts(ledgers: Sequence[Ledger], sessions: Sequence[date]) -> list[tuple[date, int]]:
+    """Count the positions of some portfolios in each of `sessions`, cash included."""
+    lots = [lot for ledger in ledgers for lot in ledger.lots]
+    entries = sorted(lot.entry_date for lot in lots)
+    ends = sorted(end for lot in lots if (end := lot.left_on) is not None)
+    cash = sum(ledger.keeps_cash for ledger in ledgers)
+    return [(day, bisect_right(entries, day) - bisect_right(ends, day) + cash) for day in sessions]
 
 
 def oldest_lapse(ledgers: Iterable[Ledger]) -> date | None:

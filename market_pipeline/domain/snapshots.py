@@ -13,15 +13,15 @@ import numpy as np
 import pandas as pd
 
 from market_pipeline.domain.books import CASH
+from market_pipeline.domain.carried import PRICES_BEFORE, RETURNS_BEFORE, Carried, Chain, link
 from market_pipeline.domain.concentration import concentration
 from market_pipeline.domain.exact import WHOLE, Amounts, decimals
-from market_pipeline.domain.frames import DATE_DTYPE, empty_frame
-from market_pipeline.domain.ledger import CASH_NO, CASH_SYMBOL, Ledger
+from market_pipeline.domain.frames import DATE_DTYPE, Floats, empty_frame
+from market_pipeline.domain.ledger import CASH_NO, CASH_SYMBOL, Ledger, symbols_of
 from market_pipeline.domain.lots import (
     BOOK_SOURCE,
     CLOSED,
     MANUAL,
-    MAX_PRICE_AGE,
     PRICED,
     STALE,
     STATUSES,
@@ -33,16 +33,13 @@ from market_pipeline.domain.option_splits import series_on
 from market_pipeline.domain.performance import (
     LONG_WINDOW,
     SHORT_WINDOW,
-    growth,
     money_weighted_returns,
     realised_volatility,
 )
 from market_pipeline.domain.portfolio_days import (
     Flags,
     PortfolioDays,
-    daily_returns,
     dated_flows,
-    follow,
     symbol_values,
 )
 
@@ -64,8 +61,8 @@ POSITION_COLUMNS = (
     "fees_usd", "realised_pnl_usd",
 )  # fmt: skip
 
-SESSIONS_BEFORE = LONG_WINDOW + MAX_PRICE_AGE + 1
-"""Sessions of prices needed before the first date: for returns, the first of which may be stale."""
+SESSIONS_BEFORE = RETURNS_BEFORE + PRICES_BEFORE
+"""Sessions of prices that a session depends on, beside the growth of the one before it."""
 
 Columns = dict[str, Any]
 
@@ -74,18 +71,12 @@ Columns = dict[str, Any]
 class Snapshots:
     """Portfolios as `SNAPSHOT_COLUMNS`, their positions as `POSITION_COLUMNS`.
 
-    `followed` are the portfolios they were made from.
+    `carried` are the portfolios at the end of the last session.
     """
 
     portfolios: pd.DataFrame
     positions: pd.DataFrame
-    followed: tuple[PortfolioDays, ...]
-
-
-def symbols_of(ledgers: Iterable[Ledger]) -> set[str]:
-    """Name all symbols that the lots of some portfolios are ever priced under."""
-    lots = (lot for ledger in ledgers for lot in ledger.lots if not lot.values)
-    return {series.symbol for lot in lots for series in lot.series}
+    carried: tuple[Carried, ...]
 
 
 def snapshot_range(
@@ -95,38 +86,40 @@ def snapshot_range(
     sessions: Sequence[date],
     first: date,
     last: date,
-    growth_before: Mapping[str, float] | None = None,
+    before: Mapping[str, Carried] | None = None,
 ) -> Snapshots:
     """Value every portfolio in each session from `first` to `last`.
 
-    `sessions` rise without a gap from at least `SESSIONS_BEFORE` sessions before `first` (fewer
-    only where there are none) to `last`; `prices` are `market_data_cache` rows of all of them.
-    Earlier sessions serve lots that lapsed in them. `growth_before` is the `growth` of portfolios
-    at the end of the session before `first`; without it `sessions` begin before their start.
+    `before` are portfolios at the end of the session before `first`, by id. `sessions` rise without
+    a gap to `last`, from `PRICES_BEFORE` sessions before `first` for those (fewer only where there
+    are none), for others from before their start; `prices` are `market_data_cache` rows of all of
+    them. However a range is cut into blocks, its rows are the same.
     Always equity = equity before + P&L + flows + gap, exactly, P&L being NULL in a portfolio's
     first session. Rules: docs/portfolios.md.
     """
     table = PriceTable(prices, sessions, symbols_of(ledgers))
-    place = int(np.searchsorted(table.days, np.datetime64(first)))
-    begin = max(place - LONG_WINDOW - 1, 0) if growth_before is not None else 0
-    followed = tuple(follow(ledger, table, begin) for ledger in ledgers)
-    wanted = np.array([first <= day <= last for day in sessions[begin:]], dtype=bool)
-    known = growth_before or {}
-    portfolios = [
-        _portfolio_columns(each, wanted, known.get(each.ledger.portfolio_id)) for each in followed
-    ]
-    positions = [columns for each in followed for columns in _position_columns(each, table, wanted)]
+    known = before or {}
+    portfolios: list[Columns] = []
+    positions: list[Columns] = []
+    carried = []
+    for ledger in ledgers:  # one after the other: of each only rows and what is carried are kept
+        chain = link(ledger, table, first, known.get(ledger.portfolio_id))
+        wanted = np.arange(len(chain.days.sessions)) >= chain.place
+        portfolios.append(_portfolio_columns(chain, wanted))
+        positions.extend(_position_columns(chain.days, table, wanted))
+        carried.append(chain.carried())
     return Snapshots(
         _framed(portfolios, SNAPSHOT_COLUMNS, "portfolio_id"),
         _framed(positions, POSITION_COLUMNS, "portfolio_id", "position_no"),
-        followed,
+        tuple(carried),
     )
 
 
 # -- portfolios ------------------------------------------------------------------------------
 
 
-def _portfolio_columns(days: PortfolioDays, wanted: Flags, before: float | None) -> Columns:
+def _portfolio_columns(chain: Chain, wanted: Flags) -> Columns:
+    days = chain.days
     equity, net = days.equity[wanted], (days.long - days.short)[wanted]
     is_first = days.is_first[wanted]
     pnl = days.pnl[wanted]
@@ -148,7 +141,7 @@ def _portfolio_columns(days: PortfolioDays, wanted: Flags, before: float | None)
         "daily_pnl_usd": _unless(is_first, decimals(pnl)),
         "flows_usd": decimals(flow),
         "gap_usd": decimals(np.where(is_first, 0, days.gap[wanted])),
-        "daily_return_pct": 100 * daily_returns(days)[wanted],
+        "daily_return_pct": 100 * chain.returns[chain.known :],
         **_counts(days, wanted),
         "dividends_usd": money(days.dividends),
         "interest_usd": money(days.cash_moves.interest),
@@ -158,26 +151,26 @@ def _portfolio_columns(days: PortfolioDays, wanted: Flags, before: float | None)
         "realised_pnl_usd": money(days.realised),
         "unrealised_pnl_usd": money(days.unrealised),
         "cumulative_pnl_usd": money(days.equity + days.unpriced_cost - days.invested),
-        **_performance(days, wanted, before),
+        **_performance(chain, wanted),
         **_spread(days, wanted),
     }
 
 
-def _performance(days: PortfolioDays, wanted: Flags, before: float | None) -> Columns:
-    """Give the statistics of returns; `before` is what a dollar had become before the first row."""
-    returns = daily_returns(days)
-    chained = returns.copy()
-    if before is not None:
-        chained[: int(np.argmax(wanted))] = np.nan
-    grown = growth(chained, 1.0 if before is None else before)[wanted]
+def _performance(chain: Chain, wanted: Flags) -> Columns:
+    """Give the statistics of returns."""
+    days, grown = chain.days, chain.growth
     dates, equity = _days(days, wanted), days.equity[wanted].astype(np.float64) / WHOLE
     has_begun = ~days.is_first[wanted]
+
+    def volatility(window: int) -> Floats:
+        return 100 * realised_volatility(chain.returns, window)[chain.known :]
+
     return {
         "growth": grown,
         "twr_pct": np.where(has_begun, 100 * (grown - 1.0), np.nan),
         "mwr_pct": 100 * money_weighted_returns(dated_flows(days), dates, equity),
-        "volatility_21d_pct": 100 * realised_volatility(returns, SHORT_WINDOW)[wanted],
-        "volatility_63d_pct": 100 * realised_volatility(returns, LONG_WINDOW)[wanted],
+        "volatility_21d_pct": volatility(SHORT_WINDOW),
+        "volatility_63d_pct": volatility(LONG_WINDOW),
     }
 
 

@@ -5,15 +5,24 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
+from market_pipeline.assets import snapshots
 from market_pipeline.domain.books import Book, Position
-from market_pipeline.domain.snapshots import POSITION_COLUMNS, SNAPSHOT_COLUMNS
+from market_pipeline.domain.snapshots import (
+    POSITION_COLUMNS,
+    SNAPSHOT_COLUMNS,
+    Snapshots,
+    snapshot_range,
+)
 from market_pipeline.warehouse import Warehouse
 from market_pipeline_tests.assets.conftest import bars_of, book_of, stock
 from market_pipeline_tests.assets.graph import Graph, failed_steps
+from market_pipeline_tests.fakes import CALENDAR
 
 MONDAY, TUESDAY, WEDNESDAY, THURSDAY, FRIDAY = (date(2026, 11, day) for day in range(16, 21))
 BEFORE_THE_RANGE = datetime(2026, 11, 13, 22, tzinfo=UTC)
@@ -177,6 +186,121 @@ def test_the_asset_by_itself_values_what_it_is_given(state_dir: Path, warehouse:
     assert row["daily_pnl_usd"] == Decimal(150)
     assert row["unpriced_symbols"] == "GONE"
     assert graph.prices.asked == []
+
+
+TABLES = ("portfolio_snapshots", "portfolio_positions")
+QUARTER = CALENDAR.sessions(date(2026, 7, 1), FRIDAY)
+
+
+@pytest.fixture
+def quarter(state_dir: Path, warehouse: Warehouse) -> Graph:
+    """Give a graph over prices of a quarter, and two portfolios that began before and within it.
+
+    An option lapses in it, and a sale makes the first one's cash.
+    """
+    assert state_dir
+    lapsing = replace(CALL, quantity=Decimal(1), expiration_date=QUARTER[70], entry_date=QUARTER[5])
+    gone = replace(stock(6, "PG", 25), exit_date=QUARTER[80], exit_price_usd=Decimal("101.25"))
+    early = book_of(stock(1, "AAPL"), stock(2, "KO", -40), lapsing, CASH, gone)
+    late = replace(stock(1, "KO"), entry_date=QUARTER[66])
+    for book in (early, book_of(late, portfolio_id="late")):
+        warehouse.import_book(book, BEFORE_THE_RANGE)
+    random = np.random.default_rng(5)
+    for symbol in ("AAPL", "KO", "PG", CALL.symbol):
+        walk = np.round(90 * np.exp(np.cumsum(random.normal(0, 0.02, len(QUARTER)))), 2)
+        told = {
+            day: price for day, price in zip(QUARTER, walk, strict=True) if random.random() > 0.1
+        }
+        warehouse.merge("market_data_cache", priced(symbol, told))
+    return Graph(warehouse, bars_of("AAPL"))
+
+
+def value(graph: Graph, first: date, last: date) -> None:
+    """Make the snapshots of a range, and nothing else."""
+    result = graph.run(first, last, only=["portfolio_snapshots"])
+    assert failed_steps(result) == []
+
+
+def emptied(warehouse: Warehouse) -> None:
+    """Take all snapshots away."""
+    rows = {table: warehouse.read(table).iloc[:0] for table in TABLES}
+    warehouse.replace_ranges(rows, QUARTER[0], QUARTER[-1])
+
+
+def assert_rows(warehouse: Warehouse, whole: Mapping[str, pd.DataFrame]) -> None:
+    """Compare both tables, floats by their bits."""
+    for table, rows in whole.items():
+        assert len(rows)
+        pd.testing.assert_frame_equal(warehouse.read(table), rows, check_exact=True, obj=table)
+
+
+def test_a_range_is_the_same_in_blocks_of_any_size_and_in_runs_of_any_length(
+    quarter: Graph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To the last bit: at once, in blocks, and in runs that go on from what the last one stored."""
+    begin = QUARTER[4]
+    value(quarter, begin, FRIDAY)
+    whole = {table: quarter.warehouse.read(table) for table in TABLES}
+    assert whole["portfolio_snapshots"]["volatility_63d_pct"].notna().sum() > 40
+    valued: list[int] = []
+
+    def counted(*frames: Any, **named: Any) -> Snapshots:
+        found = snapshot_range(*frames, **named)
+        valued.append(len(found.positions))
+        return found
+
+    monkeypatch.setattr(snapshots, "snapshot_range", counted)
+    for most, count in ((30, 20), (200, 3)):
+        emptied(quarter.warehouse)
+        valued.clear()
+        monkeypatch.setattr(snapshots, "BLOCK_POSITIONS", most)
+        value(quarter, begin, FRIDAY)
+        assert len(valued) == count
+        assert max(valued) <= most + 2  # what lapses or is sold has a row of the day it goes
+        assert_rows(quarter.warehouse, whole)
+    emptied(quarter.warehouse)
+    for first, last in ((4, 6), (7, 64), (65, 66), (67, 67), (68, 71), (72, len(QUARTER) - 1)):
+        value(quarter, QUARTER[first], QUARTER[last])
+    assert_rows(quarter.warehouse, whole)
+
+
+def test_a_range_that_begins_late_is_carried_there_from_the_start_in_blocks(
+    quarter: Graph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a snapshot before it, growth counts from the first price, however that is cut."""
+    value(quarter, QUARTER[0], FRIDAY)
+    first = QUARTER[-3]
+    told = {table: quarter.warehouse.read(table, first=first) for table in TABLES}
+    for most in (1, 1000):
+        emptied(quarter.warehouse)
+        monkeypatch.setattr(snapshots, "BLOCK_POSITIONS", most)
+        value(quarter, first, FRIDAY)
+        assert_rows(quarter.warehouse, told)
+
+
+def test_what_was_stored_before_a_failure_is_whole(
+    quarter: Graph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sessions are there in both tables or in none; the next attempt makes the others."""
+    value(quarter, MONDAY, FRIDAY)
+    whole = {table: quarter.warehouse.read(table) for table in TABLES}
+    emptied(quarter.warehouse)
+
+    def failing(*frames: Any, first: date, **named: Any) -> Snapshots:
+        if first == WEDNESDAY:
+            raise RuntimeError("out of memory")
+        return snapshot_range(*frames, first=first, **named)
+
+    monkeypatch.setattr(snapshots, "BLOCK_POSITIONS", 1)
+    with monkeypatch.context() as broken:
+        broken.setattr(snapshots, "snapshot_range", failing)
+        assert not quarter.run(MONDAY, FRIDAY, only=["portfolio_snapshots"]).success
+    done = {
+        table: rows[rows["session_date"] < pd.Timestamp(WEDNESDAY)] for table, rows in whole.items()
+    }
+    assert_rows(quarter.warehouse, done)
+    value(quarter, MONDAY, FRIDAY)
+    assert_rows(quarter.warehouse, whole)
 
 
 def priced(symbol: str, prices: Mapping[date, float]) -> pd.DataFrame:

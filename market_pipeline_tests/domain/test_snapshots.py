@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from market_pipeline.domain.bookkeeping import ledgers_of
 from market_pipeline.domain.books import Book, Position
+from market_pipeline.domain.carried import PRICES_BEFORE, Carried
 from market_pipeline.domain.frames import DATE_DTYPE
-from market_pipeline.domain.ledger import oldest_lapse
-from market_pipeline.domain.lots import MAX_PRICE_AGE
+from market_pipeline.domain.ledger import Ledger
 from market_pipeline.domain.option_splits import splits_by_symbol
 from market_pipeline.domain.sessions import TradingCalendar
 from market_pipeline.domain.snapshots import (
@@ -31,9 +31,6 @@ SESSIONS = TradingCalendar.xnys().sessions(date(2026, 1, 5), date(2026, 1, 30))
 CALL = "KO260116C00070000"
 SPLIT_CALL = "KO260116C00035000"
 """What `CALL` becomes by a split of 2 for 1."""
-
-LONG_LOOKING = ["volatility_21d_pct", "volatility_63d_pct"]
-"""They look back further than this module's month."""
 
 NO_SPLITS = pd.DataFrame(columns=["session_date", "symbol", "split_ratio"])
 
@@ -75,6 +72,26 @@ def take(
     return snapshot_range(
         ledgers, market, sessions=SESSIONS[: last + 1], first=SESSIONS[first], last=SESSIONS[last]
     )
+
+
+def in_blocks(
+    ledgers: Sequence[Ledger], market: pd.DataFrame, sessions: Sequence[date], starts: set[int]
+) -> list[Snapshots]:
+    """Value blocks of sessions that begin at the places `starts`, each given only what it needs."""
+    begins = sorted(starts)
+    carried = {each.portfolio_id: Carried(each) for each in ledgers}
+    found = []
+    for begin, end in zip(begins, [*begins[1:], len(sessions)], strict=True):
+        near = sessions[max(begin - PRICES_BEFORE, 0) : end]
+        days = market["session_date"]
+        rows = market[days.between(pd.Timestamp(near[0]), pd.Timestamp(near[-1]))]
+        part = snapshot_range(
+            [each.ledger for each in carried.values()], rows, sessions=near,
+            first=sessions[begin], last=near[-1], before=carried,
+        )  # fmt: skip
+        carried = {each.ledger.portfolio_id: each for each in part.carried}
+        found.append(part)
+    return found
 
 
 def one(books: Book, market: pd.DataFrame, at: int, known: Any = NO_SPLITS) -> dict[str, Any]:
@@ -456,32 +473,21 @@ def test_positions_add_up_to_their_portfolio(
 
 
 @settings(max_examples=40, deadline=None)
-@given(cases())
-def test_a_range_and_its_days_give_the_same_rows(
-    case: tuple[list[Book], pd.DataFrame, pd.DataFrame],
+@given(cases(), st.sets(PLACES))
+def test_however_a_range_is_cut_its_rows_are_the_same(
+    case: tuple[list[Book], pd.DataFrame, pd.DataFrame], cuts: set[int]
 ) -> None:
-    """A day asks for no more than the sessions it says it needs, and for no stored snapshot."""
+    """A block asks for no more than the sessions it says it needs, and for no stored snapshot."""
     books, market, known = case
     whole = take(books, market, 0, len(SESSIONS) - 1, known)
     ledgers = ledgers_of(books, {}, splits_by_symbol(known), {}, {})
-    lapse = oldest_lapse(ledgers) or date.max
-    grown = whole.portfolios.set_index(["session_date", "portfolio_id"])["growth"]
-    for at in (MAX_PRICE_AGE + 1, 11, len(SESSIONS) - 1):
-        day, near = SESSIONS[at], SESSIONS[at - MAX_PRICE_AGE - 1]
-        needed = [each for each in SESSIONS[: at + 1] if each >= near or day >= lapse]
-        rows = market[market["session_date"].between(pd.Timestamp(needed[0]), pd.Timestamp(day))]
-        alone = snapshot_range(
-            ledgers, rows, sessions=needed, first=day, last=day,
-            growth_before=dict(grown[pd.Timestamp(SESSIONS[at - 1])]),
-        )  # fmt: skip
-        for one_day, all_days in (
-            (alone.portfolios, whole.portfolios),
-            (alone.positions, whole.positions),
-        ):
-            same = all_days[all_days["session_date"] == pd.Timestamp(day)]
-            same = same.drop(columns=LONG_LOOKING, errors="ignore")
-            one_day = one_day.drop(columns=LONG_LOOKING, errors="ignore")
-            assert frames_equal(one_day, same)
+    parts = in_blocks(ledgers, market, SESSIONS, {0} | cuts)
+    for in_parts, at_once in (
+        ([part.portfolios for part in parts], whole.portfolios),
+        ([part.positions for part in parts], whole.positions),
+    ):
+        filled = [frame for frame in in_parts if len(frame)] or in_parts[:1]
+        assert frames_equal(pd.concat(filled), at_once)
 
 
 def frames_equal(one: pd.DataFrame, other: pd.DataFrame) -> bool:

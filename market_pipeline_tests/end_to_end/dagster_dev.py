@@ -84,13 +84,13 @@ class DagsterDev:
         return not left
 
 
-def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
+def wait_until(condition: Callable[[], bool], seconds: float, poll_s: float = POLL_S) -> bool:
     """Wait until a condition holds, at most `seconds`; say whether it does."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
             return False
-        time.sleep(POLL_S)
+        time.sleep(poll_s)
     return True
 
 
