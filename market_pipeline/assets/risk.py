@@ -10,6 +10,7 @@ from market_pipeline.assets.framework import stored_asset, working
 from market_pipeline.assets.position_blocks import position_blocks
 from market_pipeline.domain.moving_dollars import moving_dollars
 from market_pipeline.domain.portfolio_risk import SESSIONS_BEFORE, Risk, portfolio_risk
+from market_pipeline.domain.ports import WriteCounts
 from market_pipeline.domain.sessions import TradingCalendar
 from market_pipeline.domain.symbols import parse_occ
 from market_pipeline.io_managers import Derived
@@ -60,18 +61,20 @@ def define(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition
             # Each is stored whole before the next is begun: what is held in memory does not grow
             # with the range, and a session is complete or absent all the same.
             blocks = position_blocks(warehouse, calendar, work.first, work.last, BLOCK_POSITIONS)
-            days, exposures, scenarios = [], 0, 0
+            days, exposures, scenarios, stored = [], 0, 0, WriteCounts()
             for first, last in blocks:
                 risk = _measure(warehouse, calendar, settings, first, last)
                 days.append(risk.portfolios[["session_date"]])
                 exposures += len(risk.positions)
                 scenarios += len(risk.stress)
                 if last != work.last:
-                    warehouse.replace_ranges(_tables(risk), first, last)
+                    stored += warehouse.replace_ranges(_tables(risk), first, last)
             work.report_rows(pd.concat(days))
             work.report(exposures=exposures, scenarios=scenarios, blocks=len(blocks))
             tables = _tables(risk)
-            return Derived(tables.pop("portfolio_risk"), alongside=tables, first=blocks[-1][0])
+            return Derived(
+                tables.pop("portfolio_risk"), alongside=tables, first=blocks[-1][0], stored=stored
+            )
 
     return portfolio_risk
 

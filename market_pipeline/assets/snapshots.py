@@ -16,6 +16,7 @@ from market_pipeline.assets.snapshot_summary import portfolio_table
 from market_pipeline.domain.carried import PRICES_BEFORE, RETURNS_BEFORE, Carried, carry_range
 from market_pipeline.domain.date_blocks import date_blocks
 from market_pipeline.domain.ledger import Ledger, held_counts, oldest_lapse, symbols_of
+from market_pipeline.domain.ports import WriteCounts
 from market_pipeline.domain.sessions import TradingCalendar
 from market_pipeline.domain.snapshots import Snapshots, snapshot_range
 from market_pipeline.io_managers import Derived
@@ -55,29 +56,26 @@ def define(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition
         with working(context) as work:
             valuing = Valuing(warehouse, calendar, work.first)
             blocks = valuing.blocks(work.last)
-            days = [
-                _store(warehouse, valuing.value(first, last), first, last)
-                for first, last in blocks[:-1]
-            ]
-            result = valuing.value(*blocks[-1])
-            days.append(result.portfolios[["session_date"]])
+            days, stored = [], WriteCounts()
+            for first, last in blocks:
+                result = valuing.value(first, last)
+                days.append(result.portfolios[["session_date"]])
+                if last != work.last:
+                    stored += warehouse.replace_ranges(_tables(result), first, last)
             work.report_rows(pd.concat(days))
             table = dg.MetadataValue.md(portfolio_table(result.portfolios, work.last))
             work.report(portfolios=table, blocks=len(blocks))
             tables = _tables(result)
-            return Derived(tables.pop("portfolio_snapshots"), alongside=tables, first=blocks[-1][0])
+            return Derived(
+                tables.pop("portfolio_snapshots"), alongside=tables, first=blocks[-1][0],
+                stored=stored,
+            )  # fmt: skip
 
     return portfolio_snapshots
 
 
 def _tables(result: Snapshots) -> dict[str, pd.DataFrame]:
     return {"portfolio_snapshots": result.portfolios, "portfolio_positions": result.positions}
-
-
-def _store(warehouse: Warehouse, result: Snapshots, first: date, last: date) -> pd.DataFrame:
-    """Store a block of sessions whole; give which sessions and portfolios it was, by row."""
-    warehouse.replace_ranges(_tables(result), first, last)
-    return result.portfolios[["session_date"]]
 
 
 class Valuing:

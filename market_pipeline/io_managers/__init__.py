@@ -56,6 +56,8 @@ class Derived:
     first: date | None = None
     """Where given, `frame` and `alongside` are of the range from here on: the asset has stored what
     is before, because all of it does not fit into memory at once."""
+    stored: WriteCounts = field(default_factory=WriteCounts)
+    """What storing that has changed."""
 
 
 class WarehouseIOManager(dg.IOManager):
@@ -76,7 +78,7 @@ class WarehouseIOManager(dg.IOManager):
         table = table_of(context.definition_metadata, context.asset_key)
         # The fence that its step has taken: an orphan of a run that is over writes nothing.
         warehouse = self._warehouse.behind(Fence(asset, first, last, context.run_id))
-        counts = WriteCounts()
+        counts = obj.stored
         if obj.history is not None and obj.history_first is not None:
             before = self._calendar.previous(first)
             counts += warehouse.replace_range(table, obj.history, obj.history_first, before)

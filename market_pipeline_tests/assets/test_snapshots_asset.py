@@ -215,10 +215,12 @@ def quarter(state_dir: Path, warehouse: Warehouse) -> Graph:
     return Graph(warehouse, bars_of("AAPL"))
 
 
-def value(graph: Graph, first: date, last: date) -> None:
-    """Make the snapshots of a range, and nothing else."""
+def value(graph: Graph, first: date, last: date) -> object:
+    """Make the snapshots of a range, and nothing else; give how many rows are told to be new."""
     result = graph.run(first, last, only=["portfolio_snapshots"])
     assert failed_steps(result) == []
+    made = result.asset_materializations_for_node("portfolio_snapshots")
+    return made[0].metadata["rows_inserted"].value
 
 
 def emptied(warehouse: Warehouse) -> None:
@@ -254,7 +256,7 @@ def test_a_range_is_the_same_in_blocks_of_any_size_and_in_runs_of_any_length(
         emptied(quarter.warehouse)
         valued.clear()
         monkeypatch.setattr(snapshots, "BLOCK_POSITIONS", most)
-        value(quarter, begin, FRIDAY)
+        assert value(quarter, begin, FRIDAY) == sum(map(len, whole.values()))
         assert len(valued) == count
         assert max(valued) <= most + 2  # what lapses or is sold has a row of the day it goes
         assert_rows(quarter.warehouse, whole)
