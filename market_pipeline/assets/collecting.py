@@ -17,19 +17,8 @@ import pandas as pd
 from market_pipeline.assets.framework import COLLECTION_RETRIES, Work
 from market_pipeline.domain.collection import UNKNOWN_SYMBOL, Gap, tolerated_missing
 from market_pipeline.domain.errors import NotEntitled, QuotaEnded, UnknownSymbol, VendorError
-from market_pipeline.domain.ports import (
-    COMPLETED,
-    DEFERRED,
-    FAILED,
-    IN_PROGRESS,
-    RETRY,
-    Clock,
-    CollectedBatch,
-    Coverage,
-    FetchLog,
-    Job,
-    WriteCounts,
-)
+from market_pipeline.domain.jobs import COMPLETED, DEFERRED, FAILED, IN_PROGRESS, RETRY, Job
+from market_pipeline.domain.ports import Clock, CollectedBatch, Coverage, FetchLog, WriteCounts
 from market_pipeline.domain.sessions import NEW_YORK
 from market_pipeline.logs import bound
 from market_pipeline.warehouse import Warehouse, tables

@@ -12,6 +12,7 @@ from typing import Protocol, runtime_checkable
 
 import pandas as pd
 
+from market_pipeline.domain.jobs import Job
 from market_pipeline.domain.price_conventions import SPLIT_ADJUSTED
 
 Clock = Callable[[], datetime]
@@ -323,7 +324,7 @@ class CollectedBatch:
     """Who gave it, where the one asked is a chain of several."""
     quota_left: int | None = None
     """Requests left to that source today, None where it has no daily quota."""
-    job: "Job | None" = None
+    job: Job | None = None
     """How the subject's job stands once this is stored, written in the same transaction."""
 
 
@@ -360,28 +361,6 @@ class FetchLog:
     error_detail: str | None = None
     run_id: str | None = None
     quota_left: int | None = None
-
-
-PENDING, IN_PROGRESS, RETRY = "pending", "in_progress", "retry"
-COMPLETED, FAILED, DEFERRED = "completed", "failed", "deferred"
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """How the collection of one subject stands, kept in `collection_jobs` while it runs.
-
-    `attempts` counts the tries of this run, `due_at` says from when on a deferred one is tried.
-    """
-
-    asset: str
-    subject: str
-    status: str
-    attempts: int = 0
-    last_error: str | None = None
-    started_at: datetime | None = None
-    completed_at: datetime | None = None
-    due_at: datetime | None = None
-    run_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

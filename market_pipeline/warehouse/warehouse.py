@@ -17,7 +17,8 @@ import sqlalchemy as sa
 from market_pipeline.domain.books import Book
 from market_pipeline.domain.companies import CompanyProfile
 from market_pipeline.domain.errors import ConfigurationError
-from market_pipeline.domain.ports import CollectedBatch, ComputeNote, Coverage, Job, WriteCounts
+from market_pipeline.domain.jobs import Job
+from market_pipeline.domain.ports import CollectedBatch, ComputeNote, Coverage, WriteCounts
 from market_pipeline.domain.universe import Watched
 from market_pipeline.warehouse import (
     bar_history,

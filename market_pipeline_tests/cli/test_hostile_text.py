@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from market_pipeline.domain.ports import CollectedBatch, FetchLog, Job, Rejected
+from market_pipeline.domain.jobs import Job
+from market_pipeline.domain.ports import CollectedBatch, FetchLog, Rejected
 from market_pipeline.operations.views import VIEWS
 from market_pipeline.warehouse import Warehouse
 from market_pipeline.warehouse.tables import metadata

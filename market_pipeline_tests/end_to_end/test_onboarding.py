@@ -18,8 +18,8 @@ import httpx
 import psutil
 import pytest
 
+from market_pipeline.domain.jobs import COMPLETED
 from market_pipeline.domain.onboarding import Onboarding
-from market_pipeline.domain.ports import COMPLETED
 from market_pipeline.domain.sessions import TradingCalendar
 from market_pipeline.operations import onboarding
 from market_pipeline.operations.backfill import dagster_instance
