@@ -72,6 +72,11 @@ class FetchedFrame:
     suspected_splits: tuple[date, ...] = ()
     quota_left: int | None = None
 
+    @property
+    def row_count(self) -> int:
+        """Rows of the answer, those refused included."""
+        return len(self.frame) + len(self.rejected)
+
 
 class PriceSource(Protocol):
     """Gives daily bars of stocks, ETFs and indices."""
@@ -326,6 +331,14 @@ class CollectedBatch:
     """Requests left to that source today, None where it has no daily quota."""
     job: Job | None = None
     """How the subject's job stands once this is stored, written in the same transaction."""
+    answered_rows: int | None = None
+    """Rows of the answer where some were set aside, neither stored nor refused; None: none were."""
+
+    @property
+    def rows_fetched(self) -> int:
+        """Rows the vendor gave: those to store, those refused and those set aside."""
+        kept_or_refused = len(self.frame) + len(self.rejected)
+        return kept_or_refused if self.answered_rows is None else self.answered_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,7 +360,10 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class FetchLog:
-    """One request (or run of pages) for one subject, kept in `enrichment_fetch_log`."""
+    """One request (or run of pages) for one subject, kept in `enrichment_fetch_log`.
+
+    What storing its answer changed is not said here: the warehouse adds it as it stores the batch.
+    """
 
     asset: str
     subject: str
@@ -355,7 +371,9 @@ class FetchLog:
     started_at: datetime
     response_ms: float
     is_success: bool
-    rows: int = 0
+    timeframe: str = field(kw_only=True)
+    """1d or 1h of bars, `snapshot` of what is told as it is now."""
+    rows_fetched: int = 0
     attempts: int = 1
     error_kind: str | None = None
     error_detail: str | None = None
