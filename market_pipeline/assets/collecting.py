@@ -17,19 +17,8 @@ import pandas as pd
 from market_pipeline.assets.framework import COLLECTION_RETRIES, Work
 from market_pipeline.domain.collection import UNKNOWN_SYMBOL, Gap, tolerated_missing
 from market_pipeline.domain.errors import NotEntitled, QuotaEnded, UnknownSymbol, VendorError
-from market_pipeline.domain.ports import (
-    COMPLETED,
-    DEFERRED,
-    FAILED,
-    IN_PROGRESS,
-    RETRY,
-    Clock,
-    CollectedBatch,
-    Coverage,
-    FetchLog,
-    Job,
-    WriteCounts,
-)
+from market_pipeline.domain.jobs import COMPLETED, DEFERRED, FAILED, IN_PROGRESS, RETRY, Job
+from market_pipeline.domain.ports import Clock, CollectedBatch, Coverage, FetchLog, WriteCounts
 from market_pipeline.domain.sessions import NEW_YORK
 from market_pipeline.logs import bound
 from market_pipeline.warehouse import Warehouse, tables
@@ -101,6 +90,7 @@ def collect(
     fetch: Callable[[Gap], CollectedBatch],
     *,
     source: str,
+    timeframe: str,
     concurrency: int,
     clock: Clock,
     ranks: Mapping[str, int] | None = None,
@@ -113,7 +103,7 @@ def collect(
     quota leaves over is deferred, and said so.
     """
     report = Report(planned=len(gaps))
-    desk = _Desk(work, warehouse, table, source, clock, report)
+    desk = _Desk(work, warehouse, table, source, timeframe, clock, report)
     warehouse.plan_jobs(table, [gap.subject for gap in gaps], work.run_id)
     shown_at = time.monotonic()
     done = 0
@@ -207,6 +197,7 @@ class _Desk:
     warehouse: Warehouse
     table: str
     source: str
+    timeframe: str
     clock: Clock
     report: Report
 
@@ -273,8 +264,8 @@ class _Desk:
         return FetchLog(
             asset=self.table, subject=fetched.gap.subject, source=batch.source or self.source,
             started_at=fetched.began_at, response_ms=fetched.took_ms, is_success=error is None,
-            rows=len(batch.frame), attempts=fetched.job.attempts,
-            error_kind=error.kind if error else None,
+            timeframe=self.timeframe, rows_fetched=batch.rows_fetched,
+            attempts=fetched.job.attempts, error_kind=error.kind if error else None,
             error_detail=error.detail[:500] if error else None,
             run_id=self.work.run_id, quota_left=batch.quota_left,
         )  # fmt: skip

@@ -31,7 +31,7 @@ from market_pipeline.domain.ports import Clock, CollectedBatch, Coverage, Fetche
 from market_pipeline.domain.price_conventions import is_same_price
 from market_pipeline.domain.restatements import PRICES
 from market_pipeline.domain.sessions import TradingCalendar
-from market_pipeline.domain.universe import ranks
+from market_pipeline.domain.universe import HOURLY, ranks
 from market_pipeline.settings import Settings
 from market_pipeline.warehouse import Warehouse
 
@@ -85,7 +85,8 @@ def define(days: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition:
             fetch = _HourFetch(hours, calendar, clock, gaps, _newest_bars(stored))
             report = collect(
                 work, warehouse, TABLE, gaps, fetch,
-                source=hours.name, concurrency=settings.vendor_concurrency, clock=clock,
+                source=hours.name, timeframe=HOURLY, concurrency=settings.vendor_concurrency,
+                clock=clock,
                 ranks=ranks(universe),
             )  # fmt: skip
             work.report_rows(
@@ -158,7 +159,7 @@ class _HourFetch:
         frame = judged.frame.assign(source=source, fetched_at=pd.Timestamp(asked_at))
         return CollectedBatch(
             frame, fetched.rejected + judged.rejected, coverage,
-            source=source, quota_left=fetched.quota_left,
+            source=source, quota_left=fetched.quota_left, answered_rows=fetched.row_count,
         )  # fmt: skip
 
     def _continuing(self, symbol: str, begins_at: datetime, ends_at: datetime) -> FetchedFrame:

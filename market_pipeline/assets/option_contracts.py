@@ -103,8 +103,9 @@ class _ContractFetch:
             fetched_at=pd.Timestamp(self._clock()),
         )
         return todays_batch(
-            TABLE, frame, gap, self._source.name, self._asked, self._clock, fetched.rejected
-        )
+            TABLE, frame, gap, self._source.name, self._asked, self._clock, fetched.rejected,
+            fetched.row_count,
+        )  # fmt: skip
 
     def _first_seen(self, symbols: pd.Series, day: date) -> pd.Series:
         known = symbols.map(self._known.to_dict())

@@ -10,11 +10,17 @@ from market_pipeline.assets.collecting import Report, collect, verdict
 from market_pipeline.assets.framework import COLLECTION_RETRIES, Work, stored_asset, working
 from market_pipeline.assets.splits import present_universe
 from market_pipeline.domain.books import OPTION
-from market_pipeline.domain.collection import Gap, answered_until, plan_gaps
+from market_pipeline.domain.collection import SNAPSHOT, Gap, answered_until, plan_gaps
 from market_pipeline.domain.errors import NotEntitled, Unavailable
-from market_pipeline.domain.ports import Clock, CollectedBatch, Coverage, OptionSource, Rejected
+from market_pipeline.domain.ports import (
+    Clock,
+    CollectedBatch,
+    Coverage,
+    FetchedFrame,
+    OptionSource,
+)
 from market_pipeline.domain.sessions import TradingCalendar
-from market_pipeline.domain.universe import of_session, optioned
+from market_pipeline.domain.universe import DAILY, of_session, optioned
 from market_pipeline.settings import Settings
 from market_pipeline.warehouse import Warehouse
 
@@ -66,10 +72,11 @@ def define(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition
             reports = [
                 collect(
                     work, warehouse, TABLE, gaps, fetch,
-                    source=polygon.name, concurrency=settings.vendor_concurrency, clock=clock,
-                    ranks=ranks,
+                    source=polygon.name, timeframe=timeframe,
+                    concurrency=settings.vendor_concurrency, clock=clock, ranks=ranks,
                 )
-                for gaps in (bars, chains)  # the chain comes last: its quotes win over bars
+                # The chain comes last: its quotes win over bars.
+                for gaps, timeframe in ((bars, DAILY), (chains, SNAPSHOT))
             ]  # fmt: skip
             _report(work, warehouse, reports, contracts["symbol"].nunique(), settings)
 
@@ -168,12 +175,12 @@ class _QuoteFetch:
             frame = fetched.frame
             if self._contracts is not None:
                 frame = frame[frame["symbol"].isin(self._contracts)]
-            return self._batch(gap, frame, fetched.rejected, gap.last)
+            return self._batch(gap, frame, fetched, gap.last)
         fetched = self._source.daily_bars(gap.subject, gap.first, gap.last)
         delivered = [day.date() for day in fetched.frame["session_date"]]
         until = answered_until(delivered, gap, self._calendar, self._clock())
         is_quoted = pd.MultiIndex.from_frame(fetched.frame[_KEY]).isin(self._quoted)
-        return self._batch(gap, fetched.frame[~is_quoted], fetched.rejected, until)
+        return self._batch(gap, fetched.frame[~is_quoted], fetched, until)
 
     def _require_present(self, gap: Gap) -> None:
         """Refuse a chain of another day: a snapshot tells of now, and of `gap.last` no longer."""
@@ -185,14 +192,15 @@ class _QuoteFetch:
             )  # fmt: skip
 
     def _batch(
-        self, gap: Gap, frame: pd.DataFrame, rejected: tuple[Rejected, ...], until: date | None
+        self, gap: Gap, frame: pd.DataFrame, fetched: FetchedFrame, until: date | None
     ) -> CollectedBatch:
+        """Give the rows of the answer that are kept, as a batch."""
         now, name = self._clock(), self._source.name
         frame = frame.assign(source=name, fetched_at=pd.Timestamp(now))
         known = (
             () if until is None else (Coverage(TABLE, gap.subject, gap.first, until, name, now),)
         )
-        return CollectedBatch(frame, rejected, known)
+        return CollectedBatch(frame, fetched.rejected, known, answered_rows=fetched.row_count)
 
 
 def _report(

@@ -9,7 +9,7 @@ import pandas as pd
 
 from market_pipeline.assets.collecting import collect
 from market_pipeline.assets.framework import Work
-from market_pipeline.domain.collection import Gap
+from market_pipeline.domain.collection import SNAPSHOT, Gap
 from market_pipeline.domain.ports import Clock, CollectedBatch, Coverage, Rejected
 from market_pipeline.warehouse import Warehouse
 
@@ -22,13 +22,14 @@ def todays_batch(
     asked: Mapping[str, Coverage],
     clock: Clock,
     rejected: tuple[Rejected, ...] = (),
+    answered_rows: int | None = None,
 ) -> CollectedBatch:
     """Put rows with the note that their subject was asked about today."""
     known = asked.get(gap.subject)
     # What is told is of the present: the days since the last asking count as asked for.
     first = gap.first if known is None else min(known.first_date, gap.first)
     coverage = Coverage(asset, gap.subject, first, gap.last, source, clock())
-    return CollectedBatch(frame, rejected, (coverage,))
+    return CollectedBatch(frame, rejected, (coverage,), answered_rows=answered_rows)
 
 
 def collect_or_pass(
@@ -46,7 +47,7 @@ def collect_or_pass(
     """Ask for what is due, each committed by itself; failures are told and stop nothing."""
     report = collect(
         work, warehouse, table, due, fetch,
-        source=source, concurrency=concurrency, clock=clock, ranks=ranks,
+        source=source, timeframe=SNAPSHOT, concurrency=concurrency, clock=clock, ranks=ranks,
     )  # fmt: skip
     work.report(**report.metadata())
     if report.failed:

@@ -38,7 +38,7 @@ from market_pipeline.domain.prices import derive_market_data
 from market_pipeline.domain.quarantine import REJECTED
 from market_pipeline.domain.restatements import SPLIT_BASIS, explains, impossible
 from market_pipeline.domain.sessions import TradingCalendar
-from market_pipeline.domain.universe import listed, ranks
+from market_pipeline.domain.universe import DAILY, listed, ranks
 from market_pipeline.io_managers import Derived
 from market_pipeline.settings import Settings
 from market_pipeline.warehouse import Warehouse
@@ -83,7 +83,8 @@ def define_bars(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefin
             fetch = _BarFetch(warehouse, source, calendar, clock, covered, gaps)
             report = collect(
                 work, warehouse, BARS, gaps, fetch,
-                source=source.name, concurrency=settings.vendor_concurrency, clock=clock,
+                source=source.name, timeframe=DAILY, concurrency=settings.vendor_concurrency,
+                clock=clock,
                 ranks=ranks(symbol_universe) | dict.fromkeys(newcomers, 0),
             )  # fmt: skip
             if second_prices is not None:

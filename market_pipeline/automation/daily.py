@@ -13,7 +13,7 @@ import pandas as pd
 from market_pipeline.automation.job_assets import JobAssets
 from market_pipeline.automation.outdated import made_of
 from market_pipeline.domain.collection import UNKNOWN_SYMBOL
-from market_pipeline.domain.ports import DEFERRED
+from market_pipeline.domain.jobs import DEFERRED
 from market_pipeline.domain.universe import listed
 from market_pipeline.warehouse import Warehouse
 

@@ -4,7 +4,7 @@ Belongs here: reading a run's record and events. Does not: the table (`warehouse
 deserves an alert (`domain`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
@@ -72,7 +72,7 @@ def _is_known(known: Mapping[str, RunOutcome], record: RunRecord) -> bool:
 def _outcome(instance: dg.DagsterInstance, warehouse: Warehouse, record: RunRecord) -> RunOutcome:
     run = record.dagster_run
     symbols = warehouse.runs.symbols_of(run.run_id)
-    inserted, updated = _rows(instance, run) if run.is_finished else (None, None)
+    inserted, updated = _rows(instance, warehouse, run) if run.is_finished else (None, None)
     will_retry = run.tags.get(WILL_RETRY_TAG) == "true"
     return RunOutcome(
         run_id=run.run_id,
@@ -109,9 +109,14 @@ def started_by(tags: Mapping[str, str]) -> str:
     return "command" if "market_pipeline/process" in tags else "person"
 
 
-def _rows(instance: dg.DagsterInstance, run: dg.DagsterRun) -> tuple[int, int]:
-    """Sum rows inserted and updated over the steps: each tells its own once."""
-    told: dict[str, list[int]] = {}
+def _rows(
+    instance: dg.DagsterInstance, warehouse: Warehouse, run: dg.DagsterRun
+) -> tuple[int, int]:
+    """Sum rows inserted and updated: of collected assets by the log of fetches, else by the steps.
+
+    A step tells its own once, at its end; what it stored before it failed only the log knows.
+    """
+    told: dict[str, Sequence[int]] = {}
     for entry in instance.all_logs(run.run_id, of_type=_COUNTED):
         event = entry.dagster_event
         data = event.event_specific_data if event is not None else None
@@ -119,6 +124,7 @@ def _rows(instance: dg.DagsterInstance, run: dg.DagsterRun) -> tuple[int, int]:
         counts = [_number(metadata.get(name)) for name in ("rows_inserted", "rows_updated")]
         before = told.get(str(entry.step_key), [0, 0])
         told[str(entry.step_key)] = [max(a, b) for a, b in zip(counts, before, strict=True)]
+    told.update(warehouse.runs.rows_of(run.run_id))  # a step is named as its asset is
     return sum(c[0] for c in told.values()), sum(c[1] for c in told.values())
 
 

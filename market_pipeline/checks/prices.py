@@ -12,7 +12,7 @@ from market_pipeline.checks.framework import Scope, Verdict, check, first_of, sh
 from market_pipeline.checks.generic import last_session, sound, sound_undated
 from market_pipeline.domain.books import OPTION
 from market_pipeline.domain.collection import UNKNOWN_SYMBOL, tolerated_missing
-from market_pipeline.domain.ports import DEFERRED
+from market_pipeline.domain.jobs import DEFERRED
 from market_pipeline.domain.quality import TARGET_SCORE, TARGET_VALIDATION
 from market_pipeline.domain.quarantine import FLAGGED, REJECTED
 from market_pipeline.domain.restatements import SPLIT_BASIS

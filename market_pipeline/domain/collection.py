@@ -22,6 +22,9 @@ LONGEST_REST = timedelta(days=7)
 today is known tomorrow; then as long as it has been said by now, up to a week. Each asking costs
 every source of the order a request, of a free plan's 25 a day."""
 
+SNAPSHOT = "snapshot"
+"""Timeframe of what a vendor tells as it is now: chains, companies, figures, listed contracts."""
+
 
 @dataclass(frozen=True, slots=True)
 class Gap:

@@ -10,16 +10,16 @@ from datetime import date, datetime
 
 from market_pipeline.domain.books import Book
 from market_pipeline.domain.collection import UNKNOWN_SYMBOL
-from market_pipeline.domain.ports import (
+from market_pipeline.domain.jobs import (
     COMPLETED,
     DEFERRED,
     FAILED,
     IN_PROGRESS,
     PENDING,
     RETRY,
-    Coverage,
     Job,
 )
+from market_pipeline.domain.ports import Coverage
 from market_pipeline.domain.transactions import TransactionFile
 from market_pipeline.domain.universe import build_universe, listed
 

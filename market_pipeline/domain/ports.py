@@ -12,6 +12,7 @@ from typing import Protocol, runtime_checkable
 
 import pandas as pd
 
+from market_pipeline.domain.jobs import Job
 from market_pipeline.domain.price_conventions import SPLIT_ADJUSTED
 
 Clock = Callable[[], datetime]
@@ -70,6 +71,11 @@ class FetchedFrame:
     convention: str = SPLIT_ADJUSTED
     suspected_splits: tuple[date, ...] = ()
     quota_left: int | None = None
+
+    @property
+    def row_count(self) -> int:
+        """Rows of the answer, those refused included."""
+        return len(self.frame) + len(self.rejected)
 
 
 class PriceSource(Protocol):
@@ -323,8 +329,16 @@ class CollectedBatch:
     """Who gave it, where the one asked is a chain of several."""
     quota_left: int | None = None
     """Requests left to that source today, None where it has no daily quota."""
-    job: "Job | None" = None
+    job: Job | None = None
     """How the subject's job stands once this is stored, written in the same transaction."""
+    answered_rows: int | None = None
+    """Rows of the answer where some were set aside, neither stored nor refused; None: none were."""
+
+    @property
+    def rows_fetched(self) -> int:
+        """Rows the vendor gave: those to store, those refused and those set aside."""
+        kept_or_refused = len(self.frame) + len(self.rejected)
+        return kept_or_refused if self.answered_rows is None else self.answered_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,7 +360,10 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class FetchLog:
-    """One request (or run of pages) for one subject, kept in `enrichment_fetch_log`."""
+    """One request (or run of pages) for one subject, kept in `enrichment_fetch_log`.
+
+    What storing its answer changed is not said here: the warehouse adds it as it stores the batch.
+    """
 
     asset: str
     subject: str
@@ -354,34 +371,14 @@ class FetchLog:
     started_at: datetime
     response_ms: float
     is_success: bool
-    rows: int = 0
+    timeframe: str = field(kw_only=True)
+    """1d or 1h of bars, `snapshot` of what is told as it is now."""
+    rows_fetched: int = 0
     attempts: int = 1
     error_kind: str | None = None
     error_detail: str | None = None
     run_id: str | None = None
     quota_left: int | None = None
-
-
-PENDING, IN_PROGRESS, RETRY = "pending", "in_progress", "retry"
-COMPLETED, FAILED, DEFERRED = "completed", "failed", "deferred"
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """How the collection of one subject stands, kept in `collection_jobs` while it runs.
-
-    `attempts` counts the tries of this run, `due_at` says from when on a deferred one is tried.
-    """
-
-    asset: str
-    subject: str
-    status: str
-    attempts: int = 0
-    last_error: str | None = None
-    started_at: datetime | None = None
-    completed_at: datetime | None = None
-    due_at: datetime | None = None
-    run_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from functools import partial
 import pandas as pd
 
 from market_pipeline.domain.errors import NothingStored
+from market_pipeline.domain.jobs import Job
 from market_pipeline.domain.onboarding import (
     HISTORY,
     IMPORTED,
@@ -23,7 +24,6 @@ from market_pipeline.domain.onboarding import (
     profile_of,
     steps_of,
 )
-from market_pipeline.domain.ports import Job
 from market_pipeline.domain.sessions import TradingCalendar
 from market_pipeline.partitions import latest_session
 from market_pipeline.warehouse import Warehouse

@@ -285,8 +285,8 @@ FETCHES = View(
     "Show what was asked of vendors and what came of it; --date is a UTC day.",
     "enrichment_fetch_log",
     columns(
-        "started_at asset subject source is_success rows attempts response_ms quota_left "
-        "error_kind error_detail"
+        "started_at asset subject timeframe source is_success rows_fetched rows_inserted "
+        "rows_updated attempts response_ms quota_left error_kind error_detail"
     ),
     date_column=None,
     is_by_session=False,

@@ -17,6 +17,7 @@ from market_pipeline.domain.ports import (
     ComputeNote,
     Coverage,
     FetchLog,
+    Rejected,
     WriteCounts,
 )
 from market_pipeline.domain.quarantine import FINDING_COLUMNS, REJECTED, quarantine_id
@@ -97,15 +98,27 @@ def write_coverage(
 # -- fetch log -----------------------------------------------------------------------------
 
 
-def append_log(connection: sa.Connection, entries: Sequence[FetchLog]) -> None:
-    """Append one row a request; details are cleaned and cut to the column."""
+def append_log(
+    connection: sa.Connection, stored: Iterable[tuple[Sequence[FetchLog], WriteCounts]]
+) -> None:
+    """Append one row a request, with what storing its batch changed in this transaction.
+
+    Details are cleaned and cut to the column. Raises ValueError where several requests share
+    rows that were written: whose they are is not known.
+    """
     rows = []
-    for entry in entries:
-        names = [column.name for column in enrichment_fetch_log.c if column.name != "fetch_id"]
-        row = {name: getattr(entry, name) for name in names}
-        if entry.error_detail is not None:
-            row["error_detail"] = clean_text(entry.error_detail, 500)
-        rows.append(row)
+    for entries, counts in stored:
+        if len(entries) > 1 and counts.inserted + counts.updated:
+            raise ValueError(
+                f"{len(entries)} requests share {counts}: rows need one log entry, that of the "
+                "request that brought them"
+            )
+        for entry in entries:
+            row = {name: getattr(entry, name) for name in FetchLog.__slots__}
+            if entry.error_detail is not None:
+                row["error_detail"] = clean_text(entry.error_detail, 500)
+            changed = {"rows_inserted": counts.inserted, "rows_updated": counts.updated}
+            rows.append(row | changed)
     if rows:
         connection.execute(sa.insert(enrichment_fetch_log), rows)
 
@@ -113,14 +126,25 @@ def append_log(connection: sa.Connection, entries: Sequence[FetchLog]) -> None:
 # -- quarantine ----------------------------------------------------------------------------
 
 
-def quarantine_rejected(connection: sa.Connection, asset: str, batch: CollectedBatch) -> None:
-    """Keep the batch's rejected rows; one that is kept already stays as first seen."""
-    if not batch.rejected:
+def quarantine_rejects(connection: sa.Connection, asset: str, batch: CollectedBatch) -> None:
+    """Keep the rejected rows of a batch, under its sender; ValueError where it names none."""
+    if batch.rejected:
+        quarantine_rejected(connection, asset, batch.rejected, *_origin(batch))
+
+
+def quarantine_rejected(
+    connection: sa.Connection,
+    asset: str,
+    rejected: Sequence[Rejected],
+    source: str,
+    seen_at: datetime,
+) -> None:
+    """Keep rejected rows of a source; one that is kept already stays as first seen."""
+    if not rejected:
         return
-    source, seen_at = _origin(batch)
     found = [
         (asset, row.session_date, row.symbol, row.rule, REJECTED, row.value, row.detail, source)
-        for row in batch.rejected
+        for row in rejected
     ]
     rows = _quarantine_rows(connection, pd.DataFrame(found, columns=FINDING_COLUMNS), seen_at)
     merge_rows(connection, quarantine, rows, kept=[column.name for column in quarantine.columns])

@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from market_pipeline.domain.ports import COMPLETED, DEFERRED, PENDING, Job
+from market_pipeline.domain.jobs import COMPLETED, DEFERRED, PENDING, Job
 from market_pipeline.warehouse.frames import length_of
 from market_pipeline.warehouse.job_tables import collection_jobs
 from market_pipeline.warehouse.values import clean_text

@@ -19,7 +19,7 @@ from market_pipeline.domain.freshness import Freshness, freshness
 from market_pipeline.domain.headlines import RAW_COLUMNS, merge_raw, raw_frame
 from market_pipeline.domain.news import Attempt, Company, NewsCollection
 from market_pipeline.domain.notices import Message
-from market_pipeline.domain.ports import CollectedBatch, FetchLog, Lease, WriteCounts
+from market_pipeline.domain.ports import Lease, WriteCounts
 from market_pipeline.domain.sessions import NEW_YORK, TradingCalendar
 from market_pipeline.domain.tellings import Telling
 from market_pipeline.warehouse import company_store, news_taking, notices, queries
@@ -285,9 +285,7 @@ def _keep_rejected(
 ) -> None:
     attempts = collection.attempts
     source = next((a.source for a in reversed(attempts) if a.is_success), collected.asset)
-    log = FetchLog(collected.asset, collected.portfolio_id, source, at, 0.0, True)
-    batch = CollectedBatch(pd.DataFrame(), collection.news.rejected, log=(log,))
-    quarantine_rejected(connection, collected.asset, batch)
+    quarantine_rejected(connection, collected.asset, collection.news.rejected, source, at)
 
 
 def _keep_companies(connection: sa.Connection, companies: Sequence[Company], at: datetime) -> None:

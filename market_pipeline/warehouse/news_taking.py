@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 import pandas as pd
 import sqlalchemy as sa
 
-from market_pipeline.domain.ports import CollectedBatch, FetchLog, Rejected
+from market_pipeline.domain.ports import Rejected
 from market_pipeline.domain.tellings import Telling
 from market_pipeline.warehouse import queries
 from market_pipeline.warehouse.collection import quarantine_rejected
@@ -74,16 +74,14 @@ def quarantine_refused(connection: sa.Connection, rows: pd.DataFrame, at: dateti
     `rows` are `domain.tellings.Reading.refused`; gives how many there are.
     """
     for (table, source), refused in rows.groupby(["table", "source"]):
-        rejected = tuple(
+        rejected = [
             Rejected(None, day.date(), rule, value, detail)
             for day, rule, value, detail in zip(
                 *(refused[name] for name in ("published_date", "rule", "value", "detail")),
                 strict=True,
             )
-        )
-        log = FetchLog(str(table), "", str(source), at, 0.0, True)
-        batch = CollectedBatch(pd.DataFrame(), rejected, log=(log,))
-        quarantine_rejected(connection, str(table), batch)
+        ]
+        quarantine_rejected(connection, str(table), rejected, str(source), at)
     return len(rows)
 
 

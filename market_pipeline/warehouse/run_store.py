@@ -66,6 +66,22 @@ class RunStore:
             rows = [tuple(row) for row in connection.execute(query)]
         return pd.DataFrame(rows, columns=_COLUMNS, dtype=object)
 
+    def rows_of(self, run_id: str) -> dict[str, tuple[int, int]]:
+        """Sum what a run's fetches inserted and updated, by asset.
+
+        An asset all of whose fetches are from before that was kept is not among them.
+        """
+        counts = (
+            sa.select(_f.asset, sa.func.sum(_f.rows_inserted), sa.func.sum(_f.rows_updated))
+            .where(_f.run_id == run_id, _f.rows_inserted.is_not(None))
+            .group_by(_f.asset)
+        )
+        with self._database.reading() as connection:
+            return {
+                asset: (int(inserted), int(updated))
+                for asset, inserted, updated in connection.execute(counts)
+            }
+
     def symbols_of(self, run_id: str) -> tuple[int, int, int] | None:
         """Count the symbols a run brought, failed and tried again; None where it asked nobody."""
         one = (

@@ -233,12 +233,15 @@ enrichment_fetch_log = sa.Table(
     required("started_at", Instant),
     required("response_ms", sa.Float(53)),
     required("is_success", sa.Boolean),
-    required("rows", sa.Integer),
+    required("rows_fetched", sa.Integer),  # rows of the answer, refused ones included
     required("attempts", sa.Integer),
     *optional("error_kind", kind=sa.String(40)),
     *optional("error_detail", kind=sa.String(500)),
     *optional("run_id", kind=sa.String(64)),
     *optional("quota_left", kind=sa.Integer),  # requests left to the source that day
+    sa.Column("timeframe", sa.String(12), nullable=False, server_default="snapshot"),  # 1d, 1h, ...
+    # What storing the answer changed, as the database counted it; NULL: from before it was kept.
+    *optional("rows_inserted", "rows_updated", kind=sa.Integer),
     info={"kept_for": "log", "kept_by": "started_at"},
 )
 

@@ -17,7 +17,8 @@ import sqlalchemy as sa
 from market_pipeline.domain.books import Book
 from market_pipeline.domain.companies import CompanyProfile
 from market_pipeline.domain.errors import ConfigurationError
-from market_pipeline.domain.ports import CollectedBatch, ComputeNote, Coverage, Job, WriteCounts
+from market_pipeline.domain.jobs import Job
+from market_pipeline.domain.ports import CollectedBatch, ComputeNote, Coverage, WriteCounts
 from market_pipeline.domain.universe import Watched
 from market_pipeline.warehouse import (
     bar_history,
@@ -215,26 +216,26 @@ class Warehouse(Stores):
 
         With `batch.replace` the stored rows of the frame's symbols become the frame's, and the
         coverage is the batch's own; otherwise rows are merged and coverage is joined (see
-        `collection.joined`). The asset of the rejects is the table. Counts the table's rows only.
+        `collection.joined`). The asset of the rejects is the table. Counts the table's rows only,
+        in the log batch by batch.
         Bars are first brought together with those stored (`bar_history`), so that a split
         computes history anew and a vendor's change of the past is kept.
         """
         table = queries.table_named(table_name)
         # Refused before anything is compared with it.
         encoded = [to_rows(table, batch.frame, self.dialect) for batch in batches]
-        counts = WriteCounts()
         with self._database.writing() as connection:
             # Kind by kind: every transaction takes its locks in this order.
-            settled = []
-            for batch, rows in zip(batches, encoded, strict=True):
-                stored, count = self._store_rows(connection, table, batch, rows)
-                settled.append(stored)
-                counts += count
+            stored = [
+                self._store_rows(connection, table, batch, rows)
+                for batch, rows in zip(batches, encoded, strict=True)
+            ]
+            counts = sum((changed for _, changed in stored), WriteCounts())
             for batch in batches:
                 collection.write_coverage(connection, batch.coverage, anew=batch.replace)
-            for batch in settled:
-                collection.quarantine_rejected(connection, table_name, batch)
-            collection.append_log(connection, [entry for batch in batches for entry in batch.log])
+            for batch, _ in stored:
+                collection.quarantine_rejects(connection, table_name, batch)
+            collection.append_log(connection, [(batch.log, changed) for batch, changed in stored])
             for batch in batches:
                 if batch.job is not None:
                     jobs.store(connection, batch.job)

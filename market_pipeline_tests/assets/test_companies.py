@@ -92,6 +92,7 @@ def test_a_vendor_that_is_down_stops_neither_universe_nor_prices(graph: Graph) -
     assert len(prices) == 1
     failed = graph.warehouse.read("enrichment_fetch_log", where={"is_success": False})
     assert set(failed["asset"]) == {"company_profiles", "fundamentals"}
+    assert set(failed["timeframe"]) == {"snapshot"}
     assert "KO" not in graph.warehouse.profiles()
     graph.companies.asked.clear()
     made(graph)

@@ -154,6 +154,7 @@ def test_one_failing_symbol_does_not_stop_the_rest(hourly: Graph) -> None:
     assert "HTTP 503" in str(jobs.loc["KO", "last_error"])
     log = hourly.warehouse.read("enrichment_fetch_log", where={"asset": TABLE})
     assert set(log.loc[~log["is_success"], "subject"]) == {"KO"}
+    assert set(log["timeframe"]) == {"1h"}
     assert collect(hourly) == ["KO"]
     assert len(stored(hourly, "KO")) == 3
 

@@ -344,6 +344,9 @@ def test_a_plan_without_chains_leaves_the_bars(graph: Graph) -> None:
     assert cached["price_kind"].tolist() == ["last"]
     log = graph.warehouse.read("enrichment_fetch_log", where={"error_kind": "not_entitled"})
     assert sorted(log["subject"]) == ["chain:AAPL", "chain:KO"]
+    log = graph.warehouse.read("enrichment_fetch_log", where={"asset": "option_quotes"})
+    asked = {(row["timeframe"], "chain" in row["subject"]) for row in log.to_dict("records")}
+    assert asked == {("1d", False), ("snapshot", True)}
 
 
 def test_a_chain_that_fails_is_asked_for_by_the_retry_alone(graph: Graph) -> None:

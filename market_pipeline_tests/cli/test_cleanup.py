@@ -13,7 +13,7 @@ def test_a_dry_run_says_what_the_run_then_deletes(run: Run, stored: Warehouse) -
     bars = stored.read("equity_bars")
     for age in (100, 1):
         at = datetime.now(UTC) - timedelta(days=age)
-        log = FetchLog("equity_bars", "KO", "yahoo", at, 1.0, True)
+        log = FetchLog("equity_bars", "KO", "yahoo", at, 1.0, True, timeframe="1d")
         stored.commit_batch("equity_bars", CollectedBatch(bars[:0], log=(log,)))
     before = stored.count("enrichment_fetch_log")
     dry = run("cleanup", "--dry-run", "--format", "json")

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from market_pipeline.domain.ports import CollectedBatch, FetchLog, Job, Rejected
+from market_pipeline.domain.jobs import Job
+from market_pipeline.domain.ports import CollectedBatch, FetchLog, Rejected
 from market_pipeline.operations.views import VIEWS
 from market_pipeline.warehouse import Warehouse
 from market_pipeline.warehouse.tables import metadata
@@ -30,8 +31,9 @@ def hostile(stored: Warehouse, state_dir: Path) -> int:
     at = rows.AT
     rejected = Rejected("KO", rows.SESSION, "bad_value", HOSTILE, HOSTILE)
     failed = FetchLog(
-        "equity_bars", "KO", "yahoo", at, 1.0, False, error_kind="bad_payload", error_detail=HOSTILE
-    )
+        "equity_bars", "KO", "yahoo", at, 1.0, False, timeframe="1d",
+        error_kind="bad_payload", error_detail=HOSTILE,
+    )  # fmt: skip
     job = Job("equity_bars", "KO", "failed", last_error=HOSTILE, started_at=at, run_id="run")
     empty = stored.read("equity_bars")
     stored.plan_jobs("equity_bars", ["KO"], "run")

@@ -153,10 +153,12 @@ def test_an_empty_log_is_an_answer(run: Run, stored: Warehouse, view: str) -> No
 
 def test_the_logs_are_shown_newest_first(run: Run, stored: Warehouse) -> None:
     """What failed can be asked for alone; a day and a symbol narrow either log."""
-    good = FetchLog("equity_bars", "AAPL", "yahoo", rows.AT, 12.5, True, rows=90)
+    good = FetchLog(
+        "equity_bars", "AAPL", "yahoo", rows.AT, 12.5, True, timeframe="1d", rows_fetched=90
+    )
     bad = FetchLog(
-        "equity_bars", "MSFT", "yahoo", rows.NOW, 900.0, False, error_kind="throttled",
-        error_detail="[red]429\x1b",
+        "equity_bars", "MSFT", "yahoo", rows.NOW, 900.0, False, timeframe="1d",
+        error_kind="throttled", error_detail="[red]429\x1b",
     )  # fmt: skip
     rejected = Rejected("MSFT", rows.SESSION, "high_below_low", "high=1 low=2", "impossible")
     nothing = stored.read("equity_bars")
@@ -172,6 +174,8 @@ def test_the_logs_are_shown_newest_first(run: Run, stored: Warehouse) -> None:
     for options, subjects in asked:
         found = json.loads(run("show", "fetches", *options, "-f", "json").stdout)
         assert [row["subject"] for row in found] == subjects
+    counts = ("timeframe", "rows_fetched", "rows_inserted", "rows_updated")
+    assert [found[0][name] for name in counts] == ["1d", 90, 0, 0]
     assert "[red]429\\x1b" in run("show", "fetches").stdout
     for options, count in (((), 1), (("--date", "2026-11-20"), 1), (("--date", "2026-11-21"), 0)):
         found = json.loads(run("show", "quarantine", *options, "-f", "json").stdout)

@@ -13,8 +13,8 @@ import dagster as dg
 import httpx
 import psutil
 
+from market_pipeline.domain.jobs import COMPLETED
 from market_pipeline.domain.onboarding import Onboarding
-from market_pipeline.domain.ports import COMPLETED
 from market_pipeline.operations.backfill import dagster_instance
 from market_pipeline.resources import open_warehouse
 from market_pipeline.sandbox import SandboxServer, create_app, generated

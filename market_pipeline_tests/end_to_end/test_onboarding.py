@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from market_pipeline.domain.ports import COMPLETED
+from market_pipeline.domain.jobs import COMPLETED
 from market_pipeline.domain.sessions import TradingCalendar
 from market_pipeline.operations import onboarding
 from market_pipeline.sandbox import SandboxServer

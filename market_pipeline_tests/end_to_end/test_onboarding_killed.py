@@ -10,8 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from market_pipeline.domain.jobs import PENDING
 from market_pipeline.domain.onboarding import PROCESSING
-from market_pipeline.domain.ports import PENDING
 from market_pipeline.sandbox import SandboxServer
 from market_pipeline_tests.end_to_end.daemon import (
     PATIENCE_S,

@@ -58,7 +58,7 @@ def fetched(subject: str = "AAPL", **changes: object) -> FetchLog:
     """Build a fetch-log entry of `equity_bars`."""
     values: dict[str, object] = {
         "asset": "equity_bars", "subject": subject, "source": "yahoo", "started_at": AT,
-        "response_ms": 12.5, "is_success": True, "rows": 1,
+        "response_ms": 12.5, "is_success": True, "timeframe": "1d", "rows_fetched": 1,
     }  # fmt: skip
     return FetchLog(**(values | changes))  # type: ignore[arg-type]  # a bag of valid fields
 

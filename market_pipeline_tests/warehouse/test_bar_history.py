@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from market_pipeline.domain.ports import CollectedBatch, Coverage, FetchLog, WriteCounts
+from market_pipeline.domain.ports import CollectedBatch, Coverage, WriteCounts
 from market_pipeline.domain.restatements import known_on
 from market_pipeline.warehouse.warehouse import Warehouse
 from market_pipeline_tests.fakes import steady_bars
+from market_pipeline_tests.warehouse.rows import fetched
 
 FIRST, LAST = date(2024, 1, 2), date(2024, 3, 28)
 SEEN = datetime(2024, 4, 1, 1, tzinfo=UTC)
@@ -33,7 +34,7 @@ def commit(
     batch = CollectedBatch(
         frame.assign(source=source, fetched_at=pd.Timestamp(at)),
         coverage=(Coverage("equity_bars", symbol, *span, source, at),),
-        log=(FetchLog("equity_bars", symbol, source, at, 1.0, True, run_id=f"run-{days_later}"),),
+        log=(fetched(symbol, source=source, started_at=at, run_id=f"run-{days_later}"),),
         replace=replace,
     )
     return warehouse.commit_batch("equity_bars", batch)

@@ -24,7 +24,7 @@ def round_of(symbol: str, number: int) -> CollectedBatch:
         frame=bars({(d, symbol): float(number) for d in range(ROWS)}),
         rejected=(Rejected(symbol, day(0), "round", str(number), ""),),
         coverage=(covered(0, number, subject=symbol),),
-        log=(fetched(symbol, rows=number),),
+        log=(fetched(symbol, rows_fetched=number),),
         replace=number % 2 == 0,
     )
 
@@ -39,7 +39,10 @@ def rounds_stored(warehouse: Warehouse) -> dict[str, int]:
         number = 0 if values.empty else int(values.iloc[0])
         expected = list(range(1, number + 1))
         assert values.tolist() == [float(number)] * (ROWS if number else 0)
-        assert sorted(log.loc[log["subject"] == symbol, "rows"]) == expected
+        fetches = log[log["subject"] == symbol].sort_values("rows_fetched")
+        assert fetches["rows_fetched"].tolist() == expected
+        assert fetches["rows_inserted"].tolist() == [ROWS, *[0] * number][:number]
+        assert fetches["rows_updated"].tolist() == [0, *[ROWS] * number][:number]
         assert sorted(map(int, rejects.loc[rejects["symbol"] == symbol, "value"])) == expected
         assert (coverage[symbol].last_date if number else day(0)) == day(number)
         found[symbol] = number
@@ -87,7 +90,7 @@ def merge_everything(url: str, number: int) -> None:
             CollectedBatch(
                 bars(values),
                 coverage=tuple(covered(0, 400, subject=symbol) for symbol in SYMBOLS),
-                log=(fetched(rows=number),),
+                log=(fetched(rows_fetched=number),),
             ),
         )
     warehouse.dispose()

@@ -20,7 +20,7 @@ def answer(*starts: datetime, **changes: Any) -> CollectedBatch:
     frame = hour_frame("KO", starts).assign(flags=None, source="yahoo", fetched_at=AT)
     refused = Rejected("KO", date(2026, 3, 9), "not_over_yet", "starts_at=later", "still forming")
     known = Coverage(TABLE, "KO", date(2026, 3, 6), date(2026, 3, 9), "yahoo", AT)
-    log = FetchLog(TABLE, "KO", "yahoo", AT, 3.0, True, rows=len(frame))
+    log = FetchLog(TABLE, "KO", "yahoo", AT, 3.0, True, timeframe="1h", rows_fetched=len(frame))
     return CollectedBatch(frame.assign(**changes), (refused,), (known,), (log,))
 
 

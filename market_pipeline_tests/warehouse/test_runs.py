@@ -37,7 +37,7 @@ def test_symbols_are_counted_over_all_attempts(warehouse: Warehouse) -> None:
     log = tuple(
         FetchLog(
             asset="equity_bars", subject=subject, source="yahoo", started_at=at, response_ms=1.0,
-            is_success=is_success, rows=0, attempts=attempt, run_id="run",
+            is_success=is_success, timeframe="1d", attempts=attempt, run_id="run",
         )
         for subject, is_success, attempt in tries
     )  # fmt: skip
