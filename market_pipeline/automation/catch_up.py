@@ -15,6 +15,7 @@ import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from market_pipeline.assets.collection_alerts import apply
+from market_pipeline.automation.blocked import blocked
 from market_pipeline.automation.failures import left_by_failures
 from market_pipeline.automation.job_assets import JobAssets, assets_of
 from market_pipeline.automation.jobs import range_tags
@@ -202,6 +203,8 @@ def _looked(
     """Compare what should be there with Dagster's record, and that with what it was made from."""
     due = watch.due(settings, memory.since, now)
     missing = _missing(instance, watch, assets.names, due)
+    for day, names in blocked(warehouse, assets, due).items():
+        missing[day] = missing.get(day, frozenset()) | names
     since = settled(due, missing, LOOKED_AT_AGAIN) if due else memory.since
     lacking = {day: assets.with_what_lacks_them(names) for day, names in missing.items()}
     if watch.calendar is not None and due:

@@ -10,6 +10,7 @@ from datetime import date, datetime
 import dagster as dg
 import pandas as pd
 
+from market_pipeline.automation.blocked import blocked
 from market_pipeline.automation.job_assets import JobAssets
 from market_pipeline.automation.outdated import made_of
 from market_pipeline.domain.collection import UNKNOWN_SYMBOL
@@ -25,10 +26,11 @@ def still_to_make(
 ) -> frozenset[str]:
     """Name the assets of a job that a session lacks, and those that are made from them.
 
-    Prices count as lacking where a symbol has none that a vendor may have by `now`.
+    Prices count as lacking where a symbol has none that a vendor may have by `now`, and whatever
+    fails a blocking check.
     """
     made = {name for name in assets.names if made_of(instance, name, [day])}
-    lacking = assets.names - made
+    lacking = assets.names - made | blocked(warehouse, assets, [day]).get(day, frozenset())
     if BARS in made and unpriced(warehouse, day, now):
         lacking |= {BARS}
     return assets.with_what_lacks_them(lacking)

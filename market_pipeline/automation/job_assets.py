@@ -15,13 +15,15 @@ from market_pipeline.domain.catch_up import with_all_below
 class JobAssets:
     """What a job makes, what is made from each, and what of it each job makes.
 
-    `following` are those that are made by themselves when their inputs are.
+    `following` are those that are made by themselves when their inputs are, `blocking` the checks
+    (of an asset, by name) whose failure stops what is made from it.
     """
 
     names: frozenset[str]
     following: frozenset[str]
     children: Mapping[str, Sequence[str]]
     jobs: Mapping[str, frozenset[str]]
+    blocking: frozenset[tuple[str, str]] = frozenset()
 
     def with_what_lacks_them(self, names: Iterable[str]) -> frozenset[str]:
         """Add what is made from some assets."""
@@ -64,4 +66,9 @@ def assets_of(
     following = frozenset(
         key.to_user_string() for key in keys if graph.get(key).automation_condition is not None
     )
-    return JobAssets(frozenset(children), following, children, jobs)
+    blocking = frozenset(
+        (key.asset_key.to_user_string(), key.name)
+        for key in graph.asset_check_keys
+        if graph.get_check_spec(key).blocking
+    )
+    return JobAssets(frozenset(children), following, children, jobs, blocking)

@@ -36,6 +36,7 @@ GRACE = timedelta(hours=6)
 
 QUOTA_VENDORS = ("yahoo", "polygon", "alpha_vantage")
 _KEPT_S = 24 * 3600.0
+_OF_JOBS_AND_CHECKS = ("run-failed:", "run-slow:", "symbols-failed:", "check-failed:")
 
 
 def operation_alerts(
@@ -64,9 +65,7 @@ def operation_alerts(
         now = clock()
         runs = warehouse.runs.since(now - LOOK_BACK)
         verdicts = run_alerts(runs, now, lambda run: needed_of(run, calendar))
-        # One that the graph no longer has is never judged again.
-        failed = [f for f in warehouse.verdicts.failed() if (f.asset, f.check) in known]
-        verdicts += check_alerts({asset for asset, _ in known}, failed, now)
+        verdicts += check_alerts(known, warehouse.verdicts.failed(), now)
         for vendor in QUOTA_VENDORS:
             per_day = settings.requests_per_day(vendor)
             if per_day is not None:
@@ -75,6 +74,7 @@ def operation_alerts(
                 verdicts.append(quota_alert(name, quota.status(), now))
         verdicts += breaker_alerts(settings, coordination, now)
         verdicts += stored_alerts(warehouse, calendar, now)
+        verdicts += unheard_of(warehouse, verdicts)
         said = [s for v in verdicts if (s := apply(warehouse.notices, v, now)) is not None]
         return dg.SkipReason("; ".join(said) or "no alert opened or closed")
 
@@ -93,6 +93,16 @@ def needed_of(run: RunOutcome, calendar: TradingCalendar) -> list[str]:
         return [run.last_partition]
     return [
         date_key(day) for day in calendar.sessions(key_date(first), key_date(run.last_partition))
+    ]
+
+
+def unheard_of(warehouse: Warehouse, judged: Sequence[Raise | Clear]) -> list[Clear]:
+    """Close alerts on jobs that have not run for long, and on checks that are there no more."""
+    keys = {v.alert.key if isinstance(v, Raise) else v.key for v in judged}
+    return [
+        Clear(key, f"nothing was heard of it for {LOOK_BACK.days} days")
+        for key in warehouse.notices.open_alerts()["alert_key"]
+        if key not in keys and key.startswith(_OF_JOBS_AND_CHECKS)
     ]
 
 

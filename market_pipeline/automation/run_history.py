@@ -26,6 +26,7 @@ OVERLAP = timedelta(minutes=2)
 
 _AT_ONCE = 200
 _COUNTED = {dg.DagsterEventType.STEP_OUTPUT, dg.DagsterEventType.HANDLED_OUTPUT}
+_PLANNED = dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED
 _PARTITION, _FIRST, _LAST = (
     "dagster/partition", "dagster/asset_partition_range_start",
     "dagster/asset_partition_range_end",
@@ -54,14 +55,27 @@ def keep_runs(instance: dg.DagsterInstance, warehouse: Warehouse) -> int:
     """Note every run that has changed since the last time; give how many were noted anew."""
     until = warehouse.runs.known_until()
     after = None if until is None else until - OVERLAP
-    records = instance.get_run_records(
-        dg.RunsFilter(updated_after=after), limit=_AT_ONCE, order_by="update_timestamp",
-        ascending=True,
-    )  # fmt: skip
     known = {} if after is None else {run.run_id: run for run in warehouse.runs.since(after)}
-    changed = [record for record in records if not _is_known(known, record)]
+    changed = _changed(instance, after, known)
     warehouse.runs.keep([_outcome(instance, warehouse, record) for record in changed])
     return len(changed)
+
+
+def _changed(
+    instance: dg.DagsterInstance, after: datetime | None, known: Mapping[str, RunOutcome]
+) -> list[RunRecord]:
+    """Give the first runs that have changed since; hundreds may have ended at one instant."""
+    looked_at, changed = _AT_ONCE, list[RunRecord]()
+    while not changed:
+        records = instance.get_run_records(
+            dg.RunsFilter(updated_after=after), limit=looked_at, order_by="update_timestamp",
+            ascending=True,
+        )  # fmt: skip
+        changed = [record for record in records if not _is_known(known, record)]
+        if len(records) < looked_at:
+            break
+        looked_at *= 2
+    return changed[:_AT_ONCE]
 
 
 def _is_known(known: Mapping[str, RunOutcome], record: RunRecord) -> bool:
@@ -93,7 +107,14 @@ def _outcome(instance: dg.DagsterInstance, warehouse: Warehouse, record: RunReco
         rows_updated=updated,
         error=_error(instance, run) if run.status is dg.DagsterRunStatus.FAILURE else None,
         updated_at=_instant(record.update_timestamp),
+        assets=",".join(sorted(_planned(instance, run))) or None,
     )
+
+
+def _planned(instance: dg.DagsterInstance, run: dg.DagsterRun) -> set[str]:
+    """Name the assets that a run was to make."""
+    told = [entry.get_dagster_event() for entry in instance.all_logs(run.run_id, of_type=_PLANNED)]
+    return {event.asset_key.to_user_string() for event in told if event.asset_key is not None}
 
 
 def started_by(tags: Mapping[str, str]) -> str:

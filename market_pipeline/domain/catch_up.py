@@ -99,16 +99,17 @@ def next_stretch(
 
     `due` are all dates that should be there, rising; `missing` has the assets that a date lacks. At
     most `most` neighbours that lack the same are one stretch. A date that was tried in vain goes
-    alone, so that one that cannot be made takes no other along.
+    alone, so that one that cannot be made takes no other along, and after those that were not
+    tried: hundreds that cannot be made hold up no other.
     """
     ready = [d for d in due if d in missing and (d not in tried or tried[d].is_due(now))]
     if not ready:
         return None
-    first = ready[0]
-    if first in tried:
-        return Stretch(first, first, missing[first])
-    place = {day: at for at, day in enumerate(due)}
     fresh = [day for day in ready if day not in tried][:most]
+    if not fresh:
+        return Stretch(ready[0], ready[0], missing[ready[0]])
+    first = fresh[0]
+    place = {day: at for at, day in enumerate(due)}
     joined = takewhile(
         lambda pair: place[pair[1]] == place[pair[0]] + 1 and missing[pair[1]] == missing[first],
         pairwise(fresh),

@@ -20,6 +20,9 @@ QUOTA_LEFT_SHARE = 0.10
 LEAST_QUALITY = 0.85
 OPEN_AFTER = timedelta(minutes=10)
 CHECK_TOLD_FOR = timedelta(days=10)
+PRESENT_TOLD_AFTER = timedelta(minutes=10)
+"""Two collections of headlines: what fails and passes in turn is no news each time."""
+
 _SHOWN = 5
 _LONGEST = 200
 
@@ -93,26 +96,26 @@ def run_alerts(
     `dates_of` gives the partitions of which a run that failed was needed (none: it has none).
     """
     by_job = sorted(runs, key=lambda run: (run.job, run.created_at))
+    made = [run for run in runs if run.is_final and run.status == SUCCESS]
     verdicts: list[Raise | Clear] = []
     for job, found in groupby(by_job, key=lambda run: run.job):
         of_job = list(found)
-        verdicts += [_failed(job, of_job, dates_of), _slow(job, of_job, now)]
+        verdicts += [_failed(job, of_job, made, dates_of), _slow(job, of_job, now)]
         verdicts += [v for v in (_symbols(job, of_job),) if v is not None]
     return verdicts
 
 
 def _failed(
-    job: str, runs: Sequence[RunOutcome], dates_of: Callable[[RunOutcome], Collection[str]]
+    job: str,
+    runs: Sequence[RunOutcome],
+    made: Sequence[RunOutcome],
+    dates_of: Callable[[RunOutcome], Collection[str]],
 ) -> Raise | Clear:
-    """Raise while a run that failed for good has no later ones that made up for it.
-
-    `runs` are in the order of their creation.
-    """
-    final = [run for run in runs if run.is_final]
+    """Raise while a run of a job that failed for good was not made up for by those of `made`."""
     failed = [
         run
-        for at, run in enumerate(final)
-        if run.status == FAILURE and not _is_made_up(run, final[at + 1 :], dates_of(run))
+        for run in runs
+        if run.is_final and run.status == FAILURE and not _is_made_up(run, made, dates_of(run))
     ]
     key = f"run-failed:{job}"
     if not failed:
@@ -132,15 +135,32 @@ def _failed(
     )
 
 
-def _is_made_up(failed: RunOutcome, later: Iterable[RunOutcome], dates: Collection[str]) -> bool:
-    """Ask whether every partition of a run that failed was part of a later success."""
-    made = [run for run in later if run.status == SUCCESS]
+def _is_made_up(failed: RunOutcome, made: Iterable[RunOutcome], dates: Collection[str]) -> bool:
+    """Ask whether later runs made all that one failed to make, each asset of each partition.
+
+    Of which assets that is not on record, runs of its job count alone.
+    """
+    wanted = failed.asset_names
+    later = [
+        run
+        for run in made
+        if run.created_at > failed.created_at
+        and (run.asset_names & wanted if wanted else run.job == failed.job)
+    ]
     if failed.last_partition is None:
-        return any(run.last_partition is None for run in made)
-    ranges = [(run.first_partition or run.last_partition, run.last_partition) for run in made]
-    return all(
-        any(first <= date <= last for first, last in ranges if first and last) for date in dates
-    )
+        return any(run.last_partition is None for run in later if run.job == failed.job)
+    if wanted:
+        return all(wanted <= _made_of(date, later) for date in dates)
+    return all(any(_has(run, date) for run in later) for date in dates)
+
+
+def _made_of(date: str, runs: Iterable[RunOutcome]) -> frozenset[str]:
+    return frozenset().union(*(run.asset_names for run in runs if _has(run, date)))
+
+
+def _has(run: RunOutcome, date: str) -> bool:
+    last = run.last_partition
+    return last is not None and (run.first_partition or last) <= date <= last
 
 
 def _slow(job: str, runs: Sequence[RunOutcome], now: datetime) -> Raise | Clear:
@@ -187,42 +207,40 @@ def _symbols(job: str, runs: Sequence[RunOutcome]) -> Raise | Clear | None:
 
 
 def check_alerts(
-    assets: Iterable[str], failed: Sequence[FailedCheck], now: datetime
+    checks: Iterable[tuple[str, str]], failed: Sequence[FailedCheck], now: datetime
 ) -> list[Raise | Clear]:
-    """Judge each of `assets` by the checks that fail: one alert of its errors, one of warnings.
+    """Judge each of `checks` (asset, name) by its dates that fail: one alert a check.
 
-    What began to fail longer ago than `CHECK_TOLD_FOR` has been told, and was left alone.
+    What is of the present is told once it has failed for `PRESENT_TOLD_AFTER`; what began to fail
+    longer ago than `CHECK_TOLD_FOR` has been told, and was left alone.
     """
-    verdicts: list[Raise | Clear] = []
-    for asset in sorted(set(assets)):
-        for kind, rule, severity in (
-            ("check-failed", CHECK_FAILED, "ERROR"),
-            ("check-warned", CHECK_WARNED, "WARN"),
-        ):
-            found = [c for c in failed if c.asset == asset and c.severity == severity]
-            verdicts.append(_checks(asset, f"{kind}:{asset}", rule, found, now))
-    return verdicts
+    of_check: dict[tuple[str, str], list[FailedCheck]] = {}
+    for each in failed:
+        of_check.setdefault((each.asset, each.check), []).append(each)
+    return [
+        _check(asset, name, of_check.get((asset, name), []), now)
+        for asset, name in sorted(set(checks))
+    ]
 
 
-def _checks(
-    asset: str, key: str, rule: AlertRule, failed: Sequence[FailedCheck], now: datetime
-) -> Raise | Clear:
-    recent = sorted(
-        (check for check in failed if now - check.failed_at <= CHECK_TOLD_FOR),
-        key=lambda check: check.failed_at,
-    )
+def _check(asset: str, name: str, failed: Sequence[FailedCheck], now: datetime) -> Raise | Clear:
+    key = f"check-failed:{asset}.{name}"
+    recent = [each for each in failed if now - each.failed_at <= CHECK_TOLD_FOR]
     if failed and not recent:
         days = CHECK_TOLD_FOR.days
-        return Clear(key, f"{len(failed)} fail for over {days} days: market-pipeline show checks")
-    if not recent:
-        return Clear(key, "every check holds again")
+        return Clear(key, f"it fails for over {days} days: market-pipeline show checks")
+    told = [e for e in recent if e.first or now - e.failed_at >= PRESENT_TOLD_AFTER]
+    if not told:
+        return Clear(key, "the check holds again")
+    newest = max(told, key=lambda each: each.failed_at)
+    rule = CHECK_FAILED if any(each.severity == "ERROR" for each in told) else CHECK_WARNED
     return Raise(
         rule.alert(
             key,
-            title=f"{asset}: a check failed",
-            happened=f"{_listed(f'{c.check} ({_short(c.told)})' for c in recent)}",
-            since=recent[0].failed_at,
-            subject=f"asset {asset}; {_listed(check.dates for check in recent)}",
+            title=f"{asset}: {name} failed",
+            happened=_short(newest.told),
+            since=min(each.failed_at for each in told),
+            subject=f"asset {asset}; {_listed(each.dates for each in told)}",
         )
     )
 

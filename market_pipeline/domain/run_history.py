@@ -32,6 +32,13 @@ class RunOutcome:
     rows_updated: int | None
     error: str | None
     updated_at: datetime
+    assets: str | None = None
+    """What it was to make, with commas; None: nothing, or it is not known."""
+
+    @property
+    def asset_names(self) -> frozenset[str]:
+        """The assets it was to make."""
+        return frozenset(self.assets.split(",")) if self.assets else frozenset()
 
     @property
     def partitions(self) -> str:

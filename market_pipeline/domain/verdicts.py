@@ -54,21 +54,34 @@ class FailedCheck:
 def still_failed(known: Sequence[FailedCheck], verdict: Judged) -> list[FailedCheck]:
     """Give what fails of one claim after a verdict on it, in the order of dates.
 
-    `known` is what failed before. A failure that goes on keeps the instant at which it began.
+    `known` is what failed before. Dates that go on failing keep the instant at which they began:
+    others of the same verdict are as new as it is.
     """
+    dated = [each for each in known if each.first is not None]
     if verdict.span is None:
-        return [] if verdict.passed else [_failed(verdict, known)]
+        # That there is no row at all says nothing of dates which were judged before.
+        now = [each for each in known if each.first is None]
+        return sorted(
+            [*dated, *([] if verdict.passed else [_failed(verdict, None, now)])], key=_first
+        )
     first, last = verdict.span
-    dated = [each for each in known if each.first is not None and each.last is not None]
-    rest = [part for each in dated for part in _outside(each, first, last)]
+    found = [part for each in dated for part in _outside(each, first, last)]
     if not verdict.passed:
-        touched = [each for each in dated if not (_last(each) < first or last < _first(each))]
-        rest.append(_failed(verdict, touched))
-    return sorted(rest, key=_first)
+        for each in sorted(dated, key=_first):
+            begin, end = max(_first(each), first), min(_last(each), last)
+            if begin > end:
+                continue
+            if first < begin:
+                found.append(_failed(verdict, (first, begin - _DAY)))
+            found.append(_failed(verdict, (begin, end), [each]))
+            first = end + _DAY
+        if first <= last:
+            found.append(_failed(verdict, (first, last)))
+    return sorted(found, key=_first)
 
 
-def _failed(verdict: Judged, before: Iterable[FailedCheck]) -> FailedCheck:
-    first, last = verdict.span or (None, None)
+def _failed(verdict: Judged, span: Span | None, before: Iterable[FailedCheck] = ()) -> FailedCheck:
+    first, last = span or (None, None)
     since = min([verdict.judged_at, *(each.failed_at for each in before)])
     return FailedCheck(
         verdict.asset, verdict.check, first, last, verdict.severity, since, verdict.told,

@@ -51,6 +51,7 @@ batch_run_history = sa.Table(
     ),
     *optional("error", kind=sa.String(500)),
     required("updated_at", Instant),
+    *optional("assets", kind=sa.Text),  # which it was to make, with commas
     sa.Index(None, "created_at"),
     sa.Index(None, "status"),
 )  # fmt: skip

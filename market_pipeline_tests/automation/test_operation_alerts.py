@@ -1,6 +1,6 @@
 """The sensor `operation_alerts`: each rule opens once and closes once, at a real webhook."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -43,6 +43,9 @@ Judging = Callable[[date], None]
 def bars() -> None: ...
 
 
+BARS_HOLD = (dg.AssetCheckKey(bars.key, "bars_hold"),)
+
+
 @dataclass
 class Place:
     """The sensor over kept runs, and a receiver of what it opens and closes."""
@@ -53,13 +56,12 @@ class Place:
     instance: dg.DagsterInstance
     now: datetime = START + 2 * MINUTE
 
-    def tick(self) -> str:
+    def tick(self, checks: Sequence[dg.AssetCheckKey] = BARS_HOLD) -> str:
         """Evaluate the sensor, and deliver what it had to say."""
         resources = {
             "warehouse": self.warehouse, "settings": self.settings, "clock": lambda: self.now,
             "coordination": coordination_of(self.settings), "calendar": CALENDAR,
         }  # fmt: skip
-        checks = [dg.AssetCheckKey(bars.key, "bars_hold")]
         sensor = operation_alerts(checks, dg.DefaultSensorStatus.STOPPED)
         found = sensor(dg.build_sensor_context(instance=self.instance, resources=resources))
         assert isinstance(found, dg.SkipReason)
@@ -214,10 +216,10 @@ def test_a_check_that_fails_in_a_green_run_is_told_until_its_date_passes(place: 
     make(MONDAY)
     for _ in range(2):
         place.tick()
-    key = "check-failed:bars"
+    key = "check-failed:bars.bars_hold"
     assert place.told() == [("alert.opened", key)]
     opened = place.receiver.posted[0].json
-    assert "bars_hold (AAPL is negative)" in opened["happened"]
+    assert (opened["title"], opened["happened"]) == ("bars: bars_hold failed", "AAPL is negative")
     assert opened["subject"] == "asset bars; 2026-11-23"
     assert opened["severity"] == "error"
     make(TUESDAY)
@@ -229,35 +231,81 @@ def test_a_check_that_fails_in_a_green_run_is_told_until_its_date_passes(place: 
     assert keep_runs(place.instance, place.warehouse) == 3
 
 
-def test_a_warning_is_told_as_one_and_stands_until_the_next_verdict(place: Place) -> None:
-    """It hides no error of the same asset, and a date that was odd does not warn for ever."""
+def test_what_is_of_the_present_is_told_once_it_lasts(place: Place) -> None:
+    """A warning stands until the next verdict; what fails and passes in turn is told to nobody."""
     holds = {MONDAY: False, TUESDAY: True}
     make = judging(place, holds, dg.AssetCheckSeverity.WARN)
+    key = "check-failed:bars.bars_hold"
+    for _ in range(4):
+        for day in (MONDAY, TUESDAY):
+            make(day)
+            place.tick()
+            place.now += 5 * MINUTE
+    assert place.told() == []
     make(MONDAY)
+    place.now += 10 * MINUTE
     place.tick()
-    assert place.told() == [("alert.opened", "check-warned:bars")]
+    assert place.told() == [("alert.opened", key)]
     assert place.receiver.posted[0].json["severity"] == "warning"
-    failed = Judged("bars", "bars_hold", (MONDAY, MONDAY), False, "ERROR", "no", place.now, "run")
     make(TUESDAY)
-    place.warehouse.verdicts.keep([failed])
     place.tick()
-    assert place.told()[1:] == [
-        ("alert.opened", "check-failed:bars"), ("alert.closed", "check-warned:bars"),
+    assert place.told()[1:] == [("alert.closed", key)]
+
+
+def failed_on(place: Place, day: date, *, check: str = "bars_hold") -> Judged:
+    return Judged("bars", check, (day, day), False, "ERROR", "no", place.now, "run")
+
+
+def test_a_failure_that_was_told_and_left_alone_hides_no_new_one(place: Place) -> None:
+    """After ten days its alert closes and says where it still stands; new dates are told anew."""
+    place.warehouse.verdicts.keep([failed_on(place, MONDAY), failed_on(place, MONDAY, check="old")])
+    place.tick()
+    place.now += timedelta(days=10, seconds=1)
+    place.tick()
+    key = "check-failed:bars.bars_hold"
+    assert place.told() == [("alert.opened", key), ("alert.closed", key)]
+    closed = place.receiver.posted[-1].json
+    assert closed["happened"] == "it fails for over 10 days: market-pipeline show checks"
+    both = replace(failed_on(place, MONDAY), span=(MONDAY, TUESDAY))
+    place.warehouse.verdicts.keep([both])
+    place.tick()
+    assert place.told()[2:] == [("alert.opened", key)]
+    assert place.receiver.posted[-1].json["subject"] == "asset bars; 2026-11-24"
+
+
+def test_each_check_of_an_asset_is_told(place: Place) -> None:
+    """One that fails while another is open has an alert of its own."""
+    checks = [dg.AssetCheckKey(bars.key, name) for name in ("bars_hold", "keys")]
+    for name in ("bars_hold", "keys"):
+        place.warehouse.verdicts.keep([failed_on(place, MONDAY, check=name)])
+        place.tick(checks)
+    assert [key for _, key in place.told()] == [
+        "check-failed:bars.bars_hold", "check-failed:bars.keys",
     ]  # fmt: skip
 
 
-def test_a_failure_that_was_told_and_left_alone_is_not_told_for_ever(place: Place) -> None:
-    """After ten days the alert closes, and says where the failure still stands."""
-    failed = Judged("bars", "bars_hold", (MONDAY, MONDAY), False, "ERROR", "no", place.now, "run")
-    place.warehouse.verdicts.keep([failed, replace(failed, check="of_old")])
+def test_an_alert_on_what_is_heard_of_no_more_closes(place: Place) -> None:
+    """A job that does not run, and a check that the graph has not any longer."""
+    place.warehouse.runs.keep([FAILED])
+    place.warehouse.verdicts.keep([failed_on(place, MONDAY, check="gone")])
+    place.tick([dg.AssetCheckKey(bars.key, "gone")])
+    assert len(place.told()) == 2
+    place.now += timedelta(days=10, hours=1)
     place.tick()
-    assert "of_old" not in place.receiver.posted[0].json["happened"]
-    place.now += timedelta(days=10, seconds=1)
-    place.tick()
-    closed = place.receiver.posted[-1].json
-    assert closed["alert_key"] == "check-failed:bars"
-    assert closed["happened"] == "1 fail for over 10 days: market-pipeline show checks"
-    assert [each.check for each in place.warehouse.verdicts.failed()] == ["bars_hold", "of_old"]
+    assert sorted(place.told()[2:]) == [
+        ("alert.closed", "check-failed:bars.gone"), ("alert.closed", "run-failed:session_job"),
+    ]  # fmt: skip
+
+
+def test_another_job_makes_up_for_what_it_makes_as_well(place: Place) -> None:
+    """Assets count, not names of jobs: half of them is not enough."""
+    failed = replace(FAILED, job="price_job", assets="bars,universe")
+    place.warehouse.runs.keep([failed, replace(RUN, run_id="a", assets="bars",
+                               created_at=START + MINUTE)])  # fmt: skip
+    assert "opened" in place.tick()
+    place.warehouse.runs.keep([replace(RUN, run_id="b", assets="snapshots,universe",
+                               created_at=START + 2 * MINUTE)])  # fmt: skip
+    assert place.tick() == "alert run-failed:price_job closed"
 
 
 def test_a_quota_that_is_nearly_gone_is_told_until_the_next_day(place: Place) -> None:

@@ -23,6 +23,7 @@ def test_a_run_is_kept_with_its_rows_and_symbols(graph: Graph) -> None:  # noqa:
     assert (row["job"], row["status"], row["is_final"]) == ("session_job", "success", True)
     assert (row["first_partition"], row["last_partition"]) == ("2026-11-20", "2026-11-20")
     assert row["started_by"] == "person"
+    assert {"equity_bars", "portfolio_snapshots"} < set(row["assets"].split(","))
     told = graph.instance.all_logs(row["run_id"], of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
     made = [entry.asset_materialization for entry in told]
     counts = [each.metadata.get("rows_inserted") for each in made if each is not None]
@@ -39,6 +40,20 @@ def test_a_run_is_kept_with_its_rows_and_symbols(graph: Graph) -> None:  # noqa:
 def instance() -> Iterator[dg.DagsterInstance]:
     with dg.DagsterInstance.ephemeral() as opened:
         yield opened
+
+
+def test_hundreds_that_ended_at_once_hold_up_no_later_one(
+    instance: dg.DagsterInstance, warehouse: Warehouse
+) -> None:
+    """Somebody has canceled all; what fails after that is noted."""
+    for _ in range(300):
+        instance.create_run_for_job(failing, status=dg.DagsterRunStatus.CANCELED)
+    while keep_runs(instance, warehouse):
+        pass
+    failed = run(instance)
+    assert keep_runs(instance, warehouse) == 1
+    assert len(warehouse.runs.history(limit=1000)) == 301
+    assert list(warehouse.runs.history(only_failed=True)["run_id"]) == [failed]
 
 
 @dg.op

@@ -35,13 +35,14 @@ def test_neighbours_that_lack_the_same_are_one_stretch() -> None:
 
 
 def test_a_date_that_was_tried_goes_alone_and_holds_up_none() -> None:
-    """While it waits for its next turn the later ones are asked for."""
+    """Those never asked for go first, also once its turn has come: many of it are no queue."""
     missing = dict.fromkeys(DUE[3:6], ALL)
     tried = {DUE[3]: Tried(1, NOW)}
-    assert next_stretch(DUE, missing, tried, NOW, 20) == Stretch(DUE[4], DUE[5], ALL)
     later = NOW + AGAIN_AFTER[0]
-    assert next_stretch(DUE, missing, tried, later, 20) == Stretch(DUE[3], DUE[3], ALL)
-    tried[DUE[4]] = tried[DUE[3]]
+    for now in (NOW, later):
+        assert next_stretch(DUE, missing, tried, now, 20) == Stretch(DUE[4], DUE[5], ALL)
+    tried = dict.fromkeys(DUE[3:6], Tried(1, NOW))
+    assert next_stretch(DUE, missing, tried, NOW, 20) is None
     assert next_stretch(DUE, missing, tried, later, 20) == Stretch(DUE[3], DUE[3], ALL)
 
 
