@@ -317,7 +317,16 @@ def test_an_option_in_a_brokers_writing(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["AAPL", "-AAPL", "AAPL 13/16/2026 150.00 C", "AAPL260116C0", "AAPL260116C150.0001", ""]
+    "text",
+    [
+        "AAPL",
+        "-AAPL",
+        "AAPL 13/16/2026 150.00 C",
+        "AAPL 1/16/2026 Call $0,500",
+        "AAPL260116C0",
+        "AAPL260116C150.0001",
+        "",
+    ],
 )
 def test_what_is_no_option(text: str) -> None:
     """An impossible day, strike or form is none."""
