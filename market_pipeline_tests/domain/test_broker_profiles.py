@@ -124,14 +124,14 @@ def told(text: str) -> list[tuple[str, str, str | None, str, str]]:
 def test_schwab_transactions() -> None:
     """Signs, dollars, `as of` days, options, transfers by sign; the total row is no transaction."""
     assert told(SCHWAB_TRANSACTIONS) == [
-        ("2026-11-20", "buy", "VTI", "10", "-3012.5"),
-        ("2026-11-20", "sell", "BRK.B", "1", "455.19"),
-        ("2026-11-19", "short", "AAPL270115C00150000", "2", "688.68"),
-        ("2026-11-17", "dividend", "KO", "48.5", "48.5"),
-        ("2026-11-17", "interest", None, "1.07", "1.07"),
-        ("2026-11-16", "withdrawal", None, "2500", "-2500"),
-        ("2026-11-16", "fee", "TSM", "0.45", "-0.45"),
         ("2026-01-20", "expiry", OPTION, "1", "0"),
+        ("2026-11-16", "fee", "TSM", "0.45", "-0.45"),
+        ("2026-11-16", "withdrawal", None, "2500", "-2500"),
+        ("2026-11-17", "interest", None, "1.07", "1.07"),
+        ("2026-11-17", "dividend", "KO", "48.5", "48.5"),
+        ("2026-11-19", "short", "AAPL270115C00150000", "2", "688.68"),
+        ("2026-11-20", "sell", "BRK.B", "1", "455.19"),
+        ("2026-11-20", "buy", "VTI", "10", "-3012.5"),
     ]
 
 
@@ -141,15 +141,15 @@ def test_fidelity_activity() -> None:
     A reinvestment in the fund where cash rests moves no cash.
     """
     assert told(FIDELITY_ACTIVITY) == [
-        ("2026-11-20", "buy", "VTI", "3", "-903.75"),
-        ("2026-11-19", "short", "AAPL270115C00150000", "2", "688.68"),
-        ("2026-11-18", "dividend", "KO", "48.5", "48.5"),
-        ("2026-11-18", "buy", "KO", "0.7", "-48.5"),
-        ("2026-11-17", "deposit", None, "1000", "1000"),
-        ("2026-11-16", "fee", "TSM", "4.5", "-4.5"),
         ("2026-01-16", "expiry", OPTION, "2", "0"),
+        ("2026-11-16", "fee", "TSM", "4.5", "-4.5"),
+        ("2026-11-17", "deposit", None, "1000", "1000"),
+        ("2026-11-18", "buy", "KO", "0.7", "-48.5"),
+        ("2026-11-18", "dividend", "KO", "48.5", "48.5"),
+        ("2026-11-19", "short", "AAPL270115C00150000", "2", "688.68"),
+        ("2026-11-20", "buy", "VTI", "3", "-903.75"),
     ]
-    assert transactions(FIDELITY_ACTIVITY)[1].fees_usd == Decimal("1.32")
+    assert transactions(FIDELITY_ACTIVITY)[-2].fees_usd == Decimal("1.32")
 
 
 def test_flex_trades_of_interactive_brokers() -> None:
@@ -165,11 +165,11 @@ def test_flex_trades_of_interactive_brokers() -> None:
 def test_robinhood_activity() -> None:
     """Amounts in parentheses, contracts from the description, the mark of a short expiry."""
     assert told(ROBINHOOD) == [
-        ("2026-11-20", "buy", "VTI", "0.5", "-150.63"),
-        ("2026-11-19", "short", "AAPL270115C00150000", "1", "344.95"),
-        ("2026-11-18", "dividend", "KO", "4.85", "4.85"),
-        ("2026-11-17", "withdrawal", None, "500", "-500"),
         ("2026-01-16", "expiry", OPTION, "1", "0"),
+        ("2026-11-17", "withdrawal", None, "500", "-500"),
+        ("2026-11-18", "dividend", "KO", "4.85", "4.85"),
+        ("2026-11-19", "short", "AAPL270115C00150000", "1", "344.95"),
+        ("2026-11-20", "buy", "VTI", "0.5", "-150.63"),
     ]
 
 

@@ -187,7 +187,7 @@ def test_comments_bom_order_of_columns_and_padding_change_nothing() -> None:
     )
     assert dressed.content_hash == plain.content_hash == transactions_hash(plain.transactions)
     assert dressed.transactions == plain.transactions
-    assert dressed.lines == (4, 7)
+    assert dressed.lines == (7, 4)  # its dates fall
 
 
 def test_equal_rows_are_kept() -> None:

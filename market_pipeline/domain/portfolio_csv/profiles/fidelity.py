@@ -110,6 +110,7 @@ FIDELITY_ACTIVITY = Profile(
     columns("Run Date", "Action", "Symbol", "Quantity", "Price ($)|Price", "Commission ($)",
             "Fees ($)", "Amount ($)"),
     _transaction,
+    newest_first=True,
 )  # fmt: skip
 FIDELITY_POSITIONS = Profile(
     "Fidelity positions",
