@@ -193,6 +193,20 @@ def test_positions_are_entered_on_the_day_of_the_file_at_their_cost(text: str) -
         }  # fmt: skip
 
 
+@pytest.mark.parametrize(("name", "symbol"), [("FDRXX**", "FDRXX"), ("QPISQ**", "CASH")])
+def test_where_fidelity_lets_cash_rest_is_cash(name: str, symbol: str) -> None:
+    """A core position is in dollars, also where its ticker is not known."""
+    book = parse(FIDELITY_POSITIONS.replace("SPAXX**", name))
+    assert isinstance(book, Book)
+    assert (book.positions[0].symbol, book.positions[0].asset_class) == (symbol, "cash")
+
+
+def test_a_currency_that_fidelity_would_mark_as_core_is_refused() -> None:
+    """The mark does not make dollars of euros."""
+    (problem,) = problems_of(FIDELITY_POSITIONS.replace("SPAXX**", "EUR**"))
+    assert (problem.row, problem.column) == (2, "Symbol")
+
+
 def test_the_same_export_gives_the_same_book_on_another_day() -> None:
     """The day comes from the file, not from the clock."""
     books = [

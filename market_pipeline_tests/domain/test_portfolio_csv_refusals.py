@@ -43,6 +43,12 @@ def one_problem(content: str | bytes) -> FileProblem:
     return problems[0]
 
 
+FOREIGN_CASH = (
+    "EUR cash", "Cash EUR", "EURO", "euros", "CNH", "THB", "cash-thb", "CASH.JPY", "Yen",
+    "HK dollar", "Canadian dollars", "Pound sterling", "USD EUR", "BTC", "Tresor",
+)  # fmt: skip
+
+
 def row_of(**cells: str) -> str:
     """Write a one-row file with all columns; keywords replace cells of a good stock row."""
     values = dict.fromkeys(COLUMNS, "")
@@ -267,6 +273,14 @@ def test_a_nul_byte_is_a_problem_of_its_cell() -> None:
     problem = one_problem(f"{HEADER}\nAAPL,1\x00,2,2025-01-13\n")
     assert (problem.row, problem.column) == (2, "Quantity")
     assert "NUL" in problem.expected
+
+
+@pytest.mark.parametrize("name", FOREIGN_CASH)
+def test_cash_that_may_not_be_in_dollars_is_refused(name: str) -> None:
+    """Another currency, by code or word, and a name nobody knows: neither is counted as dollars."""
+    problem = one_problem(row_of(symbol=name, investment_class="CASH", entry_price_per_share=""))
+    assert (problem.column, problem.value) == ("Symbol", name)
+    assert "expected CASH, a name that says so" in problem.expected
 
 
 def test_quotes_that_do_not_balance_are_told_at_the_row_they_open() -> None:
