@@ -265,6 +265,58 @@ def test_money_that_is_not_in_dollars_is_refused() -> None:
     assert (problem.row, problem.column, problem.value) == (2, "CurrencyPrimary", "EUR")
 
 
+FLEX_COLUMNS = (
+    '"CurrencyPrimary","AssetClass","Symbol","TradeDate","SettleDateTarget","Quantity",'
+    '"TradePrice","IBCommission","IBCommissionCurrency","Buy/Sell","LevelOfDetail"\n'
+)
+FLEX_ROW = '"USD","STK","KO","{}","{}","10","60","{}","{}","BUY","{}"\n'
+
+
+@pytest.mark.parametrize(
+    ("commission", "currency"),
+    [("-1", "USD"), ("-1", ""), ("-1", "usd"), ("0", "EUR"), ("", "EUR")],
+)
+def test_a_commission_in_dollars_or_of_nothing_is_taken(commission: str, currency: str) -> None:
+    """Nothing in euros is nothing in dollars."""
+    row = FLEX_ROW.format("20261119", "20261120", commission, currency, "EXECUTION")
+    (bought,) = transactions(FLEX_COLUMNS + row)
+    assert bought.fees_usd == -Decimal(commission or 0)
+
+
+def test_a_commission_in_another_currency_is_refused() -> None:
+    """It is not added to dollars as if it were some."""
+    row = FLEX_ROW.format("20261119", "20261120", "-1.5", "EUR", "EXECUTION")
+    (problem,) = problems_of(FLEX_COLUMNS + row)
+    assert (problem.row, problem.column, problem.value) == (2, "IBCommissionCurrency", "EUR")
+    assert "commission is not in US dollars" in problem.expected
+
+
+@pytest.mark.parametrize(
+    ("day", "settled", "level", "column"),
+    [
+        ("13/11/2026", "16/11/2026", "EXECUTION", "TradeDate"),
+        ("11/11/2026", "13/11/2026", "EXECUTION", "SettleDateTarget"),
+        ("13/11/2026", "", "ORDER", "TradeDate"),  # a row that is passed over
+        ("13/11/2026;093000", "", "ORDER", "TradeDate"),
+    ],
+)
+def test_dates_that_are_day_first_are_not_read_month_first(
+    day: str, settled: str, level: str, column: str
+) -> None:
+    """One date that can only be day first refuses the file: May 11 was November 5."""
+    ambiguous = FLEX_ROW.format("05/11/2026", "06/11/2026", "-1", "USD", "EXECUTION")
+    telling = FLEX_ROW.format(day, settled, "-1", "USD", level)
+    (problem,) = problems_of(FLEX_COLUMNS + ambiguous + telling)
+    assert (problem.row, problem.column) == (3, column)
+    assert "yyyyMMdd" in problem.expected
+
+
+def test_dates_with_the_month_first_are_taken() -> None:
+    """What no date contradicts is read as US brokers write it."""
+    row = FLEX_ROW.format("11/19/2026", "11/20/2026", "-1", "USD", "EXECUTION")
+    assert transactions(FLEX_COLUMNS + row)[0].trade_date == date(2026, 11, 19)
+
+
 def test_an_amount_that_contradicts_its_row_is_refused() -> None:
     """A misread unit (shares for contracts, a wrong sign) cannot pass."""
     text = SCHWAB_TRANSACTIONS.replace("$688.68", "-$688.68")
