@@ -66,7 +66,7 @@ class Transaction:
 class TransactionFile:
     """The transactions one file states of a portfolio; `content_hash` changes with any of them.
 
-    `lines` are the rows of the file they stood in, one for each.
+    Those of a day are oldest first. `lines` are the rows of the file they stood in, one for each.
     """
 
     portfolio_id: str
@@ -74,6 +74,13 @@ class TransactionFile:
     content_hash: str
     transactions: tuple[Transaction, ...]
     lines: tuple[int, ...] = ()
+
+    def in_order_of_rows(self) -> list[tuple[int | None, Transaction]]:
+        """Give each with its row of the file, if known, as the rows follow one another there."""
+        if not self.lines:
+            return [(None, one) for one in self.transactions]
+        placed = sorted(zip(self.lines, self.transactions, strict=True), key=lambda each: each[0])
+        return [*placed]
 
 
 def cash_effect(

@@ -64,6 +64,8 @@ def import_book(connection: sa.Connection, book: Book, imported_at: datetime) ->
         [asdict(position) for position in book.positions], columns=_POSITION_FIELDS, dtype=object
     ).assign(portfolio_id=book.portfolio_id)
     scope = positions.c.portfolio_id == book.portfolio_id
+    if stored is not None:
+        _date_first_values(connection, stored)
     _keep_values(connection, book)
     counts = merge_rows(connection, positions, to_rows(positions, frame, dialect), scope=scope)
     onboarding.begin(connection, book, imported_at)
@@ -71,38 +73,85 @@ def import_book(connection: sa.Connection, book: Book, imported_at: datetime) ->
 
 
 def read_manual_values(connection: sa.Connection) -> dict[str, ManualValues]:
-    """Give the values of private holdings over time, by portfolio."""
+    """Give the values of private holdings over time, by portfolio.
+
+    The first counts since the entry, each later one since the day of the file that stated it; one
+    that repeats the one before is left out. Two holdings of one name and date cannot be told apart
+    over time: they have no history.
+    """
     columns = manual_values.c
     query = sa.select(manual_values).order_by(columns.portfolio_id, columns.since_date)
+    alike = _held_twice(connection)
     found: dict[str, dict[tuple[str, date], list[tuple[date, Decimal]]]] = {}
     for row in connection.execute(query):
+        if (row.portfolio_id, row.symbol, row.entry_date) in alike:
+            continue
         held = found.setdefault(row.portfolio_id, {})
-        held.setdefault((row.symbol, row.entry_date), []).append((row.since_date, row.value_usd))
+        history = held.setdefault((row.symbol, row.entry_date), [])
+        if not history:
+            history.append((row.entry_date, row.value_usd))
+        elif history[-1][1] != row.value_usd:
+            history.append((row.since_date, row.value_usd))
     return {name: dict(held) for name, held in found.items()}
 
 
-def _keep_values(connection: sa.Connection, book: Book) -> None:
-    """Note what private holdings are worth from the book's date on; what was noted stays.
+def _held_twice(connection: sa.Connection) -> set[tuple[str, str, date]]:
+    """Give portfolio, name and entry date of private holdings that a book has more than once."""
+    columns = positions.c
+    key = (columns.portfolio_id, columns.symbol, columns.entry_date)
+    query = sa.select(*key).where(columns.asset_class == PRIVATE).group_by(*key)
+    return {
+        (row[0], row[1], row[2]) for row in connection.execute(query.having(sa.func.count() > 1))
+    }
 
-    The first value counts since the entry. Two holdings of one name and date cannot be told apart
-    over time: they have no history.
+
+def _keep_values(connection: sa.Connection, book: Book) -> None:
+    """Note what private holdings are worth as of the book's date, in place of what was that day's.
+
+    A corrected file so takes back what the one before it said; what those of other days said stays.
     """
     held = [p for p in book.positions if p.asset_class == PRIVATE]
     told = Counter((p.symbol, p.entry_date) for p in held)
-    known = read_manual_values(connection).get(book.portfolio_id, {})
-    rows = []
-    for p in held:
-        history = known.get((p.symbol, p.entry_date), ())
-        then = [value for since, value in history if since <= book.as_of_date]
-        is_told = then[-1:] == [p.entry_price_usd]
-        if told[p.symbol, p.entry_date] == 1 and not is_told:
-            since = book.as_of_date if history else p.entry_date
-            rows.append((book.portfolio_id, p.symbol, p.entry_date, since, p.entry_price_usd))
-    if rows:
-        frame = pd.DataFrame(rows, columns=manual_values.c.keys(), dtype=object)
-        merge_rows(
-            connection, manual_values, to_rows(manual_values, frame, connection.dialect.name)
+    rows = [
+        (book.portfolio_id, p.symbol, p.entry_date, book.as_of_date, p.entry_price_usd)
+        for p in held
+        if told[p.symbol, p.entry_date] == 1
+    ]
+    columns = manual_values.c
+    scope = sa.and_(
+        columns.portfolio_id == book.portfolio_id, columns.since_date == book.as_of_date
+    )
+    frame = pd.DataFrame(rows, columns=columns.keys(), dtype=object)
+    staged = to_rows(manual_values, frame, connection.dialect.name)
+    merge_rows(connection, manual_values, staged, scope=scope)
+
+
+def _date_first_values(connection: sa.Connection, stored: Book) -> None:
+    """Date a first value that stands at the entry by the stored book, as it was not once done.
+
+    Else a corrected file of that book's day would leave it. Where there are later values it is not
+    known which file stated the first.
+    """
+    columns, other, held = manual_values.c, manual_values.alias(), positions.c
+    is_same = (
+        other.c.portfolio_id == columns.portfolio_id, other.c.symbol == columns.symbol,
+        other.c.entry_date == columns.entry_date, other.c.since_date != columns.since_date,
+    )  # fmt: skip
+    is_held = (
+        held.portfolio_id == columns.portfolio_id, held.symbol == columns.symbol,
+        held.entry_date == columns.entry_date, held.asset_class == PRIVATE,
+    )  # fmt: skip
+    connection.execute(
+        sa.update(manual_values)
+        .where(
+            columns.portfolio_id == stored.portfolio_id,
+            columns.since_date == columns.entry_date,
+            columns.since_date < stored.as_of_date,
+            ~sa.exists().where(*is_same),
+            sa.exists().where(*is_held),
         )
+        .values(since_date=stored.as_of_date)
+    )
 
 
 def _refuse_rounding(book: Book) -> None:

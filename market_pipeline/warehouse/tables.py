@@ -122,7 +122,7 @@ manual_values = sa.Table(
     key("portfolio_id", sa.String(64)),
     key("symbol", sa.String(32)),
     key("entry_date", sa.Date),
-    key("since_date", sa.Date),  # of the file that first stated it
+    key("since_date", sa.Date),  # of the file that stated it; the first counts since the entry
     required("value_usd", Exact),  # of a unit
 )
 

@@ -124,14 +124,14 @@ def told(text: str) -> list[tuple[str, str, str | None, str, str]]:
 def test_schwab_transactions() -> None:
     """Signs, dollars, `as of` days, options, transfers by sign; the total row is no transaction."""
     assert told(SCHWAB_TRANSACTIONS) == [
-        ("2026-11-20", "buy", "VTI", "10", "-3012.5"),
-        ("2026-11-20", "sell", "BRK.B", "1", "455.19"),
-        ("2026-11-19", "short", "AAPL270115C00150000", "2", "688.68"),
-        ("2026-11-17", "dividend", "KO", "48.5", "48.5"),
-        ("2026-11-17", "interest", None, "1.07", "1.07"),
-        ("2026-11-16", "withdrawal", None, "2500", "-2500"),
-        ("2026-11-16", "fee", "TSM", "0.45", "-0.45"),
         ("2026-01-20", "expiry", OPTION, "1", "0"),
+        ("2026-11-16", "fee", "TSM", "0.45", "-0.45"),
+        ("2026-11-16", "withdrawal", None, "2500", "-2500"),
+        ("2026-11-17", "interest", None, "1.07", "1.07"),
+        ("2026-11-17", "dividend", "KO", "48.5", "48.5"),
+        ("2026-11-19", "short", "AAPL270115C00150000", "2", "688.68"),
+        ("2026-11-20", "sell", "BRK.B", "1", "455.19"),
+        ("2026-11-20", "buy", "VTI", "10", "-3012.5"),
     ]
 
 
@@ -141,15 +141,15 @@ def test_fidelity_activity() -> None:
     A reinvestment in the fund where cash rests moves no cash.
     """
     assert told(FIDELITY_ACTIVITY) == [
-        ("2026-11-20", "buy", "VTI", "3", "-903.75"),
-        ("2026-11-19", "short", "AAPL270115C00150000", "2", "688.68"),
-        ("2026-11-18", "dividend", "KO", "48.5", "48.5"),
-        ("2026-11-18", "buy", "KO", "0.7", "-48.5"),
-        ("2026-11-17", "deposit", None, "1000", "1000"),
-        ("2026-11-16", "fee", "TSM", "4.5", "-4.5"),
         ("2026-01-16", "expiry", OPTION, "2", "0"),
+        ("2026-11-16", "fee", "TSM", "4.5", "-4.5"),
+        ("2026-11-17", "deposit", None, "1000", "1000"),
+        ("2026-11-18", "buy", "KO", "0.7", "-48.5"),
+        ("2026-11-18", "dividend", "KO", "48.5", "48.5"),
+        ("2026-11-19", "short", "AAPL270115C00150000", "2", "688.68"),
+        ("2026-11-20", "buy", "VTI", "3", "-903.75"),
     ]
-    assert transactions(FIDELITY_ACTIVITY)[1].fees_usd == Decimal("1.32")
+    assert transactions(FIDELITY_ACTIVITY)[-2].fees_usd == Decimal("1.32")
 
 
 def test_flex_trades_of_interactive_brokers() -> None:
@@ -165,11 +165,11 @@ def test_flex_trades_of_interactive_brokers() -> None:
 def test_robinhood_activity() -> None:
     """Amounts in parentheses, contracts from the description, the mark of a short expiry."""
     assert told(ROBINHOOD) == [
-        ("2026-11-20", "buy", "VTI", "0.5", "-150.63"),
-        ("2026-11-19", "short", "AAPL270115C00150000", "1", "344.95"),
-        ("2026-11-18", "dividend", "KO", "4.85", "4.85"),
-        ("2026-11-17", "withdrawal", None, "500", "-500"),
         ("2026-01-16", "expiry", OPTION, "1", "0"),
+        ("2026-11-17", "withdrawal", None, "500", "-500"),
+        ("2026-11-18", "dividend", "KO", "4.85", "4.85"),
+        ("2026-11-19", "short", "AAPL270115C00150000", "1", "344.95"),
+        ("2026-11-20", "buy", "VTI", "0.5", "-150.63"),
     ]
 
 
@@ -191,6 +191,20 @@ def test_positions_are_entered_on_the_day_of_the_file_at_their_cost(text: str) -
             "SPAXX": ("cash", Decimal("1234.56"), Decimal(1)),
             "PENDING": ("cash", Decimal(-100), Decimal(1)),
         }  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "symbol"), [("FDRXX**", "FDRXX"), ("QPISQ**", "CASH")])
+def test_where_fidelity_lets_cash_rest_is_cash(name: str, symbol: str) -> None:
+    """A core position is in dollars, also where its ticker is not known."""
+    book = parse(FIDELITY_POSITIONS.replace("SPAXX**", name))
+    assert isinstance(book, Book)
+    assert (book.positions[0].symbol, book.positions[0].asset_class) == (symbol, "cash")
+
+
+def test_a_currency_that_fidelity_would_mark_as_core_is_refused() -> None:
+    """The mark does not make dollars of euros."""
+    (problem,) = problems_of(FIDELITY_POSITIONS.replace("SPAXX**", "EUR**"))
+    assert (problem.row, problem.column) == (2, "Symbol")
 
 
 def test_the_same_export_gives_the_same_book_on_another_day() -> None:
@@ -249,6 +263,58 @@ def test_money_that_is_not_in_dollars_is_refused() -> None:
     """A trade in euros does not pass for one in dollars."""
     (problem,) = problems_of(FLEX_TRADES.replace('"U1","USD"', '"U1","EUR"', 1))
     assert (problem.row, problem.column, problem.value) == (2, "CurrencyPrimary", "EUR")
+
+
+FLEX_COLUMNS = (
+    '"CurrencyPrimary","AssetClass","Symbol","TradeDate","SettleDateTarget","Quantity",'
+    '"TradePrice","IBCommission","IBCommissionCurrency","Buy/Sell","LevelOfDetail"\n'
+)
+FLEX_ROW = '"USD","STK","KO","{}","{}","10","60","{}","{}","BUY","{}"\n'
+
+
+@pytest.mark.parametrize(
+    ("commission", "currency"),
+    [("-1", "USD"), ("-1", ""), ("-1", "usd"), ("0", "EUR"), ("", "EUR")],
+)
+def test_a_commission_in_dollars_or_of_nothing_is_taken(commission: str, currency: str) -> None:
+    """Nothing in euros is nothing in dollars."""
+    row = FLEX_ROW.format("20261119", "20261120", commission, currency, "EXECUTION")
+    (bought,) = transactions(FLEX_COLUMNS + row)
+    assert bought.fees_usd == -Decimal(commission or 0)
+
+
+def test_a_commission_in_another_currency_is_refused() -> None:
+    """It is not added to dollars as if it were some."""
+    row = FLEX_ROW.format("20261119", "20261120", "-1.5", "EUR", "EXECUTION")
+    (problem,) = problems_of(FLEX_COLUMNS + row)
+    assert (problem.row, problem.column, problem.value) == (2, "IBCommissionCurrency", "EUR")
+    assert "commission is not in US dollars" in problem.expected
+
+
+@pytest.mark.parametrize(
+    ("day", "settled", "level", "column"),
+    [
+        ("13/11/2026", "16/11/2026", "EXECUTION", "TradeDate"),
+        ("11/11/2026", "13/11/2026", "EXECUTION", "SettleDateTarget"),
+        ("13/11/2026", "", "ORDER", "TradeDate"),  # a row that is passed over
+        ("13/11/2026;093000", "", "ORDER", "TradeDate"),
+    ],
+)
+def test_dates_that_are_day_first_are_not_read_month_first(
+    day: str, settled: str, level: str, column: str
+) -> None:
+    """One date that can only be day first refuses the file: May 11 was November 5."""
+    ambiguous = FLEX_ROW.format("05/11/2026", "06/11/2026", "-1", "USD", "EXECUTION")
+    telling = FLEX_ROW.format(day, settled, "-1", "USD", level)
+    (problem,) = problems_of(FLEX_COLUMNS + ambiguous + telling)
+    assert (problem.row, problem.column) == (3, column)
+    assert "yyyyMMdd" in problem.expected
+
+
+def test_dates_with_the_month_first_are_taken() -> None:
+    """What no date contradicts is read as US brokers write it."""
+    row = FLEX_ROW.format("11/19/2026", "11/20/2026", "-1", "USD", "EXECUTION")
+    assert transactions(FLEX_COLUMNS + row)[0].trade_date == date(2026, 11, 19)
 
 
 def test_an_amount_that_contradicts_its_row_is_refused() -> None:
@@ -317,7 +383,16 @@ def test_an_option_in_a_brokers_writing(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["AAPL", "-AAPL", "AAPL 13/16/2026 150.00 C", "AAPL260116C0", "AAPL260116C150.0001", ""]
+    "text",
+    [
+        "AAPL",
+        "-AAPL",
+        "AAPL 13/16/2026 150.00 C",
+        "AAPL 1/16/2026 Call $0,500",
+        "AAPL260116C0",
+        "AAPL260116C150.0001",
+        "",
+    ],
 )
 def test_what_is_no_option(text: str) -> None:
     """An impossible day, strike or form is none."""

@@ -129,6 +129,17 @@ def test_cash_is_its_amount_and_may_be_owed() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["USD", "usd cash", "Cash USD", "Cash_USD", "US Dollar", "U.S. dollars", "US dollar balance",
+     "Margin debit", "SPAXX", "VMFXX", "FCASH", "FDIC", "CASH SWEEP", "CASH.USD"],
+)  # fmt: skip
+def test_cash_may_have_a_name_that_says_dollars_or_nothing(name: str) -> None:
+    """What says US dollars, no currency at all, or names a US money-market fund."""
+    (position,) = parse(f"{HEADER},Investment Class\n{name},5,,2025-01-13,CASH\n").positions
+    assert (position.symbol, position.asset_class) == (name.upper(), "cash")
+
+
 def test_a_private_position_has_a_free_name_and_may_be_worth_nothing() -> None:
     """The name keeps its case and single spaces; zero is a value."""
     row = "Alder  Brewing Co.,10,0,2025-01-13,PRIVATE"

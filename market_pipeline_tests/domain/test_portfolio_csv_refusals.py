@@ -43,6 +43,12 @@ def one_problem(content: str | bytes) -> FileProblem:
     return problems[0]
 
 
+FOREIGN_CASH = (
+    "EUR cash", "Cash EUR", "EURO", "euros", "CNH", "THB", "cash-thb", "CASH.JPY", "Yen",
+    "HK dollar", "Canadian dollars", "Pound sterling", "USD EUR", "BTC", "Tresor",
+)  # fmt: skip
+
+
 def row_of(**cells: str) -> str:
     """Write a one-row file with all columns; keywords replace cells of a good stock row."""
     values = dict.fromkeys(COLUMNS, "")
@@ -88,6 +94,16 @@ ONE_CELL_WRONG = [
     ({"quantity": "-inf"}, "Quantity", "formula-like"),
     ({"quantity": "=10"}, "Quantity", "formula-like"),
     ({"quantity": "1,00"}, "Quantity", "a plain number"),
+    ({"quantity": "0,500"}, "Quantity", "decimals with a point"),
+    ({"quantity": "-0,001"}, "Quantity", "thousands as 1,500"),
+    ({"quantity": "(00,100)"}, "Quantity", "decimals with a point"),
+    ({"entry_price_per_share": "$0,950"}, "Entry Price Per Share", "decimals with a point"),
+    ({**FIELDS, "strike_price": "0,500"}, "Strike Price", "decimals with a point"),
+    (
+        {"exit_date": "2025-02-03", "exit_price_per_share": "012,500.5"},
+        "Exit Price Per Share",
+        "decimals with a point",
+    ),
     ({"quantity": "1.234,50"}, "Quantity", "a plain number"),
     ({"quantity": "."}, "Quantity", "a plain number"),
     ({"quantity": "(-1)"}, "Quantity", "a plain number"),
@@ -257,6 +273,14 @@ def test_a_nul_byte_is_a_problem_of_its_cell() -> None:
     problem = one_problem(f"{HEADER}\nAAPL,1\x00,2,2025-01-13\n")
     assert (problem.row, problem.column) == (2, "Quantity")
     assert "NUL" in problem.expected
+
+
+@pytest.mark.parametrize("name", FOREIGN_CASH)
+def test_cash_that_may_not_be_in_dollars_is_refused(name: str) -> None:
+    """Another currency, by code or word, and a name nobody knows: neither is counted as dollars."""
+    problem = one_problem(row_of(symbol=name, investment_class="CASH", entry_price_per_share=""))
+    assert (problem.column, problem.value) == ("Symbol", name)
+    assert "expected CASH, a name that says so" in problem.expected
 
 
 def test_quotes_that_do_not_balance_are_told_at_the_row_they_open() -> None:

@@ -187,7 +187,7 @@ def test_comments_bom_order_of_columns_and_padding_change_nothing() -> None:
     )
     assert dressed.content_hash == plain.content_hash == transactions_hash(plain.transactions)
     assert dressed.transactions == plain.transactions
-    assert dressed.lines == (4, 7)
+    assert dressed.lines == (7, 4)  # its dates fall
 
 
 def test_equal_rows_are_kept() -> None:
@@ -279,3 +279,21 @@ def test_the_example_shows_shorts_options_and_cash() -> None:
     path = Path(__file__).parents[2] / "examples" / "transactions" / "long_equity.csv"
     kinds = {each.type for each in parse(path.read_bytes()).transactions}
     assert kinds == set(TYPES) - {"split", "option exercise", "assignment"}
+
+
+@pytest.mark.parametrize(
+    ("row", "column"),
+    [
+        ('2026-01-05,buy,AAPL,"0,500",150,,,,', "Quantity"),
+        ('2026-01-05,buy,AAPL,1,"0,950",,,,', "Price"),
+        ('2026-01-05,buy,AAPL,1,150,"0,001",,,', "Fees"),
+        ('2026-01-05,dividend,AAPL,1,,,"00,100",,', "Amount"),
+        (f'2026-01-05,buy,{OPTION},1,2,,,,"0,100"', "Multiplier"),
+    ],
+)
+def test_a_decimal_comma_is_not_read_as_thousands(row: str, column: str) -> None:
+    """In no column of numbers does a group begin with 0; what is expected is told."""
+    header = "Date,Type,Symbol,Quantity,Price,Fees,Amount,Note,Multiplier"
+    (problem,) = problems_of(f"{header}\n{row}\n")
+    assert problem.column == column
+    assert "thousands as 1,500, decimals with a point as 0.5" in problem.expected

@@ -3,10 +3,12 @@
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
+from io import BytesIO
 
 import pytest
 
 from market_pipeline.domain.errors import PortfolioFileError
+from market_pipeline.domain.portfolio_csv import parse_file
 from market_pipeline.domain.ports import WriteCounts
 from market_pipeline.domain.transactions import Transaction, TransactionFile
 from market_pipeline.warehouse.warehouse import Warehouse
@@ -47,6 +49,24 @@ def test_the_same_content_changes_nothing(warehouse: Warehouse) -> None:
     before = digests(warehouse)
     assert warehouse.transactions.import_file(FILE, LATER) == WriteCounts(unchanged=3)
     assert digests(warehouse) == before
+
+
+def test_a_file_that_lists_the_newest_first_changes_nothing_when_it_comes_again(
+    warehouse: Warehouse,
+) -> None:
+    """Nor does the same one turned round: both say the same."""
+    rows = ["2024-01-03,buy,KO,1,60", "2024-01-03,sell,KO,2,61", "2024-01-02,buy,KO,2,59"]
+    told = []
+    for content in (rows, rows, rows[::-1]):
+        text = "\n".join(["Date,Type,Symbol,Quantity,Price", *content])
+        file = parse_file(
+            BytesIO(text.encode()), file_name="q1.csv", portfolio_id="ls", as_of=AT.date()
+        )
+        assert isinstance(file, TransactionFile)
+        told.append(warehouse.transactions.import_file(file, AT))
+    assert told == [WriteCounts(inserted=3), WriteCounts(unchanged=3), WriteCounts(unchanged=3)]
+    (stored,) = warehouse.transactions.by_portfolio().values()
+    assert [one.price_usd for one in stored] == [59, 61, 60]
 
 
 def test_a_corrected_file_replaces_its_own_rows_only(warehouse: Warehouse) -> None:

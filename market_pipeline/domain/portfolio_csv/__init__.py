@@ -2,7 +2,8 @@
 every reason why not.
 
 `records` splits bytes, `columns` names cells, `cells` reads values, `dating` the day of the file,
-`positions` and `transactions` judge rows, `profiles` know brokers' exports, `reading` brings them
+`positions` and `transactions` judge rows (`dollars` the names of cash), `ordering` puts them oldest
+first, `profiles` know brokers' exports, `reading` brings them
 together, `report` gathers problems. The format is told in `docs/portfolios.md`.
 """
 

@@ -17,7 +17,8 @@ _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _SIGNED = re.compile(r"[+-][$.0-9]")
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """How a text begins that a spreadsheet may run; full-width forms are run by some."""
-_AMOUNT = r"(?:[0-9]+|[0-9]{1,3}(?:,[0-9]{3})+)?(?:\.[0-9]*)?"
+# What begins with 0 is not grouped by thousands: "0,500" is a half, written with a decimal comma.
+_AMOUNT = r"(?:[0-9]+|[1-9][0-9]{0,2}(?:,[0-9]{3})+)?(?:\.[0-9]*)?"
 _NUMBER = re.compile(rf"(?P<sign>[+-]?)\$?(?P<amount>{_AMOUNT})")
 _DOLLAR_FIRST = re.compile(rf"\$(?P<sign>[+-])(?P<amount>{_AMOUNT})")
 _IN_PARENTHESES = re.compile(rf"\((?P<sign>)\$?(?P<amount>{_AMOUNT})\)")
@@ -57,7 +58,8 @@ def parse_number(raw: str) -> Decimal:
         _NUMBER.fullmatch(text) or _DOLLAR_FIRST.fullmatch(text) or _IN_PARENTHESES.fullmatch(text)
     )
     if match is None or not any(char.isdigit() for char in match["amount"]):
-        raise ValueError("expected a plain number such as 1234.5, 1,234.50, -12 or (12)")
+        advice = "; thousands as 1,500, decimals with a point as 0.5" if "," in text else ""
+        raise ValueError(f"expected a plain number such as 1234.5, 1,234.50, -12 or (12){advice}")
     whole, _, fraction = match["amount"].replace(",", "").partition(".")
     whole, fraction = whole.lstrip("0"), fraction.rstrip("0")
     if len(whole) > MAX_INTEGER_DIGITS or len(fraction) > MAX_DECIMALS:

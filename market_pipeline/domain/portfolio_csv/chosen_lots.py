@@ -25,8 +25,8 @@ def refuse_unknown_lots(
     holdings does not tell when each was bought.
     """
     chosen = [
-        (at, one)
-        for at, one in enumerate(file.transactions)
+        (line, one)
+        for line, one in file.in_order_of_rows()
         if one.lot_date is not None and not _is_of_positions(one, book)
     ]
     if not chosen:
@@ -36,14 +36,14 @@ def refuse_unknown_lots(
         if other.portfolio_id == file.portfolio_id and other.source_file != file.source_file:
             told += other.transactions
     report = ProblemReport()
-    for at, one in chosen:
+    for line, one in chosen:
         days = sorted({each.trade_date for each in _opening(one, told)})
         if one.lot_date not in days:
             report.add(
                 f"no {one.symbol} that this row could close was {_way(one)} that day, in this file "
                 f"or in those imported before; expected {_expected(days)}or a blank cell: the "
                 "oldest first",
-                row=file.lines[at] if file.lines else None,
+                row=line,
                 column=LOT,
                 value=str(one.lot_date),
             )

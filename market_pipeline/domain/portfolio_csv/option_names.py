@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from market_pipeline.domain.symbols import OptionContract, parse_occ
 
-_STRIKE = r"(?P<strike>[0-9]{1,5}(?:,[0-9]{3})?(?:\.[0-9]{1,3})?)"
+_STRIKE = r"(?P<strike>(?:[0-9]{1,5}|[1-9][0-9]?,[0-9]{3})(?:\.[0-9]{1,3})?)"
 _FORMS = tuple(
     re.compile(form, re.IGNORECASE)
     for form in (

@@ -23,8 +23,7 @@ def refuse_overlap(file: TransactionFile, others: Iterable[TransactionFile]) -> 
             rows = (replace(one, transaction_no=0) for one in other.transactions)
             stated |= dict.fromkeys(rows, other.source_file)
     report = ProblemReport()
-    lines: Iterable[int | None] = file.lines or [None] * len(file.transactions)
-    for line, one in zip(lines, file.transactions, strict=True):
+    for line, one in file.in_order_of_rows():
         source = stated.get(replace(one, transaction_no=0))
         if source is not None:
             report.add(

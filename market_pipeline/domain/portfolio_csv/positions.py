@@ -32,6 +32,7 @@ from market_pipeline.domain.portfolio_csv.columns import (
     Row,
 )
 from market_pipeline.domain.portfolio_csv.contracts import read_contract, read_multiplier
+from market_pipeline.domain.portfolio_csv.dollars import is_of_dollars
 from market_pipeline.domain.symbols import OptionContract, is_option, parse_symbol
 
 CASH_SYMBOL = "CASH"
@@ -45,9 +46,6 @@ _CLASSES = {
     "CASH": CASH,
 }
 _FREE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,31}")
-# Cash is counted in US dollars; a balance named after another currency would be miscounted.
-_FOREIGN = frozenset(("AUD", "BRL", "CAD", "CHF", "CNY", "DKK", "EUR", "GBP", "HKD", "ILS", "INR",
-    "JPY", "KRW", "MXN", "NOK", "NZD", "PLN", "SEK", "SGD", "TWD", "ZAR"))  # fmt: skip
 _VALUE_LIMIT = Decimal(10) ** MAX_INTEGER_DIGITS
 
 
@@ -118,8 +116,12 @@ def _read_instrument(row: Row) -> _Instrument | None:
         return None
     if asset_class == CASH:
         name = name.upper()
-        if name in _FOREIGN:
-            row.complain(SYMBOL, "cash is counted in US dollars; expected CASH or a name of it")
+        if not is_of_dollars(name):
+            row.complain(
+                SYMBOL,
+                "cash is counted in US dollars and no other currency; expected CASH, a name that "
+                "says so (USD, US dollars) or a US money-market fund such as SPAXX",
+            )
     return _Instrument(name, asset_class)
 
 

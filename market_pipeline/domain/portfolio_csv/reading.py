@@ -22,6 +22,7 @@ from market_pipeline.domain.portfolio_csv.columns import (
     written_names,
 )
 from market_pipeline.domain.portfolio_csv.dating import AS_OF, Dating
+from market_pipeline.domain.portfolio_csv.ordering import oldest_first
 from market_pipeline.domain.portfolio_csv.positions import read_position
 from market_pipeline.domain.portfolio_csv.profiles import profile_of
 from market_pipeline.domain.portfolio_csv.profiles.profile import BrokerRow, Profile, is_prose
@@ -38,7 +39,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What a file holds: positions or transactions, and the rows of the file they stood in.
+    """What a file holds: positions, or transactions oldest first, and the rows they stood in.
 
     `day` is the day the file speaks of, and `is_dated` whether a comment or the importer stated it
     of rows that do not; `profile` the broker's export it is, if one.
@@ -140,7 +141,7 @@ def _of_broker(
         told = profile.translate(BrokerRow.of_record(number, header, record, day))
         return told.row(number, profile.layout) if told else None
 
-    return _read(profile.layout, records, translated, day, report, profile.name)
+    return _read(profile.layout, records, translated, day, report, profile)
 
 
 def _day_of_file(
@@ -170,13 +171,16 @@ def _read(
     make: Callable[[int, list[str]], Row | None],
     day: date,
     report: ProblemReport,
-    profile: str | None = None,
+    profile: Profile | None = None,
 ) -> Contents:
+    name = profile.name if profile else None
     if layout is TRANSACTIONS:
-        done, lines = _read_rows(records, make, read_transaction, (layout, day), report)
-        return Contents(layout, day, (), tuple(done), tuple(lines), profile)
+        read, lines = _read_rows(records, make, read_transaction, (layout, day), report)
+        is_usual = profile is not None and profile.newest_first
+        done, places = oldest_first(read, lines, is_usually_newest_first=is_usual)
+        return Contents(layout, day, (), done, places, name)
     held, lines = _read_rows(records, make, read_position, (layout, day), report)
-    return Contents(layout, day, tuple(held), (), tuple(lines), profile)
+    return Contents(layout, day, tuple(held), (), tuple(lines), name)
 
 
 def _read_rows(

@@ -6,6 +6,8 @@ from datetime import date, datetime
 
 from market_pipeline.domain.portfolio_csv.cells import parse_date
 from market_pipeline.domain.portfolio_csv.columns import POSITIONS, TRANSACTIONS
+from market_pipeline.domain.portfolio_csv.dollars import CORE_FUNDS, is_of_dollars
+from market_pipeline.domain.portfolio_csv.positions import CASH_SYMBOL
 from market_pipeline.domain.portfolio_csv.profiles.activity import TRANSFER, Activity, translated
 from market_pipeline.domain.portfolio_csv.profiles.holdings import cash, held
 from market_pipeline.domain.portfolio_csv.profiles.profile import (
@@ -44,8 +46,8 @@ _ACTIONS = {
     "ASSIGNED PUTS": ASSIGNMENT,
 }  # fmt: skip
 _PREFIXES = sorted(_ACTIONS, key=len, reverse=True)
-_CORE = frozenset(("SPAXX", "FDRXX", "FZFXX", "FCASH", "FDIC"))
-"""Funds in which cash rests: here they are cash, and a reinvestment in them moves nothing."""
+_SWEEP = re.compile(r"[A-Z]{5}", re.IGNORECASE)
+"""The ticker of a fund or bank in which cash rests; no currency is called so."""
 _PENDING = "pending activity"
 _DOWNLOADED = re.compile(
     r"Date downloaded (?:(?P<named>[A-Z][a-z]{2}-[0-9]{1,2}-[0-9]{4})"
@@ -57,8 +59,8 @@ def _transaction(row: BrokerRow) -> Translation | None:
     symbol = row.cell("Symbol")
     action = row.text("Action").upper()
     prefix = next((words for words in _PREFIXES if action.startswith(words)), None)
-    if prefix == "REINVESTMENT" and symbol[1].strip("*").upper() in _CORE:
-        return None
+    if prefix == "REINVESTMENT" and symbol[1].strip("*").upper() in CORE_FUNDS:
+        return None  # cash rests there: nothing moves
     return translated(
         Activity(
             date=row.cell("Run Date"),
@@ -87,7 +89,9 @@ def _position(row: BrokerRow) -> Translation | None:
         is_nothing = not value[1] or number_of(value[1]) == 0
         return None if is_nothing else cash(row, symbol, "PENDING", value)
     if name.endswith("**"):
-        return cash(row, symbol, name.rstrip("*"), value)
+        core = name.rstrip("*")
+        is_other = _SWEEP.fullmatch(core) and not is_of_dollars(core)
+        return cash(row, symbol, CASH_SYMBOL if is_other else core, value)
     plain = (symbol[0], _plain(symbol[1]))
     return held(row, plain, row.cell("Quantity"), row.cell("Cost Basis Total"))
 
@@ -110,6 +114,7 @@ FIDELITY_ACTIVITY = Profile(
     columns("Run Date", "Action", "Symbol", "Quantity", "Price ($)|Price", "Commission ($)",
             "Fees ($)", "Amount ($)"),
     _transaction,
+    newest_first=True,
 )  # fmt: skip
 FIDELITY_POSITIONS = Profile(
     "Fidelity positions",

@@ -2,7 +2,13 @@
 
 import re
 
-from market_pipeline.domain.portfolio_csv.columns import MULTIPLIER, TRANSACTIONS, TYPE
+from market_pipeline.domain.portfolio_csv.columns import (
+    CURRENCY,
+    DATE,
+    MULTIPLIER,
+    TRANSACTIONS,
+    TYPE,
+)
 from market_pipeline.domain.portfolio_csv.profiles.activity import Activity, translated
 from market_pipeline.domain.portfolio_csv.profiles.profile import (
     BrokerRow,
@@ -11,6 +17,7 @@ from market_pipeline.domain.portfolio_csv.profiles.profile import (
     Translation,
     columns,
     negated,
+    number_of,
     summed,
 )
 from market_pipeline.domain.transactions import (
@@ -21,6 +28,7 @@ from market_pipeline.domain.transactions import (
     EXPIRY,
     SELL,
     SHORT,
+    US_DOLLAR,
 )
 
 _STOCK, _OPTION = "STK", "OPT"
@@ -28,10 +36,18 @@ _SIDES = {("BUY", "C"): COVER, ("SELL", "O"): SHORT}
 _PLAIN_SIDES = {"BUY": BUY, "SELL": SELL}
 _OPTION_ENDS = {"A": ASSIGNMENT, "EX": EXERCISE, "EP": EXPIRY}
 _EXECUTION = "EXECUTION"
+_SLASHED_DATE = re.compile(r"(?P<first>[0-9]{1,2})/[0-9]{1,2}/(?:[0-9]{2}){1,2}(?:[ ,;]+[0-9:]+)?")
 _COMPACT_DATE = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})")
 
 
 def _transaction(row: BrokerRow) -> Translation | None:
+    day_first = next(filter(_is_day_first, row.cells.values()), None)
+    if day_first is not None:
+        # Also of a row that counts nothing: the others would be read with the month first.
+        expected = (
+            "the dates are written day first; choose the date format yyyyMMdd in the Flex Query"
+        )
+        return Translation({DATE: day_first}, [(DATE, expected)])
     level = row.text("LevelOfDetail").upper()
     if level and level != _EXECUTION:
         return None  # orders, lots and summaries tell of the same executions again
@@ -54,7 +70,22 @@ def _transaction(row: BrokerRow) -> Translation | None:
         _PLAIN_SIDES,
     )
     told.cells[MULTIPLIER] = row.cell("Multiplier")
+    _check_commission(row, told)
     return told
+
+
+def _check_commission(row: BrokerRow, told: Translation) -> None:
+    """Refuse a commission that is charged in another currency than dollars."""
+    currency, commission = row.cell("IBCommissionCurrency"), number_of(row.text("IBCommission"))
+    if currency[1].upper() not in ("", US_DOLLAR) and commission:
+        told.cells[CURRENCY] = currency
+        expected = "the commission is not in US dollars; expected it in USD, converted by hand"
+        told.complaints.append((CURRENCY, expected))
+
+
+def _is_day_first(cell: Cell) -> bool:
+    match = _SLASHED_DATE.fullmatch(cell[1].strip())
+    return match is not None and int(match["first"]) > 12
 
 
 def _kind(row: BrokerRow) -> str | None:

@@ -80,7 +80,8 @@ class Profile:
 
     `signature` are the columns that tell it, each by the names it may have. `translate` gives
     None for a row of pure information (a total, a line of prose). `day_of` finds the day of the
-    file in a record outside the table, for files whose rows have none.
+    file in a record outside the table, for files whose rows have none. `newest_first` is how
+    transactions are listed where their dates do not tell, as in a file of one day.
     """
 
     name: str
@@ -88,6 +89,7 @@ class Profile:
     signature: tuple[tuple[str, ...], ...]
     translate: Callable[[BrokerRow], Translation | None]
     day_of: Callable[[Sequence[str]], date | None] | None = None
+    newest_first: bool = False
 
     def knows(self, names: Collection[str]) -> bool:
         """Say whether the names of a header, casefolded, are those of such a file."""

@@ -72,4 +72,5 @@ ROBINHOOD_ACTIVITY = Profile(
     columns("Activity Date", "Process Date", "Settle Date", "Instrument", "Description",
             "Trans Code", "Quantity", "Price", "Amount"),
     _transaction,
+    newest_first=True,
 )  # fmt: skip

@@ -113,6 +113,7 @@ SCHWAB_TRANSACTIONS = Profile(
     columns("Date", "Action", "Symbol", "Description", "Quantity", "Price", "Fees & Comm",
             "Amount"),
     _transaction,
+    newest_first=True,
 )  # fmt: skip
 SCHWAB_POSITIONS = Profile(
     "Schwab positions",
