@@ -1,13 +1,14 @@
-"""Sessions that a run was asked for and failed to make, for good: a backfill, say, whose worker was
-killed once more than it is tried again.
+"""Sessions that a run or a backfill was asked for and failed to make, for good: its worker was
+killed once more than it is tried again, or Dagster gave the backfill up before it had a run.
 
 Belongs here: which those are. Does not: when they are asked for again (`catch_up`).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, timedelta
 
 import dagster as dg
+from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus, PartitionBackfill
 
 from market_pipeline.automation.job_assets import JobAssets
 from market_pipeline.automation.outdated import made_of
@@ -28,9 +29,9 @@ def left_by_failures(
     before: date,
     now: datetime,
 ) -> dict[date, frozenset[str]]:
-    """Give the sessions before `before` of runs that failed lately, and what is not made of them.
+    """Give the sessions before `before` of what failed lately, and what is not made of them.
 
-    Of each run only the assets it was to make.
+    Of each run and backfill only the assets it was to make.
     """
     failed = dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], created_after=now - LOOK_BACK)
     wanted: dict[date, set[str]] = {}
@@ -40,7 +41,28 @@ def left_by_failures(
         for day in _sessions_of(run.tags, calendar):
             if day < before:
                 wanted.setdefault(day, set()).update(_chosen(run, assets))
+    given_up = BulkActionsFilter(statuses=[BulkActionStatus.FAILED], created_after=now - LOOK_BACK)
+    for backfill in instance.get_backfills(given_up, limit=_MOST):
+        for day, name in _asked_of(backfill, assets):
+            if day < before and name in assets.names:
+                wanted.setdefault(day, set()).add(name)
     return _not_made(instance, assets, wanted)
+
+
+def _asked_of(backfill: PartitionBackfill, assets: JobAssets) -> Iterator[tuple[date, str]]:
+    """Give the dates and assets that a backfill, of assets or of a job, was to make.
+
+    Dagster gives one up for good where the code server is away while it is submitted.
+    """
+    data = backfill.asset_backfill_data
+    if data is None:
+        names = assets.jobs.get(backfill.job_name or "", frozenset())
+        for partition in backfill.partition_names or () if names else ():
+            yield from ((key_date(partition), name) for name in names)
+        return
+    for key, subset in data.target_subset.partitions_subsets_by_asset_key.items():
+        for partition in subset.get_partition_keys():
+            yield key_date(partition), key.to_user_string()
 
 
 def _sessions_of(tags: Mapping[str, str], calendar: TradingCalendar) -> Iterable[date]:

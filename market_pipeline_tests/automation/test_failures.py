@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import pytest
+from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
 
 from market_pipeline.automation.failures import LOOK_BACK
 from market_pipeline.automation.jobs import range_tags
@@ -65,6 +66,25 @@ def test_of_a_failed_run_only_what_it_was_to_make_is_made(simulated: Simulation)
     assert simulated.sensor(SENSOR, LOOK + timedelta(minutes=9)) is None
     assert "market_data_cache" in simulated.started[-1].assets
     assert "factor_exposures" not in simulated.started[-1].assets
+
+
+def test_a_backfill_that_was_given_up_before_it_had_a_run_is_made(simulated: Simulation) -> None:
+    """As Dagster does while the code server is away; what was canceled is nobody's."""
+    instance = simulated.graph.instance
+    known = simulated.definitions.resolve_asset_graph()
+    days = {"2026-10-05": BulkActionStatus.FAILED, "2026-10-06": BulkActionStatus.CANCELED}
+    for day, status in days.items():
+        asked = PartitionBackfill.from_asset_partitions(
+            day, known, [day], [dg.AssetKey("symbol_universe")],
+            (LOOK - timedelta(hours=1)).timestamp(), {}, instance, all_partitions=False,
+            title=None, description=None, run_config=None,
+        )  # fmt: skip
+        instance.add_backfill(asked._replace(status=status))
+    assert simulated.sensor(SENSOR, LOOK) is None
+    assert simulated.started == [
+        Started(SENSOR, "2026-10-05", "2026-10-05", frozenset({"symbol_universe"}), is_success=True)
+    ]
+    assert simulated.sensor(SENSOR, LOOK + timedelta(minutes=9)) is not None
 
 
 def test_what_failed_long_ago_was_given_up(simulated: Simulation) -> None:
