@@ -13,6 +13,7 @@ import dagster as dg
 import pandas as pd
 
 from market_pipeline.domain.factor_definitions import MARKET, longest_window
+from market_pipeline.domain.lots import MAX_PRICE_AGE
 from market_pipeline.domain.refreshing import (
     IMPACT,
     SNAPSHOTS,
@@ -33,6 +34,7 @@ from market_pipeline.warehouse import Warehouse
 from market_pipeline.warehouse.input_changes import (
     bars_changed_after,
     bars_checked_at,
+    priced_since,
     stories_added_after,
 )
 
@@ -41,6 +43,9 @@ MARGIN = timedelta(hours=1)
 
 NEWS_DAYS = 60
 """Stories are of these days: none is kept that was older when it came."""
+
+_MOST = 2_000
+"""So many sessions lately made are looked at."""
 
 _MATERIALIZED = dg.DagsterEventType.ASSET_MATERIALIZATION
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -78,6 +83,7 @@ def outdated(
     sessions = calendar.sessions(first, last)
     made = {IMPACT: made_at(instance, IMPACT, sessions)} if told else {}
     _join(found, after_late_stories(told, made, sessions))
+    _join(found, _by_old_prices(instance, warehouse, calendar, since, last))
     sessions_found = {day: frozenset(names) for day, names in sorted(found.items())}
     return Outdated(sessions_found, seen if found else checked_at or seen)
 
@@ -111,6 +117,29 @@ def _by_bars(
     _join(found, after_broken_chain(kept, made, sessions))
     _join(found, _by_betas(warehouse, made, sessions))
     return found
+
+
+def _by_old_prices(
+    instance: dg.DagsterInstance,
+    warehouse: Warehouse,
+    calendar: TradingCalendar,
+    since: datetime,
+    last: date,
+) -> Found:
+    """Find snapshots with old prices after sessions that were filled since and have newer ones."""
+    key = dg.AssetKey.from_user_string(SNAPSHOTS)
+    lately = dg.AssetRecordsFilter(key, after_timestamp=since.timestamp())
+    records = instance.fetch_materializations(lately, limit=_MOST).records
+    made = {key_date(each.partition_key) for each in records if each.partition_key}
+    filled = sorted(day for day in made if day < last)
+    if not filled:
+        return {}
+    pairs = warehouse.ask(lambda connection: priced_since(connection, filled[0], filled[-1]))
+    return {
+        day: {SNAPSHOTS}
+        for day, earlier in pairs
+        if earlier in made and day <= last and earlier >= calendar.shift(day, -MAX_PRICE_AGE)
+    }
 
 
 def _by_betas(warehouse: Warehouse, made: Made, sessions: list[date]) -> Found:

@@ -3,16 +3,21 @@
 A bar keeps its fetch time while a vendor repeats what it said, so that a newer one is a change.
 """
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import pandas as pd
 import sqlalchemy as sa
 
+from market_pipeline.domain.lots import PRICED, STALE, UNPRICED
 from market_pipeline.domain.restatements import SPLIT_BASIS
 from market_pipeline.warehouse.frames import raw, to_frame
 from market_pipeline.warehouse.news_tables import headlines
+from market_pipeline.warehouse.portfolio_tables import portfolio_positions
 from market_pipeline.warehouse.price_tables import bar_restatements
 from market_pipeline.warehouse.tables import equity_bars, fetch_coverage
+
+_NEARBY = timedelta(days=14)
+"""Five sessions lie within these, whatever is closed."""
 
 
 def bars_checked_at(connection: sa.Connection) -> datetime | None:
@@ -42,6 +47,33 @@ def bars_changed_after(connection: sa.Connection, instant: datetime) -> pd.DataF
         parts.append(to_frame(columns, rows, dialect).set_axis(names, axis=1))
     filled = [part for part in parts if len(part)] or parts[:1]
     return pd.concat(filled, ignore_index=True)
+
+
+def priced_since(connection: sa.Connection, first: date, last: date) -> set[tuple[date, date]]:
+    """Give pairs of sessions: one with a position valued at an old price or at none, in which it
+    might have been valued at that of an earlier session, by now stored in [`first`, `last`].
+    """
+    columns = portfolio_positions.c
+    one = [columns[name] for name in ("portfolio_id", "position_no", "symbol")]
+    old = sa.select(columns.session_date, columns.price_date, *one).where(
+        columns.session_date.between(first, last + _NEARBY),
+        columns.status.in_((STALE, UNPRICED)),
+    )
+    waiting: dict[tuple[object, ...], list[tuple[date, date | None]]] = {}
+    for day, priced_on, *position in connection.execute(old):
+        waiting.setdefault(tuple(position), []).append((day, priced_on))
+    if not waiting:
+        return set()
+    known = sa.select(columns.session_date, *one).where(
+        columns.session_date.between(first, last), columns.status == PRICED,
+        columns.symbol.in_(sorted({str(symbol) for *_, symbol in waiting})),
+    )  # fmt: skip
+    return {
+        (day, earlier)
+        for earlier, *position in connection.execute(known)
+        for day, priced_on in waiting.get(tuple(position), ())
+        if earlier < day and (priced_on is None or priced_on < earlier)
+    }
 
 
 def stories_added_after(connection: sa.Connection, instant: datetime) -> dict[date, float]:
