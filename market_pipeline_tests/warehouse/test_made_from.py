@@ -14,11 +14,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from market_pipeline.assets.snapshots import Valuing
+from market_pipeline.automation.corrected import corrected
 from market_pipeline.domain.books import Book, Position
 from market_pipeline.domain.snapshots import Snapshots
 from market_pipeline.domain.transactions import Transaction, TransactionFile, cash_effect
 from market_pipeline.warehouse import Warehouse
 from market_pipeline.warehouse.engine import Database
+from market_pipeline.warehouse.input_changes import pasts_stored, pasts_told
 from market_pipeline_tests.fakes import CALENDAR
 from market_pipeline_tests.warehouse.revisions import take_back
 
@@ -214,6 +216,37 @@ def test_nothing_is_chained_from_a_row_without_a_digest(priced: Warehouse) -> No
     old = wrong.assign(made_from=None)
     priced.replace_range("portfolio_snapshots", old, SESSIONS[0], SESSIONS[-2])
     assert value(priced, SESSIONS[-1], SESSIONS[-1]).portfolios["growth"].tolist() == right
+
+
+def test_what_is_told_and_what_is_stored_have_names(priced: Warehouse) -> None:
+    """Another name with each file and dividend, the same where nothing is; digests by their span.
+
+    What stands for no portfolio any more, or without a digest, is asked of nobody.
+    """
+    import_told(priced, Told((ONE_LOT,), (A_DEPOSIT, A_BUY)))
+    store(priced, SESSIONS[0], SESSIONS[-1])
+    names = [priced.ask(pasts_told), priced.ask(pasts_told)]
+    assert names[0] == names[1]
+    assert corrected(priced) == {}
+    spans = sorted(span[2:] for span in priced.ask(pasts_stored) if span[0] == "list")
+    assert spans == [(SESSIONS[0], SESSIONS[0]), (SESSIONS[1], SESSIONS[-1])]
+    paid = pd.DataFrame(
+        {
+            "ex_date": [pd.Timestamp(SESSIONS[6])], "symbol": "KO", "kind": "dividend",
+            "value": 0.5, "source": "yahoo", "fetched_at": pd.Timestamp(AT),
+            "first_seen_at": pd.Timestamp(AT),
+        }
+    )  # fmt: skip
+    priced.merge("corporate_actions", paid)
+    names.append(priced.ask(pasts_told))
+    assert list(corrected(priced)) == SESSIONS[6:]
+    import_told(priced, Told((ONE_LOT,), (A_DEPOSIT, replace(A_BUY, trade_date=SESSIONS[3]))))
+    names.append(priced.ask(pasts_told))
+    assert len(set(names)) == 3
+    assert list(corrected(priced)) == SESSIONS[1:]
+    rows = priced.read("portfolio_snapshots").assign(made_from=None)
+    priced.replace_range("portfolio_snapshots", rows, SESSIONS[0], SESSIONS[-1])
+    assert corrected(priced) == {}
 
 
 def test_the_revision_keeps_the_snapshots(url: str) -> None:
