@@ -16,6 +16,7 @@ from market_pipeline.assets.snapshot_summary import portfolio_table
 from market_pipeline.domain.carried import PRICES_BEFORE, RETURNS_BEFORE, Carried, carry_range
 from market_pipeline.domain.date_blocks import date_blocks
 from market_pipeline.domain.ledger import Ledger, held_counts, oldest_lapse, symbols_of
+from market_pipeline.domain.made_from import made_from
 from market_pipeline.domain.ports import WriteCounts
 from market_pipeline.domain.sessions import TradingCalendar
 from market_pipeline.domain.snapshots import Snapshots, snapshot_range
@@ -37,7 +38,7 @@ def define(partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition
         group="portfolios",
         kinds={"python", "sql"},
         partitions=partitions,
-        version="2",
+        version="3",
         deps=[BOOKS_KEY, "market_data_cache", "factor_exposures", "symbol_daily_metrics"],
         automation_condition=FOLLOWS_ITS_INPUTS_BUT_BOOKS,
     )
@@ -89,8 +90,8 @@ class Valuing:
     def __init__(self, warehouse: Warehouse, calendar: TradingCalendar, first: date) -> None:
         """Carry every portfolio to the session before `first`.
 
-        Returns are chained from the stored snapshot of it where that is what would be stored now,
-        else from the portfolio's start.
+        Returns are chained from the stored snapshot of it where that was made from the same past
+        and is what would be stored now, else from the portfolio's start.
         """
         self._warehouse, self._calendar, self._first = warehouse, calendar, first
         before = calendar.previous(first)
@@ -128,7 +129,12 @@ class Valuing:
         told = {
             row["portfolio_id"]: row for row in stored[stored["growth"].notna()].to_dict("records")
         }
-        known = [Carried(each) for each in ledgers if each.portfolio_id in told]
+        known = [
+            Carried(each)
+            for each in ledgers
+            if each.portfolio_id in told
+            and told[each.portfolio_id]["made_from"] == made_from(each).on(day)
+        ]
         if not known:
             return {}
         first = _sessions_before(self._calendar, day, RETURNS_BEFORE - 1)

@@ -16,6 +16,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 from market_pipeline.assets.collection_alerts import apply
 from market_pipeline.automation.blocked import blocked
+from market_pipeline.automation.corrected import corrected
 from market_pipeline.automation.failures import left_by_failures
 from market_pipeline.automation.job_assets import JobAssets, assets_of
 from market_pipeline.automation.jobs import range_tags
@@ -34,11 +35,13 @@ from market_pipeline.domain.flags import BATCH, INGESTION
 from market_pipeline.domain.freshness import oldest_kept
 from market_pipeline.domain.operation_rules import catch_up_alert
 from market_pipeline.domain.ports import Clock
+from market_pipeline.domain.refreshing import Found
 from market_pipeline.domain.sessions import NEW_YORK, TradingCalendar
 from market_pipeline.partitions import date_key, key_date, latest_session
 from market_pipeline.resources.flags import why_resting
 from market_pipeline.settings import Settings
 from market_pipeline.warehouse import Warehouse
+from market_pipeline.warehouse.input_changes import pasts_told
 
 EVERY_S = 60
 SESSIONS_AT_ONCE, DAYS_AT_ONCE = 60, 15
@@ -156,7 +159,7 @@ def _sensor(
         memory = noted(memory, found.lacking, now)
         verdict = catch_up_alert(watch.job, memory.tried, now)
         said = apply(warehouse.notices, verdict, now)
-        memory = replace(memory, since=found.since, seen=found.seen)
+        memory = replace(memory, since=found.since, seen=found.seen, pasts=found.pasts)
         late = to_go_on_with(found.waiting, memory.tried)
         if late is not None:
             # The rest is asked for again as before, and this with it once that is there.
@@ -180,7 +183,7 @@ class _Look:
     """What should be there, what each date lacks of it, and from when to look next time.
 
     `anew` are the dates that were made before an input changed, `waiting` those that are without
-    what matters most; `seen` see `Memory`.
+    what matters most; `seen` and `pasts` see `Memory`.
     """
 
     due: Sequence[date]
@@ -189,6 +192,7 @@ class _Look:
     waiting: frozenset[date]
     since: date
     seen: datetime | None
+    pasts: str
 
 
 def _looked(
@@ -210,17 +214,38 @@ def _looked(
     if watch.calendar is not None and due:
         lacking |= left_by_failures(instance, assets, watch.calendar, due[0], now)
     if watch.calendar is None or not due:
-        return _Look(due, lacking, frozenset(), frozenset(), since, memory.seen)
+        return _Look(due, lacking, frozenset(), frozenset(), since, memory.seen, memory.pasts)
     main = watch.main.to_user_string()
     waiting = frozenset(day for day, names in missing.items() if main in names)
     old = outdated(instance, warehouse, watch.calendar, settings, due[-1], memory.seen)
     for day, names in old.sessions.items():
         outdated_ones = assets.with_what_follows(names & assets.following)
         lacking[day] = lacking.get(day, frozenset()) | outdated_ones
+    others, pasts = _made_from_other_pasts(warehouse, settings, memory.pasts)
+    others = {day: changed for day, changed in others.items() if day <= due[-1]}
+    for day, changed in others.items():
+        lacking[day] = lacking.get(day, frozenset()) | assets.with_what_lacks_them(changed)
     if lacking:
         due = watch.calendar.sessions(min(due[0], *lacking), due[-1])
-    anew = frozenset(old.sessions)
-    return _Look(due, dict(sorted(lacking.items())), anew, waiting, since, old.seen)
+    anew = frozenset(old.sessions) | frozenset(others)
+    return _Look(due, dict(sorted(lacking.items())), anew, waiting, since, old.seen, pasts)
+
+
+def _made_from_other_pasts(
+    warehouse: Warehouse, settings: Settings, known: str
+) -> tuple[Found, str]:
+    """Find what was made from another past than is told, and name the past that all is made from.
+
+    Nothing is compared while what is told is as it was then, nor before the run of an import has
+    collected what is new in it.
+    """
+    told = warehouse.ask(pasts_told)
+    is_open = any(one.failed_at is None for one in warehouse.onboarding.unfinished())
+    if told == known or is_open:
+        return {}, known
+    changed = corrected(warehouse)
+    found = {day: names for day, names in changed.items() if day >= settings.first_session}
+    return found, known if found else told
 
 
 def _begin(
@@ -301,6 +326,7 @@ def _kept(memory: Memory) -> str:
         {
             "since": memory.since.isoformat(),
             "seen": memory.seen.isoformat() if memory.seen else None,
+            "pasts": memory.pasts,
             "asked": [day.isoformat() for day in memory.asked or ()],
             "tried": {
                 d.isoformat(): [t.times, t.at.isoformat(), t.went_on]
@@ -322,4 +348,5 @@ def _recalled(cursor: str | None) -> Memory | None:
     }
     seen = datetime.fromisoformat(told["seen"]) if told.get("seen") else None
     between = (asked[0], asked[1]) if asked else None
-    return Memory(date.fromisoformat(told["since"]), between, tried, seen)
+    since, pasts = date.fromisoformat(told["since"]), told.get("pasts", "")
+    return Memory(since, between, tried, seen, pasts)

@@ -150,13 +150,25 @@ def _reconciles(
 
 
 def _outdated(scope: Scope, day: date) -> set[str]:
-    """Name the portfolios whose stored positions of `day` are not what would be stored now."""
+    """Name the portfolios whose stored snapshot of `day` is not what would be stored now.
+
+    Either its positions are others, or its past is. What was made before the past was kept with it
+    is judged by its positions alone.
+    """
     stored = _inputs(scope.warehouse.read(POSITIONS, first=day, last=day))
-    if not stored:
+    rows = scope.warehouse.read(ASSET, first=day, last=day, columns=["portfolio_id", "made_from"])
+    if rows.empty:
         return set()
-    valuing = Valuing(scope.warehouse, scope.calendar, day)
-    present = _inputs(valuing.value(day, day).positions)
-    return {name for name, rows in stored.items() if present.get(name) != rows}
+    present = Valuing(scope.warehouse, scope.calendar, day).value(day, day)
+    positions, pasts = _inputs(present.positions), _pasts(present.portfolios)
+    names = {name for name, lots in stored.items() if positions.get(name) != lots}
+    return names | {name for name, past in _pasts(rows).items() if pasts.get(name) != past}
+
+
+def _pasts(portfolios: pd.DataFrame) -> dict[str, str]:
+    """Give the digest of what each portfolio was made from, where there is one."""
+    told = portfolios[portfolios["made_from"].notna()]
+    return dict(zip(told["portfolio_id"], told["made_from"], strict=True))
 
 
 def _inputs(positions: pd.DataFrame) -> dict[str, set[tuple[object, ...]]]:

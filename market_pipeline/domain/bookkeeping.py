@@ -104,12 +104,19 @@ def ledgers_of(
 
 def basis(symbol: str, asset_class: str, day: date, splits: Splits) -> Fraction:
     """Give what a stock's quantity of `day` is multiplied by to be in the units of its prices."""
-    later = [
-        split_ratio(ratio)
+    later = _splits_after(symbol, asset_class, day, splits)
+    return prod((ratio for _, ratio in later), start=Fraction(1))
+
+
+def _splits_after(
+    symbol: str, asset_class: str, day: date, splits: Splits
+) -> tuple[tuple[date, Fraction], ...]:
+    """Give the splits of a stock with a later ex-date than `day`, in which its units count."""
+    return tuple(
+        (ex_date, split_ratio(ratio))
         for ex_date, ratio in splits.get(symbol, ())
         if asset_class == STOCK and ex_date > day
-    ]
-    return prod(later, start=Fraction(1))
+    )
 
 
 def is_known_split(row: Transaction, splits: Splits) -> bool:
@@ -176,6 +183,7 @@ class _Work:
         lot = Lot(
             p.position_no, p.symbol, p.asset_class, p.multiplier, p.entry_date, _lapse_of(p),
             series, values, is_of_file=True,
+            splits=_splits_after(p.symbol, p.asset_class, book.as_of_date, self._splits),
         )  # fmt: skip
         price = values[0][1] if values else p.entry_price_usd
         return lot, rounded(p.quantity * p.multiplier * price)
@@ -304,6 +312,9 @@ class _Work:
         return Lot(
             number, row.symbol or "", row.asset_class or STOCK, row.multiplier, row.trade_date,
             None if row.expiration_date is None else row.expiration_date + _DAY, self._series(row),
+            splits=_splits_after(
+                row.symbol or "", row.asset_class or STOCK, row.trade_date, self._splits
+            ),
         )  # fmt: skip
 
 

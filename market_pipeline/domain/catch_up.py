@@ -54,13 +54,15 @@ class Memory:
     """What is remembered between two looks: where the watch begins, what was asked, what failed.
 
     `since` is the first date that is looked at; every one before it is settled, or never was ours.
-    `seen` is the instant up to which all that follows from changed inputs was made anew.
+    `seen` is the instant up to which all that follows from changed inputs was made anew, `pasts`
+    the name of what files and corporate actions told when every snapshot was made from that.
     """
 
     since: date
     asked: tuple[date, date] | None = None
     tried: Mapping[date, Tried] = field(default_factory=dict)
     seen: datetime | None = None
+    pasts: str = ""
 
 
 def noted(memory: Memory, missing: Iterable[date], now: datetime) -> Memory:

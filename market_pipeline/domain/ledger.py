@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from fractions import Fraction
 
 from market_pipeline.domain.exact import ZERO
 from market_pipeline.domain.option_splits import Series
@@ -28,7 +29,8 @@ class Change:
     """What a day did to a lot: units and cost that came (or went), money put in, and income.
 
     `cost` is of what is open; `paid` is before fees and negative for what was taken out. Short:
-    both are negative. What closing gained is `cost - paid`.
+    both are negative. What closing gained is `cost - paid`. `is_lapse`: it left at its last value,
+    which follows from prices.
     """
 
     on: date
@@ -37,6 +39,7 @@ class Change:
     paid: Decimal = ZERO
     dividends: Decimal = ZERO
     fees: Decimal = ZERO
+    is_lapse: bool = False
 
 
 @dataclass(slots=True)
@@ -44,7 +47,8 @@ class Lot:
     """One lot, its units counted in the terms of the last of its `series`, as prices are.
 
     On `lapses_on` it leaves at its last value if it is still open: the day after an option's
-    expiration, or of an exit without a price. `values` are manual ones since their dates.
+    expiration, or of an exit without a price. `values` are manual ones since their dates; `splits`
+    are those of a stock since its quantity was stated: new shares per old by ex-date.
     """
 
     number: int
@@ -56,6 +60,7 @@ class Lot:
     series: tuple[Series, ...]
     values: tuple[tuple[date, Decimal], ...] = ()
     is_of_file: bool = False
+    splits: tuple[tuple[date, Fraction], ...] = ()
     changes: list[Change] = field(default_factory=list)
     quantity: Decimal = ZERO
     cost: Decimal = ZERO

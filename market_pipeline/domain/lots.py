@@ -192,7 +192,7 @@ def _settled(lot: Lot, table: PriceTable) -> list[Change]:
         left = lot.cost
     else:
         left = decimals([worth_on(lot, table, at - 1) or 0])[0]
-    return [*lot.changes, Change(lot.lapses_on, -lot.quantity, -lot.cost, -left)]
+    return [*lot.changes, Change(lot.lapses_on, -lot.quantity, -lot.cost, -left, is_lapse=True)]
 
 
 class _Happened:

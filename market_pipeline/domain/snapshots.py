@@ -29,6 +29,7 @@ from market_pipeline.domain.lots import (
     LotDays,
     PriceTable,
 )
+from market_pipeline.domain.made_from import made_from
 from market_pipeline.domain.option_splits import series_on
 from market_pipeline.domain.performance import (
     LONG_WINDOW,
@@ -51,7 +52,7 @@ SNAPSHOT_COLUMNS = (
     "invested_usd", "unpriced_cost_usd", "realised_pnl_usd", "unrealised_pnl_usd",
     "cumulative_pnl_usd", "growth", "twr_pct", "mwr_pct", "volatility_21d_pct",
     "volatility_63d_pct", "herfindahl", "effective_positions", "top_3_weight_pct",
-    "top_10_weight_pct", "completeness_pct",
+    "top_10_weight_pct", "completeness_pct", "made_from",
 )  # fmt: skip
 
 POSITION_COLUMNS = (
@@ -153,6 +154,7 @@ def _portfolio_columns(chain: Chain, wanted: Flags) -> Columns:
         "cumulative_pnl_usd": money(days.equity + days.unpriced_cost - days.invested),
         **_performance(chain, wanted),
         **_spread(days, wanted),
+        "made_from": list(map(made_from(days.ledger).on, _days(days, wanted))),
     }
 
 

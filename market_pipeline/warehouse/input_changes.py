@@ -1,8 +1,9 @@
-"""Since when inputs are as they are: bars that changed or came, stories that were added.
+"""Since when inputs are as they are: bars that changed or came, stories that were added, files.
 
 A bar keeps its fetch time while a vendor repeats what it said, so that a newer one is a change.
 """
 
+import hashlib
 from datetime import date, datetime, timedelta
 
 import pandas as pd
@@ -12,9 +13,14 @@ from market_pipeline.domain.lots import PRICED, STALE, UNPRICED
 from market_pipeline.domain.restatements import SPLIT_BASIS
 from market_pipeline.warehouse.frames import raw, to_frame
 from market_pipeline.warehouse.news_tables import headlines
-from market_pipeline.warehouse.portfolio_tables import portfolio_positions
-from market_pipeline.warehouse.price_tables import bar_restatements
-from market_pipeline.warehouse.tables import equity_bars, fetch_coverage
+from market_pipeline.warehouse.portfolio_tables import portfolio_positions, portfolio_snapshots
+from market_pipeline.warehouse.price_tables import bar_restatements, corporate_actions
+from market_pipeline.warehouse.tables import (
+    equity_bars,
+    fetch_coverage,
+    portfolios,
+    transaction_files,
+)
 
 _NEARBY = timedelta(days=14)
 """Five sessions lie within these, whatever is closed."""
@@ -85,3 +91,27 @@ def stories_added_after(connection: sa.Connection, instant: datetime) -> dict[da
         .group_by(columns.session_date)
     )
     return {day: at.timestamp() for day, at in connection.execute(newest)}
+
+
+def pasts_told(connection: sa.Connection) -> str:
+    """Name the state of what snapshots are made from beside prices: it changes with any of it."""
+    books, files, actions = portfolios.c, transaction_files.c, corporate_actions.c
+    queries = (
+        sa.select(books.portfolio_id, books.content_hash, books.as_of_date, books.imported_at),
+        sa.select(files.portfolio_id, files.source_file, files.content_hash, files.imported_at),
+        sa.select(sa.func.count(), sa.func.max(actions.fetched_at), sa.func.max(actions.ex_date)),
+    )
+    told = [sorted(map(repr, map(tuple, connection.execute(query)))) for query in queries]
+    return hashlib.blake2b(repr(told).encode(), digest_size=16).hexdigest()
+
+
+def pasts_stored(connection: sa.Connection) -> list[tuple[str, str, date, date]]:
+    """Give the digests that snapshots bear: portfolio, digest, first and last session with it."""
+    columns = portfolio_snapshots.c
+    day = columns.session_date
+    query = (
+        sa.select(columns.portfolio_id, columns.made_from, sa.func.min(day), sa.func.max(day))
+        .where(columns.made_from.is_not(None))
+        .group_by(columns.portfolio_id, columns.made_from)
+    )
+    return [(name, digest, first, last) for name, digest, first, last in connection.execute(query)]

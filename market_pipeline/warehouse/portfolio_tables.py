@@ -37,6 +37,7 @@ portfolio_snapshots = by_session(
         "effective_positions", "top_3_weight_pct", "top_10_weight_pct", "completeness_pct",
         kind=sa.Float(53),
     ),
+    *optional("made_from", kind=sa.String(32)),  # digest of all the ledger tells up to the session
 )  # fmt: skip
 
 portfolio_positions = by_session(

@@ -1,14 +1,26 @@
 """The sensors `missed_sessions` and `missed_news`: all is filled, oldest first, and once."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 
 import dagster as dg
+import pandas as pd
 import pytest
 
+from market_pipeline.assets.snapshots import Valuing
 from market_pipeline.automation import catch_up
+from market_pipeline.domain.books import Position
 from market_pipeline.domain.errors import Unavailable, VendorError
+from market_pipeline.domain.portfolio_csv import positions_hash
 from market_pipeline.settings import forget_settings
-from market_pipeline_tests.assets.conftest import _quick_retries, graph  # noqa: F401  # fixtures
+from market_pipeline_tests.assets.conftest import (  # noqa: F401  # fixtures
+    _quick_retries,
+    bars_of,
+    graph,
+    stock,
+)
 from market_pipeline_tests.assets.graph import Graph
 from market_pipeline_tests.automation.simulation import Simulation, Started
 from market_pipeline_tests.fakes import CALENDAR, FakePrices, steady_bars
@@ -107,6 +119,73 @@ def test_only_what_is_missing_and_what_hangs_on_it_is_made(simulation: Simulatio
     assert "portfolio_snapshots" in asked
     assert not {"equity_bars", "symbol_universe", "market_data_cache"} & asked
     assert set(simulation.made(["equity_bars", "portfolio_snapshots"]).values()) == {1}
+
+
+def corrected_book(simulation: Simulation, positions: Sequence[Position], at: datetime) -> None:
+    """Import the book anew with other positions, as its own run would have left it."""
+    warehouse = simulation.warehouse
+    book = replace(
+        warehouse.books()[0], positions=tuple(positions), content_hash=positions_hash(positions)
+    )
+    with simulation.at(at):
+        warehouse.import_book(book, at)
+    # It waits for what collects new symbols.
+    assert (simulation.sensor(SESSIONS, at) or "").startswith("every session")
+    for one in warehouse.onboarding.unfinished():
+        warehouse.onboarding.complete(one, at)
+    simulation.started.clear()
+
+
+def test_a_corrected_past_is_made_anew_and_once(simulation: Simulation) -> None:
+    """An entry that moved: its sessions and what follows from them; nothing is collected again.
+
+    All rows are then those of the whole range valued at once.
+    """
+    at, warehouse = BACK + 3 * MINUTES, simulation.warehouse
+    assert simulation.sensor(SESSIONS, BACK) is None
+    apple, *others = warehouse.books()[0].positions
+    corrected_book(simulation, [replace(apple, entry_date=date(2026, 11, 16)), *others], at)
+    assert simulation.sensor(SESSIONS, at + MINUTES) is None
+    (run,) = simulation.started
+    assert (run.first, run.last, run.is_success) == ("2026-11-09", "2026-11-20", True)
+    assert {"portfolio_snapshots", "portfolio_risk", "portfolio_report"} <= run.assets
+    assert not {"equity_bars", "market_data_cache", "factor_exposures"} & run.assets
+    told = simulation.sensor(SESSIONS, at + 5 * MINUTES)
+    assert told == "every session from 2026-11-09 to 2026-11-20 is there"
+    stored = warehouse.read("portfolio_snapshots")
+    anew = Valuing(warehouse, CALENDAR, MONDAY).value(MONDAY, date(2026, 11, 20)).portfolios
+    pd.testing.assert_frame_equal(stored, anew, check_dtype=False, check_exact=True)
+
+
+def test_a_late_exit_reaches_its_own_day_and_those_after(simulation: Simulation) -> None:
+    """Sessions before it were made from the same past."""
+    at, warehouse = BACK + 3 * MINUTES, simulation.warehouse
+    assert simulation.sensor(SESSIONS, BACK) is None
+    apple, *others = warehouse.books()[0].positions
+    sold = replace(apple, exit_date=date(2026, 11, 17), exit_price_usd=Decimal(100))
+    corrected_book(simulation, [sold, *others], at)
+    assert simulation.sensor(SESSIONS, at + MINUTES) is None
+    assert [(run.first, run.last) for run in simulation.started] == [("2026-11-17", "2026-11-20")]
+
+
+def test_what_the_universe_lacked_is_collected_with_a_corrected_past(
+    simulation: Simulation,
+) -> None:
+    """A lot of the past in a stock that nobody held: without its prices it would be a gap."""
+    at, warehouse = BACK + 3 * MINUTES, simulation.warehouse
+    assert simulation.sensor(SESSIONS, BACK) is None
+    prices, positions = simulation.graph.prices, warehouse.books()[0].positions
+    prices.frames = {**prices.frames, **bars_of("MSFT").frames}
+    late = replace(stock(3, "MSFT"), entry_date=date(2026, 11, 18))
+    corrected_book(simulation, [*positions, late], at)
+    assert simulation.sensor(SESSIONS, at + MINUTES) is None
+    (run,) = simulation.started
+    assert (run.first, run.last, run.is_success) == ("2026-11-18", "2026-11-20", True)
+    assert {"symbol_universe", "equity_bars", "portfolio_snapshots"} <= run.assets
+    rows = warehouse.read("portfolio_positions", symbols=["MSFT"])
+    assert rows["status"].tolist() == ["priced"] * 3
+    assert simulation.sensor(SESSIONS, at + 5 * MINUTES) is not None
+    assert len(simulation.started) == 1
 
 
 def test_a_new_installation_has_missed_nothing_until_it_has(graph: Graph) -> None:  # noqa: F811  # fixture

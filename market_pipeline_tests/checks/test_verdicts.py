@@ -632,6 +632,23 @@ def test_a_restated_price_makes_the_day_before_outdated_not_wrong(court: Court) 
     assert said(verdict)["outdated"] == "small"
 
 
+def test_a_past_that_was_corrected_makes_the_day_before_outdated(court: Court) -> None:
+    """All its positions are as they were: an entry some days later tells in its returns only."""
+    book = court.warehouse.books()[0]
+    moved_lots = tuple(replace(each, entry_date=TUESDAY) for each in book.positions)
+    assert court.judge(ROLL, over=FRIDAY)[ROLL].passed
+    corrected = replace(book, positions=moved_lots, content_hash="corrected")
+    court.warehouse.import_book(corrected, IMPORTED)
+    verdict = court.judge(ROLL, over=FRIDAY)[ROLL]
+    assert verdict.passed
+    assert verdict.description == (
+        "0 steps tested, 0 do not reconcile; 2026-11-19 is outdated for small: make it anew"
+    )
+    court.edit("portfolio_snapshots", lambda rows: rows.assign(made_from=None))
+    verdict = court.judge(ROLL, over=FRIDAY)[ROLL]
+    assert verdict.description == "1 steps tested, 0 do not reconcile"
+
+
 # -- an empty warehouse --------------------------------------------------------------------
 
 
