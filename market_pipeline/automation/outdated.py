@@ -15,6 +15,8 @@ import pandas as pd
 from market_pipeline.domain.factor_definitions import MARKET, longest_window
 from market_pipeline.domain.lots import MAX_PRICE_AGE
 from market_pipeline.domain.refreshing import (
+    CHAINED,
+    EXPOSURES,
     IMPACT,
     SNAPSHOTS,
     Found,
@@ -83,7 +85,7 @@ def outdated(
     sessions = calendar.sessions(first, last)
     made = {IMPACT: made_at(instance, IMPACT, sessions)} if told else {}
     _join(found, after_late_stories(told, made, sessions))
-    _join(found, _by_old_prices(instance, warehouse, calendar, since, last))
+    _join(found, _by_filled(instance, warehouse, calendar, since, last))
     sessions_found = {day: frozenset(names) for day, names in sorted(found.items())}
     return Outdated(sessions_found, seen if found else checked_at or seen)
 
@@ -110,36 +112,47 @@ def _by_bars(
             symbols=sorted(set(changes["symbol"])), columns=["session_date", "symbol", "reasons"],
         )  # fmt: skip
         found = after_changed_bars(changes, universe, made, reach, sessions)
-    kept = warehouse.read(
-        SNAPSHOTS, first=first, last=last,
-        columns=["session_date", "portfolio_id", "growth", "daily_return_pct"],
-    )  # fmt: skip
-    _join(found, after_broken_chain(kept, made, sessions))
-    _join(found, _by_betas(warehouse, made, sessions))
+    _join(found, _by_chains(warehouse, made, sessions))
     return found
 
 
-def _by_old_prices(
+def _by_filled(
     instance: dg.DagsterInstance,
     warehouse: Warehouse,
     calendar: TradingCalendar,
     since: datetime,
     last: date,
 ) -> Found:
-    """Find snapshots with old prices after sessions that were filled since and have newer ones."""
-    key = dg.AssetKey.from_user_string(SNAPSHOTS)
+    """Find what was made before a session ahead of it, which was made or made anew since."""
+    filled = _made_since(instance, SNAPSHOTS, since) | _made_since(instance, EXPOSURES, since)
+    first = min(filled, default=last)
+    if first >= last:
+        return {}
+    sessions = calendar.sessions(first, last)
+    made: Made = {
+        name: made_at(instance, name, sessions) for name in (SNAPSHOTS, EXPOSURES, IMPACT)
+    }
+    found = _by_chains(warehouse, made, sessions)
+    pairs = warehouse.ask(lambda connection: priced_since(connection, first, last))
+    for day, earlier in pairs:
+        if day <= last and earlier >= calendar.shift(day, -MAX_PRICE_AGE):
+            found.setdefault(day, set()).add(SNAPSHOTS)
+    return found
+
+
+def _made_since(instance: dg.DagsterInstance, name: str, since: datetime) -> set[date]:
+    key = dg.AssetKey.from_user_string(name)
     lately = dg.AssetRecordsFilter(key, after_timestamp=since.timestamp())
     records = instance.fetch_materializations(lately, limit=_MOST).records
-    made = {key_date(each.partition_key) for each in records if each.partition_key}
-    filled = sorted(day for day in made if day < last)
-    if not filled:
-        return {}
-    pairs = warehouse.ask(lambda connection: priced_since(connection, filled[0], filled[-1]))
-    return {
-        day: {SNAPSHOTS}
-        for day, earlier in pairs
-        if earlier in made and day <= last and earlier >= calendar.shift(day, -MAX_PRICE_AGE)
-    }
+    return {key_date(each.partition_key) for each in records if each.partition_key}
+
+
+def _by_chains(warehouse: Warehouse, made: Made, sessions: list[date]) -> Found:
+    """Find what goes on from a session that has come out otherwise since."""
+    kept = warehouse.read(SNAPSHOTS, first=sessions[0], last=sessions[-1], columns=list(CHAINED))
+    found = after_broken_chain(kept, made, sessions)
+    _join(found, _by_betas(warehouse, made, sessions))
+    return found
 
 
 def _by_betas(warehouse: Warehouse, made: Made, sessions: list[date]) -> Found:

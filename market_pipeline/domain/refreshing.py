@@ -22,7 +22,7 @@ Made = Mapping[str, Mapping[date, float]]
 Found = dict[date, set[str]]
 
 EXPOSURES, IMPACT, SNAPSHOTS = "factor_exposures", "headline_impact", "portfolio_snapshots"
-_SAME_GROWTH = 1e-9
+_SAME_GROWTH, _SAME_USD = 1e-9, 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,19 +84,32 @@ def is_open(changes: pd.DataFrame, made: Made, sessions: Sequence[date]) -> "pd.
     return _seconds(changes["changed_at"]) > changes["session_date"].map(since).fillna(np.inf)
 
 
-def after_broken_chain(kept: pd.DataFrame, made: Made, sessions: Sequence[date]) -> Found:
-    """Name the snapshots whose growth goes on from one that was made anew and came out otherwise.
+CHAINED = (
+    "session_date", "portfolio_id", "growth", "daily_return_pct", "equity_usd", "daily_pnl_usd",
+    "flows_usd", "gap_usd",
+)  # fmt: skip
 
-    `kept`: session_date, portfolio_id, growth, daily_return_pct. All from such a session on that
-    were made before the snapshot it goes on from.
+
+def after_broken_chain(kept: pd.DataFrame, made: Made, sessions: Sequence[date]) -> Found:
+    """Name the snapshots that go on from one which was made anew and came out otherwise.
+
+    `kept` has `CHAINED`. All from such a session on that were made before the snapshot it goes on
+    from.
     """
     index = session_index(sessions)
     of_days = made.get(SNAPSHOTS, {})
-    growth = kept.pivot(index="session_date", columns="portfolio_id", values="growth")
-    returns = kept.pivot(index="session_date", columns="portfolio_id", values="daily_return_pct")
-    growth, returns = growth.reindex(index), returns.reindex(index)
+
+    def spread(name: str) -> pd.DataFrame:
+        values = kept.assign(value=pd.to_numeric(kept[name], errors="coerce"))
+        wide = values.pivot(index="session_date", columns="portfolio_id", values="value")
+        return wide.reindex(index).astype("float64")
+
+    growth, returns, equity = spread("growth"), spread("daily_return_pct"), spread("equity_usd")
     expected = growth.shift(1) * (1 + returns.fillna(0.0) / 100)
-    is_broken = ((growth - expected).abs() > _SAME_GROWTH * growth.abs()).any(axis=1)
+    of_growth = (growth - expected).abs() > _SAME_GROWTH * growth.abs()
+    rolled = equity.shift(1) + spread("daily_pnl_usd") + spread("flows_usd") + spread("gap_usd")
+    of_equity = (equity - rolled).abs() > _SAME_USD
+    is_broken = (of_growth | of_equity).any(axis=1)
     at = _made_at(of_days, index)
     is_before = at < at.shift(1)
     found: Found = {}

@@ -82,8 +82,12 @@ def test_changes_that_all_was_made_after_are_left_out_early() -> None:
 
 def snapshots(growth: list[float]) -> pd.DataFrame:
     frame = pd.DataFrame(
-        {"session_date": DAYS, "portfolio_id": "small", "growth": growth, "daily_return_pct": 1.0}
-    )
+        {
+            "session_date": DAYS, "portfolio_id": "small", "growth": growth,
+            "daily_return_pct": 1.0, "equity_usd": 100.0 + np.arange(10.0), "daily_pnl_usd": 1.0,
+            "flows_usd": 0.0, "gap_usd": 0.0,
+        }
+    )  # fmt: skip
     return frame.assign(session_date=pd.to_datetime(frame["session_date"]).astype(DATE_DTYPE))
 
 
@@ -97,6 +101,15 @@ def test_growth_that_goes_on_from_another_value_is_chained_anew() -> None:
     assert after_broken_chain(snapshots(chained), times, DAYS) == {}
     found = after_broken_chain(snapshots(broken), times, DAYS)
     assert found == {day: {SNAPSHOTS} for day in DAYS[5:7]}
+
+
+def test_an_amount_that_goes_on_from_another_is_made_anew() -> None:
+    """Where a price came back no return tells of it, and growth goes on as it was."""
+    times = made(SNAPSHOTS)
+    times[SNAPSHOTS] |= dict.fromkeys(DAYS[:5], EVENING[7])
+    kept = snapshots(list(1.01 ** np.arange(10)))
+    kept["equity_usd"] += np.where(kept.index < 5, 50.0, 0.0)
+    assert after_broken_chain(kept, times, DAYS) == {day: {SNAPSHOTS} for day in DAYS[5:7]}
 
 
 def test_a_late_story_waits_for_the_runs_that_take_it_in_anyway() -> None:
