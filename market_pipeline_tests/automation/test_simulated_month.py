@@ -266,6 +266,7 @@ def test_a_month_with_mishaps_ends_as_a_quiet_one(state_dir: Path, urls: tuple[s
     filled = [
         ("missed_sessions", "2026-11-05", "2026-11-05", FOLLOWING - OPTIONS),
         ("missed_sessions", "2026-11-09", "2026-11-09", ALL),
+        ("missed_sessions", "2026-11-10", "2026-11-10", IMPACT),  # by the betas of the 9th
         ("missed_news", "2026-11-09", "2026-11-09", ALL),
         ("missed_sessions", "2026-11-06", "2026-11-10", FOLLOWING - OPTIONS),
         ("missed_sessions", "2026-11-11", "2026-11-18", windows),
