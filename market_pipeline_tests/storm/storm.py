@@ -274,7 +274,7 @@ class Storm:
         while time.monotonic() < deadline:
             if not work.is_all_asked:
                 work.ask_for_the_rest()
-            elif not work.open_runs() and not work.missing():
+            elif not work.open_runs() and not work.missing() and work.is_settled():
                 self._report.finished_s = time.monotonic() - began
                 break
             time.sleep(2)

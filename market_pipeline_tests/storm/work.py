@@ -113,6 +113,17 @@ class Work:
         }
         return {name: count for name, count in lacks.items() if count}
 
+    def is_settled(self) -> bool:
+        """Whether the catch-up, at its last look, had nothing to make or to make anew."""
+        for state in self.instance.all_instigator_state():
+            if state.instigator_name == "missed_sessions":
+                ticks = self.instance.get_ticks(
+                    state.instigator_origin_id, state.selector_id, limit=1
+                )
+                told = (ticks[0].skip_reason or "") if ticks else ""
+                return "every session from" in told or "is due yet" in told
+        return False
+
     def open_runs(self) -> int:
         """Count runs and backfills that are not over."""
         backfills = [self.instance.get_backfill(each) for each in self.backfills]
