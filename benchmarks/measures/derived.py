@@ -143,7 +143,6 @@ class _Plain:
             between(self._made["market_data_cache"], begin, LAST),
             sessions=self._calendar.sessions(begin, LAST),
             first=self._first,
-            last=LAST,
         ).portfolios
 
 

@@ -108,7 +108,6 @@ class _MadeUp:
         for ledger in self._ledgers[: self.sampled]:
             found = snapshot_range(
                 [ledger], self._market, sessions=self._sessions, first=self._sessions[0],
-                last=self._sessions[-1],
             )  # fmt: skip
             if len(found.portfolios) != len(self._sessions):
                 raise RuntimeError(f"{len(found.portfolios)} snapshots were made")

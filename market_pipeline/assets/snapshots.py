@@ -117,7 +117,7 @@ class Valuing:
         ledgers = [each.ledger for each in self._carried]
         prices, sessions = self._market(ledgers, first, last)
         result = snapshot_range(
-            ledgers, prices, sessions=sessions, first=first, last=last,
+            ledgers, prices, sessions=sessions, first=first,
             before={each.ledger.portfolio_id: each for each in self._carried},
         )  # fmt: skip
         self._carried = list(result.carried)

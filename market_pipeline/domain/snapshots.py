@@ -86,15 +86,14 @@ def snapshot_range(
     *,
     sessions: Sequence[date],
     first: date,
-    last: date,
     before: Mapping[str, Carried] | None = None,
 ) -> Snapshots:
-    """Value every portfolio in each session from `first` to `last`.
+    """Value every portfolio in each session from `first` to the last of `sessions`.
 
     `before` are portfolios at the end of the session before `first`, by id. `sessions` rise without
-    a gap to `last`, from `PRICES_BEFORE` sessions before `first` for those (fewer only where there
-    are none), for others from before their start; `prices` are `market_data_cache` rows of all of
-    them. However a range is cut into blocks, its rows are the same.
+    a gap, from `PRICES_BEFORE` sessions before `first` for those (fewer only where there are none),
+    for others from before their start; `prices` are `market_data_cache` rows of all of them.
+    However a range is cut into blocks, its rows are the same.
     Always equity = equity before + P&L + flows + gap, exactly, P&L being NULL in a portfolio's
     first session. Rules: docs/portfolios.md.
     """

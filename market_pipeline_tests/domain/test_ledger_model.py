@@ -90,9 +90,7 @@ def judge(history: History, shown: dict[tuple[str, date], Decimal] | None = None
     """
     done, prices, ratio = history
     ledgers = ledgers_of([], {"p": done}, {"KO": [(EX_DATE, float(ratio))]}, {}, {})
-    result = snapshot_range(
-        ledgers, market(shown or prices), sessions=SESSIONS, first=SESSIONS[0], last=SESSIONS[-1]
-    )
+    result = snapshot_range(ledgers, market(shown or prices), sessions=SESSIONS, first=SESSIONS[0])
     slow = slow_days(done, SESSIONS, prices, MULTIPLIERS, {"KO": (EX_DATE, ratio)})
     before: dict[Hashable, Any] | None = None
     for row, other in zip(result.portfolios.to_dict("records"), slow, strict=True):

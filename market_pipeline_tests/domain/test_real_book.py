@@ -79,7 +79,7 @@ def valued(closes: pd.DataFrame) -> Snapshots:
                        {}, {})  # fmt: skip
     return snapshot_range(
         [ledger], long.astype({"session_date": DATE_DTYPE}), sessions=sessions,
-        first=sessions[0], last=sessions[-1],
+        first=sessions[0],
     )  # fmt: skip
 
 

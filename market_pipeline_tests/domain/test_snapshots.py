@@ -69,9 +69,7 @@ def take(
     books: Sequence[Book], market: pd.DataFrame, first: int, last: int, known: Any = NO_SPLITS
 ) -> Snapshots:
     ledgers = ledgers_of(books, {}, splits_by_symbol(known), {}, {})
-    return snapshot_range(
-        ledgers, market, sessions=SESSIONS[: last + 1], first=SESSIONS[first], last=SESSIONS[last]
-    )
+    return snapshot_range(ledgers, market, sessions=SESSIONS[: last + 1], first=SESSIONS[first])
 
 
 def in_blocks(
@@ -87,7 +85,7 @@ def in_blocks(
         rows = market[days.between(pd.Timestamp(near[0]), pd.Timestamp(near[-1]))]
         part = snapshot_range(
             [each.ledger for each in carried.values()], rows, sessions=near,
-            first=sessions[begin], last=near[-1], before=carried,
+            first=sessions[begin], before=carried,
         )  # fmt: skip
         carried = {each.ledger.portfolio_id: each for each in part.carried}
         found.append(part)
