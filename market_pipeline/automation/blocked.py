@@ -8,9 +8,8 @@ from collections.abc import Iterable
 from datetime import date
 
 from market_pipeline.automation.job_assets import JobAssets
+from market_pipeline.domain.verdicts import ERROR
 from market_pipeline.warehouse import Warehouse
-
-ERROR = "ERROR"
 
 
 def blocked(

@@ -12,7 +12,7 @@ from market_pipeline.domain.alerts import AlertRule, Clear, Raise
 from market_pipeline.domain.catch_up import TOLD_AFTER, Tried
 from market_pipeline.domain.ports import BreakerStatus, QuotaStatus
 from market_pipeline.domain.run_history import FAILURE, STARTED, SUCCESS, RunOutcome
-from market_pipeline.domain.verdicts import FailedCheck
+from market_pipeline.domain.verdicts import ERROR, FailedCheck
 
 SLOW_AFTER = timedelta(minutes=30)
 MOST_FAILED, MOST_FAILED_SHARE = 5, 0.10
@@ -233,7 +233,7 @@ def _check(asset: str, name: str, failed: Sequence[FailedCheck], now: datetime) 
     if not told:
         return Clear(key, "the check holds again")
     newest = max(told, key=lambda each: each.failed_at)
-    rule = CHECK_FAILED if any(each.severity == "ERROR" for each in told) else CHECK_WARNED
+    rule = CHECK_FAILED if any(each.severity == ERROR for each in told) else CHECK_WARNED
     return Raise(
         rule.alert(
             key,

@@ -8,6 +8,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
+ERROR = "ERROR"
+"""The graver of the two severities; the other is WARN, both in the words of Dagster."""
+
 Span = tuple[date, date]
 _DAY = timedelta(days=1)
 
@@ -67,16 +70,13 @@ def still_failed(known: Sequence[FailedCheck], verdict: Judged) -> list[FailedCh
     first, last = verdict.span
     found = [part for each in dated for part in _outside(each, first, last)]
     if not verdict.passed:
-        for each in sorted(dated, key=_first):
+        fresh = [_failed(verdict, verdict.span)]
+        for each in dated:
+            fresh = [part for one in fresh for part in _outside(one, _first(each), _last(each))]
             begin, end = max(_first(each), first), min(_last(each), last)
-            if begin > end:
-                continue
-            if first < begin:
-                found.append(_failed(verdict, (first, begin - _DAY)))
-            found.append(_failed(verdict, (begin, end), [each]))
-            first = end + _DAY
-        if first <= last:
-            found.append(_failed(verdict, (first, last)))
+            if begin <= end:
+                found.append(_failed(verdict, (begin, end), [each]))
+        found += fresh
     return sorted(found, key=_first)
 
 
