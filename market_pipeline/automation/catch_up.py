@@ -207,8 +207,7 @@ def _looked(
     """Compare what should be there with Dagster's record, and that with what it was made from."""
     due = watch.due(settings, memory.since, now)
     missing = _missing(instance, watch, assets.names, due)
-    for day, names in blocked(warehouse, assets, due).items():
-        missing[day] = missing.get(day, frozenset()) | names
+    _add(missing, blocked(warehouse, assets, due))
     since = settled(due, missing, LOOKED_AT_AGAIN) if due else memory.since
     lacking = {day: assets.with_what_lacks_them(names) for day, names in missing.items()}
     if watch.calendar is not None and due:
@@ -218,17 +217,22 @@ def _looked(
     main = watch.main.to_user_string()
     waiting = frozenset(day for day, names in missing.items() if main in names)
     old = outdated(instance, warehouse, watch.calendar, settings, due[-1], memory.seen)
-    for day, names in old.sessions.items():
-        outdated_ones = assets.with_what_follows(names & assets.following)
-        lacking[day] = lacking.get(day, frozenset()) | outdated_ones
+    _add(lacking, {
+        day: assets.with_what_follows(names & assets.following)
+        for day, names in old.sessions.items()
+    })  # fmt: skip
     others, pasts = _made_from_other_pasts(warehouse, settings, memory.pasts)
     others = {day: changed for day, changed in others.items() if day <= due[-1]}
-    for day, changed in others.items():
-        lacking[day] = lacking.get(day, frozenset()) | assets.with_what_lacks_them(changed)
+    _add(lacking, {day: assets.with_what_lacks_them(names) for day, names in others.items()})
     if lacking:
         due = watch.calendar.sessions(min(due[0], *lacking), due[-1])
     anew = frozenset(old.sessions) | frozenset(others)
     return _Look(due, dict(sorted(lacking.items())), anew, waiting, since, old.seen, pasts)
+
+
+def _add(lacking: dict[date, frozenset[str]], more: Mapping[date, frozenset[str]]) -> None:
+    for day, names in more.items():
+        lacking[day] = lacking.get(day, frozenset()) | names
 
 
 def _made_from_other_pasts(
