@@ -13,7 +13,7 @@ from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus
 from market_pipeline.automation.job_assets import JobAssets
 from market_pipeline.automation.outdated import made_of
 from market_pipeline.domain.sessions import TradingCalendar
-from market_pipeline.partitions import key_date
+from market_pipeline.partitions import key_date, keys_asked
 
 LOOK_BACK = timedelta(days=7)
 """How old a failure may be: what has been left alone for longer was given up by a person."""
@@ -66,10 +66,8 @@ def _asked_of(backfill: PartitionBackfill, assets: JobAssets) -> Iterator[tuple[
 
 
 def _sessions_of(tags: Mapping[str, str], calendar: TradingCalendar) -> Iterable[date]:
-    one = tags.get("dagster/partition")
-    first = tags.get("dagster/asset_partition_range_start", one)
-    last = tags.get("dagster/asset_partition_range_end", one)
-    return calendar.sessions(key_date(first), key_date(last)) if first and last else ()
+    asked = keys_asked(tags)
+    return calendar.sessions(*map(key_date, asked)) if asked else ()
 
 
 def _chosen(run: dg.DagsterRun, assets: JobAssets) -> frozenset[str]:

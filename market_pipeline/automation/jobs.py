@@ -3,6 +3,8 @@
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
+from market_pipeline.partitions import PARTITION, RANGE_END, RANGE_START
+
 SESSION_GROUPS = ("universe", "prices", "factors", "portfolios", "news_impact")
 PRICE_GROUPS = ("universe", "prices")
 NEWS_GROUPS = ("news",)
@@ -70,8 +72,5 @@ def intraday_job(days: dg.PartitionsDefinition[str]) -> UnresolvedAssetJobDefini
 def range_tags(first_key: str, last_key: str) -> dict[str, str]:
     """Give the run tags by which Dagster runs a range of partitions in one run."""
     if first_key == last_key:
-        return {"dagster/partition": first_key}
-    return {
-        "dagster/asset_partition_range_start": first_key,
-        "dagster/asset_partition_range_end": last_key,
-    }
+        return {PARTITION: first_key}
+    return {RANGE_START: first_key, RANGE_END: last_key}

@@ -19,14 +19,14 @@ from dagster._core.storage.tags import (
 )
 
 from market_pipeline.domain.ports import Clock
+from market_pipeline.partitions import PARTITION, RANGE_END, RANGE_START
 
 EVERY_S = 10
 LOOK_BACK = timedelta(hours=6)
 GAVE_UP = "Failed to retry run"
 """What Dagster writes into the log of a run that it could not try again."""
 
-_KEPT = ("dagster/partition", "dagster/asset_partition_range_start",
-         "dagster/asset_partition_range_end", "dagster/max_runtime")  # fmt: skip
+_KEPT = (PARTITION, RANGE_START, RANGE_END, "dagster/max_runtime")
 
 
 def lost_retries(

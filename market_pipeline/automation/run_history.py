@@ -18,6 +18,7 @@ from dagster._core.storage.tags import (
 )
 
 from market_pipeline.domain.run_history import RunOutcome
+from market_pipeline.partitions import keys_asked
 from market_pipeline.warehouse import Warehouse
 
 EVERY_S = 15
@@ -25,12 +26,8 @@ OVERLAP = timedelta(minutes=2)
 """Runs changed so long before the latest known one are looked at again: clocks differ."""
 
 _AT_ONCE = 200
-_COUNTED = {dg.DagsterEventType.STEP_OUTPUT, dg.DagsterEventType.HANDLED_OUTPUT}
 _PLANNED = dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED
-_PARTITION, _FIRST, _LAST = (
-    "dagster/partition", "dagster/asset_partition_range_start",
-    "dagster/asset_partition_range_end",
-)  # fmt: skip
+_TOLD = {dg.DagsterEventType.STEP_OUTPUT, dg.DagsterEventType.HANDLED_OUTPUT, _PLANNED}
 
 
 def run_history(status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
@@ -86,13 +83,15 @@ def _is_known(known: Mapping[str, RunOutcome], record: RunRecord) -> bool:
 def _outcome(instance: dg.DagsterInstance, warehouse: Warehouse, record: RunRecord) -> RunOutcome:
     run = record.dagster_run
     symbols = warehouse.runs.symbols_of(run.run_id)
-    inserted, updated = _rows(instance, warehouse, run) if run.is_finished else (None, None)
+    told = [entry.get_dagster_event() for entry in instance.all_logs(run.run_id, of_type=_TOLD)]
+    inserted, updated = _rows(told, warehouse, run) if run.is_finished else (None, None)
+    first, last = keys_asked(run.tags) or (None, None)
     will_retry = run.tags.get(WILL_RETRY_TAG) == "true"
     return RunOutcome(
         run_id=run.run_id,
         job=run.job_name,
-        first_partition=run.tags.get(_FIRST) or run.tags.get(_PARTITION),
-        last_partition=run.tags.get(_LAST) or run.tags.get(_PARTITION),
+        first_partition=first,
+        last_partition=last,
         started_by=started_by(run.tags),
         parent_run_id=run.parent_run_id or run.tags.get("dagster/parent_run_id"),
         status=run.status.value.lower(),
@@ -107,14 +106,14 @@ def _outcome(instance: dg.DagsterInstance, warehouse: Warehouse, record: RunReco
         rows_updated=updated,
         error=_error(instance, run) if run.status is dg.DagsterRunStatus.FAILURE else None,
         updated_at=_instant(record.update_timestamp),
-        assets=",".join(sorted(_planned(instance, run))) or None,
+        assets=",".join(sorted(_planned(told))) or None,
     )
 
 
-def _planned(instance: dg.DagsterInstance, run: dg.DagsterRun) -> set[str]:
+def _planned(told: Sequence[dg.DagsterEvent]) -> set[str]:
     """Name the assets that a run was to make."""
-    told = [entry.get_dagster_event() for entry in instance.all_logs(run.run_id, of_type=_PLANNED)]
-    return {event.asset_key.to_user_string() for event in told if event.asset_key is not None}
+    planned = [event for event in told if event.event_type is _PLANNED]
+    return {event.asset_key.to_user_string() for event in planned if event.asset_key is not None}
 
 
 def started_by(tags: Mapping[str, str]) -> str:
@@ -131,22 +130,20 @@ def started_by(tags: Mapping[str, str]) -> str:
 
 
 def _rows(
-    instance: dg.DagsterInstance, warehouse: Warehouse, run: dg.DagsterRun
+    told: Sequence[dg.DagsterEvent], warehouse: Warehouse, run: dg.DagsterRun
 ) -> tuple[int, int]:
     """Sum rows inserted and updated: of collected assets by the log of fetches, else by the steps.
 
     A step tells its own once, at its end; what it stored before it failed only the log knows.
     """
-    told: dict[str, Sequence[int]] = {}
-    for entry in instance.all_logs(run.run_id, of_type=_COUNTED):
-        event = entry.dagster_event
-        data = event.event_specific_data if event is not None else None
-        metadata = getattr(data, "metadata", None) or {}
+    by_step: dict[str, Sequence[int]] = {}
+    for event in told:
+        metadata = getattr(event.event_specific_data, "metadata", None) or {}
         counts = [_number(metadata.get(name)) for name in ("rows_inserted", "rows_updated")]
-        before = told.get(str(entry.step_key), [0, 0])
-        told[str(entry.step_key)] = [max(a, b) for a, b in zip(counts, before, strict=True)]
-    told.update(warehouse.runs.rows_of(run.run_id))  # a step is named as its asset is
-    return sum(c[0] for c in told.values()), sum(c[1] for c in told.values())
+        before = by_step.get(str(event.step_key), [0, 0])
+        by_step[str(event.step_key)] = [max(a, b) for a, b in zip(counts, before, strict=True)]
+    by_step.update(warehouse.runs.rows_of(run.run_id))  # a step is named as its asset is
+    return sum(c[0] for c in by_step.values()), sum(c[1] for c in by_step.values())
 
 
 def _number(value: object) -> int:

@@ -14,15 +14,10 @@ import pandas as pd
 from market_pipeline.domain.ports import Clock
 from market_pipeline.domain.sessions import TradingCalendar
 from market_pipeline.domain.verdicts import Judged
-from market_pipeline.partitions import key_date
+from market_pipeline.partitions import key_date, keys_asked
 from market_pipeline.settings import Settings
 from market_pipeline.warehouse import Warehouse
 
-_RANGE_START, _RANGE_END = (
-    "dagster/asset_partition_range_start",
-    "dagster/asset_partition_range_end",
-)
-_PARTITION = "dagster/partition"
 SEVERITY = "market_pipeline/severity"
 """Check metadata: how grave it is when the claim does not hold."""
 
@@ -166,11 +161,9 @@ def _judge(claim: Claim, scope: Scope | None, table: str) -> Verdict:
 def _judged_range(
     tags: Mapping[str, str], warehouse: Warehouse, table: str
 ) -> tuple[date, date] | None:
-    if _RANGE_START in tags:
-        return key_date(tags[_RANGE_START]), key_date(tags[_RANGE_END])
-    if _PARTITION in tags:
-        day = key_date(tags[_PARTITION])
-        return day, day
+    asked = keys_asked(tags)
+    if asked is not None:
+        return key_date(asked[0]), key_date(asked[1])
     bounds = warehouse.bounds(table)
     return None if bounds is None else (bounds[1], bounds[1])
 

@@ -4,7 +4,7 @@ Belongs here: partition definitions and questions about keys. Does not: the rule
 (`domain/sessions.py`) or the clock's schedules (`automation`).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 
@@ -55,6 +55,13 @@ def calendar_days(first_day: date) -> dg.TimeWindowPartitionsDefinition:
     )
 
 
+PARTITION = "dagster/partition"
+RANGE_START, RANGE_END = (
+    "dagster/asset_partition_range_start", "dagster/asset_partition_range_end",
+)  # fmt: skip
+"""Run tags: of one partition, or of a range in one run."""
+
+
 def key_date(key: str) -> date:
     """Read a partition key as the date it stands for."""
     return datetime.strptime(key, KEY_FORMAT).date()  # noqa: DTZ007  # a date, not an instant
@@ -63,6 +70,13 @@ def key_date(key: str) -> date:
 def date_key(day: date) -> str:
     """Write a date as its partition key."""
     return day.strftime(KEY_FORMAT)
+
+
+def keys_asked(tags: Mapping[str, str]) -> tuple[str, str] | None:
+    """Read the first and last partition key from a run's tags; None where it has no partition."""
+    one = tags.get(PARTITION)
+    first, last = tags.get(RANGE_START, one), tags.get(RANGE_END, one)
+    return (first, last) if first and last else None
 
 
 def latest_session(calendar: TradingCalendar, now: datetime) -> date:
