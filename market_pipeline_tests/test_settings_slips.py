@@ -9,6 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from market_pipeline import settings as module
+from market_pipeline.domain.flags import FLAGS
 from market_pipeline.settings import Settings, faults_of, unknown_settings
 from market_pipeline.settings.limits import greatest
 
@@ -17,6 +18,7 @@ NUMBERS = sorted(
     name for name, field in Settings.model_fields.items()
     if re.search(r"\b(int|float)\b", str(field.annotation)) and "dict" not in str(field.annotation)
 )  # fmt: skip
+INTERVALS = {flag.setting for flag in FLAGS.values() if flag.is_interval}
 
 Set = Callable[..., None]
 
@@ -190,15 +192,16 @@ def test_no_number_is_boundless(monkeypatch: pytest.MonkeyPatch, name: str, valu
     assert f"MARKET_PIPELINE_{name.upper()}: " in fault(monkeypatch, name.upper(), value)
 
 
+@pytest.mark.parametrize("name", sorted(INTERVALS))
 @pytest.mark.parametrize("minutes", ["0", "-5", "7", "35", "1445"])
-def test_an_interval_of_headlines_divides_a_day(
-    monkeypatch: pytest.MonkeyPatch, minutes: str
+def test_an_interval_divides_a_day(
+    monkeypatch: pytest.MonkeyPatch, name: str, minutes: str
 ) -> None:
     """So that every day has the same ticks, and the last is no shorter."""
-    assert "HEADLINE_MINUTES_OPEN" in fault(monkeypatch, "HEADLINE_MINUTES_OPEN", minutes)
+    assert name.upper() in fault(monkeypatch, name.upper(), minutes)
 
 
-@pytest.mark.parametrize("name", [name for name in NUMBERS if "headline_minutes" not in name])
+@pytest.mark.parametrize("name", [name for name in NUMBERS if name not in INTERVALS])
 def test_the_greatest_value_is_said_and_taken(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """The bound of the field where it has one, else that of its ending."""
     rules = Settings.model_fields[name].metadata

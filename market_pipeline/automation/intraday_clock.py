@@ -11,11 +11,11 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 from market_pipeline.automation.jobs import range_tags
 from market_pipeline.domain.collection import LATE_SESSIONS
-from market_pipeline.domain.flags import BATCH
+from market_pipeline.domain.flags import BATCH, HOUR_MINUTES, MINUTES_INTRADAY
 from market_pipeline.domain.intraday import hours_of
 from market_pipeline.domain.sessions import NEW_YORK, TradingCalendar
 from market_pipeline.partitions import date_key
-from market_pipeline.resources.flags import why_resting
+from market_pipeline.resources.flags import minutes_of, why_resting
 from market_pipeline.settings import Settings
 
 NOBODY_CHOSEN = (
@@ -45,7 +45,8 @@ def hourly_bars(
         default_status=status,
         description=(
             f"Hourly bars of chosen symbols {delay_minutes} minutes after each hour of a session "
-            "ends; after 13:00 New York for the last time on a half day."
+            "ends; after 13:00 New York for the last time on a half day. "
+            "`market-pipeline flags` makes it seldomer."
         ),
     )
     def schedule(
@@ -57,7 +58,8 @@ def hourly_bars(
             return dg.SkipReason(rests)
         if not settings.has_intraday:
             return dg.SkipReason(NOBODY_CHOSEN)
-        reason = _why_not(calendar, now, timedelta(minutes=delay_minutes))
+        hours = minutes_of(settings, MINUTES_INTRADAY) // HOUR_MINUTES
+        reason = _why_not(calendar, now, timedelta(minutes=delay_minutes), hours)
         if reason is not None:
             return dg.SkipReason(reason)
         today = now.astimezone(NEW_YORK).date()
@@ -70,14 +72,19 @@ def hourly_bars(
     return schedule
 
 
-def _why_not(calendar: TradingCalendar, now: datetime, delay: timedelta) -> str | None:
-    """Say why no hour of a session ended `delay` ago; None where one did."""
+def _why_not(calendar: TradingCalendar, now: datetime, delay: timedelta, every: int) -> str | None:
+    """Say why no hour of a session that is to be collected ended `delay` ago; None where one did.
+
+    Hours are counted back from the close by `every`, so that the last is always among them.
+    """
     today = now.astimezone(NEW_YORK).date()
     if not calendar.is_session(today):
         return f"{today.isoformat()} is no session: {calendar.why_closed(today)}"
     ends = [hour.ends_at for hour in hours_of(calendar, today)]
     if now - delay in ends:
-        return None
+        if (len(ends) - 1 - ends.index(now - delay)) % every == 0:
+            return None
+        return f"in a session hourly bars are collected every {every} hours, and after its close"
     closed = f"{ends[-1].astimezone(NEW_YORK):%H:%M}"
     half = ", a half day" if calendar.is_half_day(today) else ""
     return f"no hour has just ended: the session of {today} ends at {closed}{half}"

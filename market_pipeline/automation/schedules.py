@@ -12,7 +12,14 @@ from market_pipeline.automation.daily import still_to_make
 from market_pipeline.automation.job_assets import assets_of
 from market_pipeline.automation.jobs import range_tags
 from market_pipeline.domain.alert_rules import HEARTBEAT_KEY
-from market_pipeline.domain.flags import BATCH, INGESTION, MINUTES_CLOSED, MINUTES_OPEN
+from market_pipeline.domain.flags import (
+    BATCH,
+    HOUR_MINUTES,
+    INGESTION,
+    MINUTES_CLEANUP,
+    MINUTES_CLOSED,
+    MINUTES_OPEN,
+)
 from market_pipeline.domain.ports import Clock, Coordination
 from market_pipeline.domain.sessions import NEW_YORK, TradingCalendar
 from market_pipeline.partitions import date_key, next_key_at
@@ -24,7 +31,7 @@ HEADLINES_CRON_NEW_YORK = "*/5 * * * *"
 """Every five minutes; which of these ticks run is up to the two intervals of the flags."""
 
 CLEANUP_CRON_UTC = "17 * * * *"
-"""Hourly, away from the full hour when everything else starts."""
+"""Hourly, away from the full hour when everything else starts; flags let some of these rest."""
 
 _HEARTBEAT_TTL_S = 7 * 24 * 3600.0
 
@@ -160,7 +167,7 @@ def headline_collection(
 
 
 def news_cleanup(job: dg.JobDefinition, status: dg.DefaultScheduleStatus) -> dg.ScheduleDefinition:
-    """Forget old headlines and old records every hour."""
+    """Forget old headlines and old records every hour, or as seldom as the flags say."""
 
     @dg.schedule(
         name="news_cleanup",
@@ -176,6 +183,11 @@ def news_cleanup(job: dg.JobDefinition, status: dg.DefaultScheduleStatus) -> dg.
         rests = why_resting(settings, INGESTION)
         if rests is not None:
             return dg.SkipReason(f"{rests}; nothing new comes, and nothing makes room either")
+        now = context.scheduled_execution_time.astimezone(UTC)
+        hours = minutes_of(settings, MINUTES_CLEANUP) // HOUR_MINUTES
+        if now.hour % hours:
+            left = hours - now.hour % hours
+            return dg.SkipReason(f"there is a cleanup every {hours} hours; the next is in {left}")
         return dg.RunRequest(run_key=f"news_cleanup:{context.scheduled_execution_time.isoformat()}")
 
     return schedule

@@ -14,10 +14,11 @@ from market_pipeline.domain.notices import iso
 INGESTION, BATCH = "INGESTION_V2_ENABLED", "BATCH_V2_ENABLED"
 CONTROL, PAUSED = "SCHEDULER_CONTROL_API", "SCHEDULER_PAUSED"
 MINUTES_OPEN, MINUTES_CLOSED = "HEADLINE_MINUTES_OPEN", "HEADLINE_MINUTES_CLOSED"
+MINUTES_INTRADAY, MINUTES_CLEANUP = "INTRADAY_MINUTES", "CLEANUP_MINUTES"
 VENDORS = ("yahoo", "polygon", "alpha_vantage", "finviz_export", "finviz_page", "tiingo", "finnhub")
 
-TICK_MINUTES = 5
-"""How often the schedule of headlines is asked: intervals are multiples of it."""
+TICK_MINUTES, HOUR_MINUTES = 5, 60
+"""How often the schedule of headlines is asked, and the others: intervals are multiples of it."""
 
 _DAY_MINUTES = 24 * 60
 _ON = frozenset({"on", "true", "yes", "1"})
@@ -26,11 +27,16 @@ _OFF = frozenset({"off", "false", "no", "0"})
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """A flag: its name, what it does, and whether its value is a number of minutes."""
+    """A flag: its name and what it does; of an interval, the minutes it is a multiple of."""
 
     name: str
     meaning: str
-    is_interval: bool = False
+    tick: int = 0
+
+    @property
+    def is_interval(self) -> bool:
+        """Whether the value is a number of minutes, and not on or off."""
+        return self.tick > 0
 
     @property
     def setting(self) -> str:
@@ -40,7 +46,7 @@ class Flag:
     def parsed(self, text: str) -> str:
         """Give the value that `text` means, as it is kept; raise InputError for any other text."""
         if self.is_interval:
-            return str(interval(text))
+            return str(interval(text, self.tick))
         word = text.strip().lower()
         if word in _ON | _OFF:
             return "on" if word in _ON else "off"
@@ -74,21 +80,29 @@ FLAGS: Mapping[str, Flag] = {
         Flag(BATCH, "the graph of symbols and portfolios runs by itself"),
         Flag(CONTROL, "operators may pause and resume by command"),
         Flag(PAUSED, "nothing starts by itself"),
-        Flag(MINUTES_OPEN, "minutes between collections of headlines in market hours", True),
-        Flag(MINUTES_CLOSED, "minutes between collections of headlines outside of them", True),
+        Flag(
+            MINUTES_OPEN, "minutes between collections of headlines in market hours", TICK_MINUTES
+        ),
+        Flag(MINUTES_CLOSED, "minutes between collections of headlines outside", TICK_MINUTES),
+        Flag(MINUTES_INTRADAY, "minutes between collections of hourly bars", HOUR_MINUTES),
+        Flag(MINUTES_CLEANUP, "minutes between cleanups", HOUR_MINUTES),
         *(Flag(vendor_flag(name), f"{name} is asked") for name in VENDORS),
     )
 }
 
 
-def interval(value: str | int) -> int:
-    """Read minutes between collections: a multiple of 5 that divides a day; else InputError."""
+def interval(value: str | int, tick: int = TICK_MINUTES) -> int:
+    """Read minutes between two of a kind: a multiple of `tick` that divides a day.
+
+    Raises InputError for anything else.
+    """
     text = str(value).strip()
     minutes = int(text) if text.isascii() and text.isdigit() and len(text) <= 4 else 0
-    if minutes < TICK_MINUTES or minutes % TICK_MINUTES or _DAY_MINUTES % minutes:
+    if minutes < tick or minutes % tick or _DAY_MINUTES % minutes:
+        such = "60, 120 or 240" if tick == HOUR_MINUTES else "5, 15, 30, 60 or 240"
         raise InputError(
-            f"{text[:40]!r} is no interval: write minutes that are a multiple of {TICK_MINUTES} "
-            "and divide a day, such as 5, 15, 30, 60 or 240"
+            f"{text[:40]!r} is no interval: write minutes that are a multiple of {tick} "
+            f"and divide a day, such as {such}"
         )
     return minutes
 

@@ -9,17 +9,21 @@ from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings
 
 from market_pipeline.domain.errors import InputError
-from market_pipeline.domain.flags import FLAGS, interval
+from market_pipeline.domain.flags import FLAGS, HOUR_MINUTES, TICK_MINUTES, interval
 
 
-def _is_interval(value: int) -> int:
-    try:
-        return interval(value)
-    except InputError as error:
-        raise ValueError(str(error)) from None
+def _multiple_of(tick: int) -> AfterValidator:
+    def checked(value: int) -> int:
+        try:
+            return interval(value, tick)
+        except InputError as error:
+            raise ValueError(str(error)) from None
+
+    return AfterValidator(checked)
 
 
-Minutes = Annotated[int, AfterValidator(_is_interval)]
+Minutes = Annotated[int, _multiple_of(TICK_MINUTES)]
+Hours = Annotated[int, _multiple_of(HOUR_MINUTES)]
 
 
 class FlagSettings(BaseSettings):
@@ -49,6 +53,14 @@ class FlagSettings(BaseSettings):
         ),
     )
     headline_minutes_closed: Minutes = Field(60, description="The same outside of market hours.")
+    intraday_minutes: Hours = Field(
+        60,
+        description=(
+            "Minutes between collections of hourly bars in a session, the last of which always "
+            "follows its close: a multiple of 60 that divides a day."
+        ),
+    )
+    cleanup_minutes: Hours = Field(60, description="Minutes between cleanups, as above.")
     vendor_yahoo_enabled: bool = Field(True, description="Whether Yahoo is asked.")
     vendor_polygon_enabled: bool = Field(True, description="Whether Polygon is asked.")
     vendor_alpha_vantage_enabled: bool = Field(True, description="Whether Alpha Vantage is asked.")

@@ -7,7 +7,14 @@ import dagster as dg
 import pytest
 
 from market_pipeline.automation.sensors import automation_conditions
-from market_pipeline.domain.flags import BATCH, INGESTION, MINUTES_OPEN, PAUSED, Override
+from market_pipeline.domain.flags import (
+    BATCH,
+    INGESTION,
+    MINUTES_CLEANUP,
+    MINUTES_OPEN,
+    PAUSED,
+    Override,
+)
 from market_pipeline.domain.sessions import NEW_YORK
 from market_pipeline.resources import flags, utc_now
 from market_pipeline.settings import current_settings, forget_settings
@@ -78,6 +85,22 @@ def test_an_interval_is_changed_while_everything_runs(state_dir: Path) -> None:
     )
     later = tick(state_dir, "headline_collection", FRIDAY_10_05.replace(minute=15))
     assert isinstance(later, dg.RunRequest)
+
+
+@pytest.mark.parametrize(("hour", "reason"), [
+    (8, None), (9, "there is a cleanup every 4 hours; the next is in 3"), (11, "the next is in 1"),
+])  # fmt: skip
+def test_a_cleanup_is_made_seldomer_while_everything_runs(
+    state_dir: Path, hour: int, reason: str | None
+) -> None:
+    """Every four hours from midnight UTC; the ticks between say when the next one is."""
+    override(MINUTES_CLEANUP, "240")
+    found = tick(state_dir, "news_cleanup", datetime(2026, 11, 20, hour, 17, tzinfo=UTC))
+    if reason is None:
+        assert isinstance(found, dg.RunRequest)
+    else:
+        assert isinstance(found, dg.SkipReason)
+        assert reason in (found.skip_message or "")
 
 
 def test_an_override_beats_the_environment(

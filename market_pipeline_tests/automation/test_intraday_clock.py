@@ -92,6 +92,24 @@ def test_without_a_chosen_symbol_nothing_runs(state_dir: Path) -> None:
     assert "MARKET_PIPELINE_INTRADAY_SYMBOLS" in (skipped.skip_message or "")
 
 
+@pytest.mark.parametrize(("minutes", "collected"), [
+    ("60", 7), ("120", 4), ("180", 3), ("720", 1),
+])  # fmt: skip
+def test_hours_are_collected_seldomer_and_the_last_one_always(
+    chosen: Path, monkeypatch: pytest.MonkeyPatch, minutes: str, collected: int
+) -> None:
+    """Of the seven hours of a session every nth, counted back from its close."""
+    monkeypatch.setenv("MARKET_PIPELINE_INTRADAY_MINUTES", minutes)
+    forget_settings()
+    ends = [hour.ends_at + timedelta(minutes=5) for hour in hours_of(CALENDAR, FRIDAY)]
+    found = [tick(chosen, "intraday_bars", at) for at in ends]
+    assert isinstance(found[-1], dg.RunRequest)
+    assert sum(isinstance(one, dg.RunRequest) for one in found) == collected
+    said = {one.skip_message for one in found if isinstance(one, dg.SkipReason)}
+    every = f"every {int(minutes) // 60} hours, and after its close"
+    assert all(every in str(reason) for reason in said)
+
+
 def test_the_delay_is_a_setting(chosen: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ticks and their verdict move with it."""
     monkeypatch.setenv("MARKET_PIPELINE_INTRADAY_DELAY_MINUTES", "20")

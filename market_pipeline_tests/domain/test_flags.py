@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 
 from market_pipeline.domain import flags
 from market_pipeline.domain.errors import InputError
-from market_pipeline.domain.flags import FLAGS, FlagValues, Override, flag_named, interval
+from market_pipeline.domain.flags import (
+    FLAGS,
+    HOUR_MINUTES,
+    TICK_MINUTES,
+    FlagValues,
+    Override,
+    flag_named,
+    interval,
+)
 
 AT = datetime(2026, 11, 24, 15, 0, 7, 900, tzinfo=UTC)
 
@@ -53,14 +61,23 @@ def test_a_switch_is_on_or_off(text: str) -> None:
         FLAGS[flags.BATCH].parsed(text)
 
 
-@given(st.integers(-10, 3000))
-def test_an_interval_is_a_tick_of_the_clock_that_divides_a_day(minutes: int) -> None:
+@given(st.integers(-10, 3000), st.sampled_from([TICK_MINUTES, HOUR_MINUTES]))
+def test_an_interval_is_a_tick_of_the_clock_that_divides_a_day(minutes: int, tick: int) -> None:
     """So that a day's collections begin at the same minutes every day."""
-    if minutes > 0 and minutes % 5 == 0 and 1440 % minutes == 0:
-        assert interval(minutes) == minutes
+    if minutes > 0 and minutes % tick == 0 and 1440 % minutes == 0:
+        assert interval(minutes, tick) == minutes
     else:
-        with pytest.raises(InputError):
-            interval(minutes)
+        with pytest.raises(InputError, match=f"a multiple of {tick}"):
+            interval(minutes, tick)
+
+
+def test_every_flag_has_a_clock_of_its_own() -> None:
+    """Headlines move in steps of five minutes, hourly bars and the cleanup in hours."""
+    assert FLAGS[flags.MINUTES_OPEN].parsed("15") == "15"
+    for name in (flags.MINUTES_INTRADAY, flags.MINUTES_CLEANUP):
+        assert FLAGS[name].parsed("120") == "120"
+        with pytest.raises(InputError, match="a multiple of 60"):
+            FLAGS[name].parsed("15")
 
 
 def test_a_flag_is_found_by_its_setting_too() -> None:
