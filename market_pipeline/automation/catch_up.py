@@ -150,7 +150,7 @@ def _sensor(
         now = clock()
         made_here = assets_of(context, watch.job)
         rests = why_resting(settings, watch.flag) or why_wait(
-            context.instance, made_here.jobs, made_here.names, now
+            context.instance, made_here.jobs, made_here.names, now, name
         )
         if rests is not None:
             return dg.SensorResult(skip_reason=rests, cursor=context.cursor)

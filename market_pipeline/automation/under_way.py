@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 import dagster as dg
 from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
+from dagster._core.storage.tags import SENSOR_NAME_TAG
 
 QUIET = timedelta(minutes=2)
 """How long after a run's end others may still follow from it: a retry, or assets below."""
@@ -17,11 +18,17 @@ _AT_ONCE = 200
 
 
 def why_wait(
-    instance: dg.DagsterInstance, jobs: Collection[str], assets: Collection[str], now: datetime
+    instance: dg.DagsterInstance,
+    jobs: Collection[str],
+    assets: Collection[str],
+    now: datetime,
+    sensor: str,
 ) -> str | None:
     """Say which run or backfill makes any of `assets`, or did so just now; None where none does.
 
-    A run of one of `jobs` does, and every other one that has chosen any of them.
+    A run of one of `jobs` does, and every other one that has chosen any of them. One that `sensor`
+    asked for and that succeeded needs no waiting once it has ended: it has made all there was to
+    make of its dates, and many gaps in a row would each wait for the one before.
     """
     keys = {dg.AssetKey.from_user_string(name) for name in assets}
     for told, these in (
@@ -29,6 +36,9 @@ def why_wait(
         ("has just ended", dg.RunsFilter(updated_after=now - QUIET)),
     ):
         for run in instance.get_runs(these, limit=_AT_ONCE):
+            is_own = run.tags.get(SENSOR_NAME_TAG) == sensor
+            if is_own and run.status == dg.DagsterRunStatus.SUCCESS:
+                continue
             if run.job_name in jobs or keys & set(run.asset_selection or ()):
                 return f"run {run.run_id[:8]} {told}"
     asked = BulkActionsFilter(statuses=[BulkActionStatus.REQUESTED])

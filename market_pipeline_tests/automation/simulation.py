@@ -13,6 +13,7 @@ from functools import cached_property
 
 import dagster as dg
 from dagster._core.execution.build_resources import wrap_resources_for_execution
+from dagster._core.storage.tags import SENSOR_NAME_TAG
 from dagster._core.test_utils import freeze_time
 
 from market_pipeline.partitions import covers
@@ -122,7 +123,8 @@ class Simulation:
             assert isinstance(found, dg.SensorResult)
             self.cursors[name] = found.cursor
             for request in found.run_requests or []:
-                self.run(name, str(sensor.job_name), request)
+                tagged = request.with_replaced_attrs(tags={**request.tags, SENSOR_NAME_TAG: name})
+                self.run(name, str(sensor.job_name), tagged)
             return str(found.skip_reason.skip_message) if found.skip_reason else None
 
     def follow(self, now: datetime) -> None:

@@ -57,11 +57,11 @@ def test_after_an_outage_every_session_is_filled_and_none_twice(simulation: Simu
 def test_a_long_outage_is_filled_by_several_runs_oldest_first(
     simulation: Simulation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also where the clock has made the latest session before: gaps are looked for, not the end."""
+    """One a minute, also where the clock made the latest session before: gaps are looked for."""
     monkeypatch.setattr(catch_up, "SESSIONS_AT_ONCE", 5)
     simulated = Simulation(simulation.graph)
     simulated.schedule("daily_graph", datetime(2026, 11, 21, 1, 30, tzinfo=UTC))
-    for minutes in range(0, 15, 3):
+    for minutes in (3, 4, 5, 6):
         simulated.sensor(SESSIONS, BACK + minutes * MINUTES)
     assert [(run.first, run.last) for run in simulated.started] == [
         ("2026-11-20", "2026-11-20"), ("2026-11-10", "2026-11-16"), ("2026-11-17", "2026-11-19"),
@@ -71,7 +71,8 @@ def test_a_long_outage_is_filled_by_several_runs_oldest_first(
 def test_it_waits_for_what_is_under_way_and_for_what_follows_from_it(
     simulation: Simulation,
 ) -> None:
-    """A run of any job that makes session assets, a backfill, and two minutes after."""
+    """A run of any job that makes session assets, a backfill, and two minutes after; but for its
+    own one that succeeded."""
     instance = simulation.graph.instance
     job = simulation.definitions.resolve_job_def("price_job")
     with simulation.at(BACK):
@@ -82,6 +83,8 @@ def test_it_waits_for_what_is_under_way_and_for_what_follows_from_it(
     assert simulation.sensor(SESSIONS, BACK + MINUTES) == f"run {run.run_id[:8]} has just ended"
     assert simulation.started == []
     assert simulation.sensor(SESSIONS, BACK + 3 * MINUTES) is None
+    told = simulation.sensor(SESSIONS, BACK + 4 * MINUTES)
+    assert told == "every session from 2026-11-09 to 2026-11-20 is there"
 
 
 @pytest.mark.parametrize(
