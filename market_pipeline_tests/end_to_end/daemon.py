@@ -36,21 +36,33 @@ class Daemon:
     warehouse: Warehouse
     process: "subprocess.Popen[bytes] | None" = None
     sessions: set[int] = field(default_factory=set)
+    variables: dict[str, str] = field(default_factory=dict)
 
     def start(self) -> None:
         """Start it, with schedules and sensors on as people run it."""
-        around = environment(
-            self.settings.state_dir, DAGSTER_HOME=str(ROOT), DAGSTER_DISABLE_TELEMETRY="1",
-            MARKET_PIPELINE_AUTOMATION="on",
-            MARKET_PIPELINE_SANDBOX_URL=str(self.settings.sandbox_url),
-            MARKET_PIPELINE_FIRST_SESSION="2026-01-02",
-        )  # fmt: skip
+        around = self._around()
         command = [str(BIN / "dagster-daemon"), "run", "-m", "market_pipeline.definitions"]
         with self.log.open("ab") as said:
             self.process = subprocess.Popen(
                 command, cwd=ROOT, env=around, stdout=said, stderr=said, start_new_session=True
             )
         self.sessions.add(self.process.pid)
+
+    def _around(self) -> dict[str, str]:
+        return environment(
+            self.settings.state_dir, DAGSTER_HOME=str(ROOT), DAGSTER_DISABLE_TELEMETRY="1",
+            MARKET_PIPELINE_AUTOMATION="on",
+            MARKET_PIPELINE_SANDBOX_URL=str(self.settings.sandbox_url),
+            MARKET_PIPELINE_FIRST_SESSION="2026-01-02", **self.variables,
+        )  # fmt: skip
+
+    def command(self, *arguments: str) -> None:
+        """Run a command of ours beside it, as a person does; it may fail."""
+        with self.log.open("ab") as said:
+            subprocess.run(
+                [str(BIN / "market-pipeline"), *arguments], cwd=ROOT, env=self._around(),
+                stdout=said, stderr=said, timeout=3 * PATIENCE_S, check=False,
+            )  # fmt: skip
 
     def members(self) -> list[psutil.Process]:
         """List the living processes of its sessions: daemons, code servers, run workers."""
