@@ -5,7 +5,15 @@ import time
 from pathlib import Path
 
 from benchmarks.sentiment import measures
-from benchmarks.sentiment.data import GROUPED, PLAIN, SHIPPED, Part, read_newswire, read_parts
+from benchmarks.sentiment.data import (
+    GROUPED,
+    PLAIN,
+    SHIPPED,
+    Part,
+    read_newswire,
+    read_parts,
+    read_sentences,
+)
 from benchmarks.sentiment.scorers import Answers, Scorer, scorers
 
 _HEAD = f"{'scorer':30}{'acc.':>7}{'F1':>7}{'neg.':>7}{'neut.':>7}{'pos.':>7}{'ECE':>7}{'/s':>8}"
@@ -25,16 +33,21 @@ def main() -> None:
         default=GROUPED,
         help="keep near-identical headlines together (the stricter), or deal each by itself",
     )
+    comparing.add_argument(
+        "--sentences",
+        type=Path,
+        help="also measure on a file of your own: a sentence a line, its label behind the last @",
+    )
     training.add_argument("--out", type=Path, required=True, help="the weights file to write")
     training.add_argument("--threads", type=int, default=1)
     asked = parser.parse_args()
     if asked.command == "compare":
-        compare(asked.labelled, asked.split)
+        compare(asked.labelled, asked.split, asked.sentences)
     else:
         train(asked.labelled, asked.out, asked.threads)
 
 
-def compare(labelled: Path, split: str) -> None:
+def compare(labelled: Path, split: str, sentences: Path | None = None) -> None:
     """Print a table for each set, and the reliability of the shipped model."""
     parts, (choosing, aside) = read_parts(labelled, split), read_newswire()
     print(
@@ -47,6 +60,8 @@ def compare(labelled: Path, split: str) -> None:
         "Our newswire, chosen on": choosing,
         "Our newswire, kept aside": aside,
     }
+    if sentences is not None:
+        sets[f"Sentences of {sentences.name}"] = read_sentences(sentences)
     compared = scorers(parts.train)
     for title, part in sets.items():
         print(f"{title}: {len(part)}\n{_HEAD}")
@@ -68,9 +83,11 @@ def train(labelled: Path, out: Path, threads: int) -> None:
 
     torch.set_num_threads(threads)
     parts, recipe = read_parts(labelled, SHIPPED), training.Recipe()
-    teacher, numbers = training.trained_teacher(parts.train, print), training.piece_numbers()
-    students = training.students(recipe, teacher, parts.train, numbers, print)
-    model = training.averaged(list(students))
+    teachers = training.teachers(recipe, parts.train, print)
+    lessons = training.lessons(recipe, teachers, parts.train)
+    student = training.fine_tuned(recipe, lessons, print)
+    model = training.blended(recipe, student, teachers.small)
+    numbers = training.piece_numbers()
     rows = [numbers(text) for text in parts.validation.texts]
     calibration = training.calibrated(predicted(model, rows), parts.validation.labels)
     weights = export.weights_file(model, calibration)

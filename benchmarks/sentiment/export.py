@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.sentiment.torch_encoder import TorchEncoder, kept_pieces, published
+from benchmarks.sentiment.published import published
+from benchmarks.sentiment.torch_encoder import TorchEncoder
 from market_pipeline.sentiment.calibration import Calibration
 
 
@@ -29,14 +30,14 @@ def weights_file(model: TorchEncoder, calibration: Calibration) -> bytes:
             arrays[stored.replace(".weight", ".scale")] = scale
         else:
             arrays[stored] = array.astype(np.float16 if stored == "positions" else np.float32)
-    arrays["vocabulary"] = _bytes("\n".join(kept_pieces(published())[1]))
+    arrays["vocabulary"] = _bytes("\n".join(published().vocabulary))
     arrays["calibration"] = _bytes(json.dumps(asdict(calibration), sort_keys=True))
     return _packed(arrays)
 
 
 def version_of(weights: bytes) -> str:
     """Name a weights file."""
-    return f"minilm-6-{hashlib.sha256(weights).hexdigest()[:8]}"
+    return f"bge-small-{hashlib.sha256(weights).hexdigest()[:8]}"
 
 
 def write(weights: bytes, path: Path) -> None:

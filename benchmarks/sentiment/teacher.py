@@ -1,4 +1,4 @@
-"""The teacher of the shipped model: a larger encoder, trained on the same texts and never shipped.
+"""The large teacher of the shipped model: an encoder trained on the same texts and never shipped.
 
 all-mpnet-base-v2 (twelve layers of 768 columns, Apache-2.0). Its lower layers stay as published,
 so that what they make of a text is computed once; products are in bfloat16, which processors
@@ -141,6 +141,10 @@ class Teacher(nn.Module):  # type: ignore[misc,unused-ignore]
         mean = (x * weight).sum(1) / weight.sum(1)
         logits: Tensor = self.head(functional.dropout(mean, self.recipe.dropout, self.training))
         return logits
+
+    def answers(self, texts: Sequence[str]) -> Logits:
+        """Give three logits a text."""
+        return self.logits(self.states(texts))
 
     def logits(self, states: Sequence[Tensor]) -> Logits:
         """Give three logits a text, by the states of texts."""

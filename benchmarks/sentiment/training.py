@@ -1,11 +1,11 @@
-"""Fine-tunes the published encoder on headlines, made-up newswire and what a teacher says of
-these and of variations of them, and calibrates it.
+"""Fine-tunes a published encoder on headlines, made-up newswire and what two teachers say
+of these and of variations of them, and calibrates it.
 
 Everything random follows from the seeds; what is fitted besides weights is fitted on the
 validation part.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,24 +19,20 @@ from torch.nn import functional
 from benchmarks.sentiment.data import Part
 from benchmarks.sentiment.descent import Say, class_weights, descend
 from benchmarks.sentiment.made_up_newswire import made_up_newswire
+from benchmarks.sentiment.published import published
 from benchmarks.sentiment.teacher import Teacher, TeacherRecipe, teach
-from benchmarks.sentiment.torch_encoder import (
-    MAX_PIECES,
-    TorchEncoder,
-    kept_pieces,
-    padded,
-    published,
-)
+from benchmarks.sentiment.torch_encoder import MAX_PIECES, TorchEncoder, padded, predicted
 from benchmarks.sentiment.variations import variations
 from market_pipeline.domain.sentiment import LABELS, NEUTRAL, label_of
 from market_pipeline.sentiment.calibration import Calibration
 from market_pipeline.sentiment.text import readable
 from market_pipeline.sentiment.wordpiece import WordPiece
 
-SEEDS = (1, 2)
+SEED, VARIED_BY = 1, (1, 2)
 UNLABELLED = -1
 
 Labels = npt.NDArray[np.int64]
+Logits = npt.NDArray[np.float32]
 Point = npt.NDArray[np.float64]
 Numbers = Callable[[str], list[int]]
 
@@ -47,12 +43,15 @@ _AT_ONCE = 50
 class Recipe:
     """Choices of the training; those that were compared were compared on the validation part."""
 
-    epochs: int = 5
+    epochs: int = 4
     batch: int = 32
     rate: float = 1.5e-4
     head_rate: float = 7.5e-4
-    # Of an encoder that is trained further.
-    further_rate: float = 1e-4
+    # Of the small teacher, which has labels alone to learn from.
+    small_epochs: int = 3
+    # How much the word of either teacher counts.
+    small_counts: float = 1.0
+    large_counts: float = 2.0
     decay_by_layer: float = 0.9
     dropout: float = 0.1
     smoothing: float = 0.05
@@ -63,40 +62,78 @@ class Recipe:
     temperature: float = 2.0
     # Weights of classes are their inverse frequency to this power.
     balance: float = 0.5
+    # The student's share of the weights that ship; the rest is the small teacher's.
+    student: float = 0.7
 
 
 @dataclass(frozen=True)
 class Lessons:
     """Texts to learn from, their labels (`UNLABELLED` where they have none), and what the
-    teacher says of them: three logits a row.
+    teachers say of them: three logits a row.
     """
 
     texts: tuple[str, ...]
     labels: Labels
-    logits: npt.NDArray[np.float32]
+    logits: Logits
+
+
+@dataclass(frozen=True)
+class Teachers:
+    """Two that learned from labels alone: one of the student's own kind, and a larger one.
+
+    They go wrong in different places; together they are surer of what is right than either.
+    """
+
+    recipe: Recipe
+    small: TorchEncoder
+    large: Teacher
+
+    def answers(self, texts: Sequence[str]) -> Logits:
+        """Give the mean of what both say of texts, three logits a row."""
+        numbers = piece_numbers()
+        both = predicted(self.small, [numbers(text) for text in texts]), self.large.answers(texts)
+        counts = self.recipe.small_counts, self.recipe.large_counts
+        return np.average(both, axis=0, weights=counts).astype(np.float32)
+
+
+def teachers(recipe: Recipe, train: Part, say: Say) -> Teachers:
+    """Train both teachers on a part and on made-up newswire."""
+    return Teachers(recipe, taught_by_labels(recipe, train, say), trained_teacher(train, say))
+
+
+def taught_by_labels(recipe: Recipe, train: Part, say: Say) -> TorchEncoder:
+    """Train an encoder on labels alone."""
+    labelled = with_made_up(train, recipe.made_up)
+    alone = replace(recipe, epochs=recipe.small_epochs, taught=0.0)
+    silent = np.zeros((len(labelled), len(LABELS)), dtype=np.float32)
+    lessons = Lessons(labelled.texts, labelled.labels, silent)
+    return fine_tuned(alone, lessons, say)
 
 
 def trained_teacher(train: Part, say: Say) -> Teacher:
-    """Train a teacher on a part and on made-up newswire."""
+    """Train the large teacher on a part and on made-up newswire."""
     torch.manual_seed(0)
     teacher = Teacher(TeacherRecipe())
     labelled = with_made_up(train, teacher.recipe.made_up)
-    teach(teacher, teacher.states(labelled.texts), labelled.labels, SEEDS[0], say)
+    teach(teacher, teacher.states(labelled.texts), labelled.labels, SEED, say)
     return teacher
 
 
-def lessons(recipe: Recipe, teacher: Teacher, train: Part, seed: int) -> Lessons:
-    """Make lessons of a part: its headlines, made-up newswire, and variations of a seed's own."""
+def lessons(recipe: Recipe, teachers: Teachers, train: Part) -> Lessons:
+    """Make lessons of a part: its headlines, made-up newswire and variations of the headlines,
+    with what the teachers say of each.
+    """
     labelled = with_made_up(train, recipe.made_up)
-    texts = (*labelled.texts, *unlabelled_texts(recipe, train, seed))
+    varied = [text for seed in VARIED_BY for text in unlabelled_texts(recipe, train, seed)]
+    texts = (*labelled.texts, *varied)
     labels = np.full(len(texts), UNLABELLED)
     labels[: len(labelled)] = labelled.labels
-    return Lessons(texts, labels, teacher.logits(teacher.states(texts)))
+    return Lessons(texts, labels, teachers.answers(texts))
 
 
 def with_made_up(train: Part, count: int) -> Part:
     """Give the texts of a part with made-up newswire behind them."""
-    made_up = made_up_newswire(count, SEEDS[0])
+    made_up = made_up_newswire(count, SEED)
     texts = (*train.texts, *(made.text for made in made_up))
     return Part(texts, np.array([*train.labels, *(LABELS.index(made.label) for made in made_up)]))
 
@@ -113,47 +150,26 @@ def unlabelled_texts(recipe: Recipe, train: Part, seed: int) -> list[str]:
 
 def piece_numbers() -> Numbers:
     """Give what turns a text into numbers, as the shipped model does."""
-    pieces = WordPiece(kept_pieces(published())[1], MAX_PIECES)
+    pieces = WordPiece(published().vocabulary, MAX_PIECES)
     return lambda text: pieces.numbers(readable(text))
 
 
-def students(
-    recipe: Recipe, teacher: Teacher, train: Part, numbers: Numbers, say: Say
-) -> Iterator[TorchEncoder]:
-    """Train an encoder for each seed, and the first one further on the lessons of the last."""
-    first: dict[str, Tensor] = {}
-    for seed in SEEDS:
-        taught = lessons(recipe, teacher, train, seed)
-        student = fine_tuned(recipe, taught, numbers, seed, say)
-        first = first or student.state_dict()
-        yield student
-    yield fine_tuned(replace(recipe, rate=recipe.further_rate), taught, numbers, seed, say, first)
-
-
-def fine_tuned(
-    recipe: Recipe,
-    lessons: Lessons,
-    numbers: Numbers,
-    seed: int,
-    say: Say,
-    start: dict[str, Tensor] | None = None,
-) -> TorchEncoder:
-    """Train one encoder on lessons, from the published weights or from those of `start`."""
+def fine_tuned(recipe: Recipe, lessons: Lessons, say: Say) -> TorchEncoder:
+    """Train an encoder on lessons, from the published weights."""
+    numbers = piece_numbers()
     rows = [numbers(text) for text in lessons.texts]
-    torch.manual_seed(0)  # one start for all seeds, so that their weights can be averaged
+    torch.manual_seed(0)
     model = TorchEncoder(published(), recipe.dropout)
-    if start is not None:
-        model.load_state_dict(start)
 
     def logits_of(some: list[int]) -> Tensor:
         logits: Tensor = model(padded([rows[i] for i in some]))
         return logits
 
     def tell(epoch: int, loss: float) -> None:
-        say(f"seed {seed}, epoch {epoch} of {recipe.epochs}: loss {loss:.3f}")
+        say(f"epoch {epoch} of {recipe.epochs}: loss {loss:.3f}")
 
     lengths = [len(row) for row in rows]
-    descend(model, recipe, lengths, seed, logits_of, _loss(recipe, lessons), tell)
+    descend(model, recipe, lengths, SEED, logits_of, _loss(recipe, lessons), tell)
     return model
 
 
@@ -179,11 +195,12 @@ def _loss(recipe: Recipe, lessons: Lessons) -> Callable[[Tensor, list[int]], Ten
     return loss
 
 
-def averaged(models: Sequence[TorchEncoder]) -> TorchEncoder:
-    """Average the weights of encoders that started from the same published ones."""
-    first, states = models[0], [model.state_dict() for model in models]
-    first.load_state_dict({k: torch.stack([s[k] for s in states]).mean(0) for k in states[0]})
-    return first
+def blended(recipe: Recipe, student: TorchEncoder, teacher: TorchEncoder) -> TorchEncoder:
+    """Give the mean weights of a student and of the teacher of its kind, which began alike."""
+    learned, taught = student.state_dict(), teacher.state_dict()
+    mean = {k: recipe.student * learned[k] + (1 - recipe.student) * taught[k] for k in learned}
+    student.load_state_dict(mean)
+    return student
 
 
 def calibrated(logits: npt.NDArray[np.float32], labels: Labels) -> Calibration:

@@ -1,3 +1,3 @@
 """The name of the shipped weights: the encoder, and the first hex digits of the file's SHA-256."""
 
-MODEL_VERSION = "minilm-6-ac1577c1"
+MODEL_VERSION = "bge-small-dc0b080f"

@@ -21,8 +21,8 @@ LABELLED = SHARED / "labelled_headlines"
 needs_headlines = pytest.mark.skipif(
     not LABELLED.is_dir(), reason="the labelled headlines are not here"
 )
-# What docs/sentiment.md reports is 0.832, 0.833 and 0.925; worse weights must not slip in.
-LEAST_HEADLINES, LEAST_NEWSWIRE = 0.825, 0.90
+# What docs/sentiment.md reports is 0.841, 0.840 and 0.953; worse weights must not slip in.
+LEAST_HEADLINES, LEAST_NEWSWIRE = 0.835, 0.93
 
 
 def found(texts: tuple[str, ...]) -> np.ndarray:
@@ -84,6 +84,20 @@ def test_newswire_halves_share_nothing() -> None:
     assert len(choosing) + len(aside) == 230
     for half in (choosing, aside):
         assert (np.bincount(half.labels, minlength=3) >= 25).all()
+
+
+def test_sentences_of_another_house_are_read_as_they_are_published(tmp_path: Path) -> None:
+    """A label behind the last @ (others are of the text), Latin-1; another line is refused."""
+    path = tmp_path / "sentences.txt"
+    path.write_bytes(
+        "Häme Oy 's sales fell .@negative\r\nWrite to a@b , it said .@neutral\n".encode("latin-1")
+    )
+    read = data.read_sentences(path)
+    assert read.texts == ("Häme Oy 's sales fell .", "Write to a@b , it said .")
+    assert [LABELS[label] for label in read.labels] == [NEGATIVE, NEUTRAL]
+    path.write_text("Sales rose .@positive\nSales rose .@bullish\n")
+    with pytest.raises(ValueError, match=r"sentences\.txt, line 2: .*negative, neutral, positive"):
+        data.read_sentences(path)
 
 
 def test_newswire_kept_aside_is_read_well() -> None:

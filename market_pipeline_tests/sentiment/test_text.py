@@ -36,6 +36,8 @@ def test_where_it_was_posted_is_not_read(text: str, read: str) -> None:
         ("EBIT was USD 4.0 million (USD 5.5 million)", "4.0 million (lower)"),
         ("Earnings were 5 cents vs 5 cents", "5 cents (same)"),
         ("Revenue of $1,200 against $950", "$1,200 (higher)"),
+        ("Net sales were EUR 73 mn (EUR 72 mn)", "73 mn (higher)"),
+        ("Orders of 2.7 mln euro (3.5 mln)", "2.7 mln (lower)"),
     ],
 )
 def test_comparisons_are_said_in_a_word(text: str, word: str) -> None:
@@ -46,10 +48,13 @@ def test_comparisons_are_said_in_a_word(text: str, word: str) -> None:
 @pytest.mark.parametrize(
     "text",
     ["Sales of 12 plants rose from 2008", "Margin was 5 % (EUR 3 mn)", "Up 5% (down 3%)",
-     "Open from 7 May to the end", "A figure of 5"],
+     "Open from 7 May to the end", "A figure of 5",
+     "Sales were CAD 41 million (approximately EUR 27 million)",
+     "A profit of 2.7 mln euro ($3.5 mln) on sales of 89.1 mln euro ($116.8 mln)",
+     "A lifeline of 500 million pounds ($656 million)"],
 )  # fmt: skip
 def test_what_is_not_a_comparison_stays_as_it_is(text: str) -> None:
-    """Years, figures of different kinds and single figures are not compared."""
+    """Nor years, figures of different kinds, single ones, or one amount in two currencies."""
     assert readable(text) == text
 
 
