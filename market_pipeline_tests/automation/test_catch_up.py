@@ -71,8 +71,8 @@ def test_a_long_outage_is_filled_by_several_runs_oldest_first(
 def test_it_waits_for_what_is_under_way_and_for_what_follows_from_it(
     simulation: Simulation,
 ) -> None:
-    """A run of any job that makes session assets, a backfill, and two minutes after; but for its
-    own one that succeeded."""
+    """A run of any job that makes session assets, a backfill, and two minutes after; after its own
+    one that succeeded, for as long as the conditions need to look."""
     instance = simulation.graph.instance
     job = simulation.definitions.resolve_job_def("price_job")
     with simulation.at(BACK):
@@ -83,6 +83,8 @@ def test_it_waits_for_what_is_under_way_and_for_what_follows_from_it(
     assert simulation.sensor(SESSIONS, BACK + MINUTES) == f"run {run.run_id[:8]} has just ended"
     assert simulation.started == []
     assert simulation.sensor(SESSIONS, BACK + 3 * MINUTES) is None
+    told = simulation.sensor(SESSIONS, BACK + 3.5 * MINUTES)
+    assert "has just ended" in str(told)
     told = simulation.sensor(SESSIONS, BACK + 4 * MINUTES)
     assert told == "every session from 2026-11-09 to 2026-11-20 is there"
 
