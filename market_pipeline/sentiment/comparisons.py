@@ -6,7 +6,8 @@ import re
 
 _NUMBER = r"(?<![\w.,])[-+]?[$€£¥]?\d+(?:,\d{3})*(?:\.\d+)?"
 _UNIT = (
-    r"(?:\s?(?:k|thousand|m|mn|mln|million|bn|billion|b|%|pct|percent|per cent|cents?|c)\b|\s?%)?"
+    r"(?:\s?(?:k|thousand|m|mn|mln|million|bn|billion|b|trillion|tn"
+    r"|%|pct|percent|per cent|cents?|c)\b|\s?%)?"
 )
 _BETWEEN = r"[^.;:\d]{0,45}?"
 _COMPARING = (
@@ -22,24 +23,21 @@ _OLD_THEN_NEW = re.compile(
     rf"[^.;:\d]{{0,12}}?(?P<a>{_NUMBER})(?P<unit_a>{_UNIT})",
     re.IGNORECASE,
 )
-# A figure in brackets is the older one, but not where it is the same in another currency.
-_SAME_AGAIN = re.compile(
-    r"\b(?:about|approx\w*|around|circa|equal\w*|nearly|or|roughly|some)\b", re.IGNORECASE
+# In brackets stands the older figure, where nothing else stands there: its currency, no other noun.
+_BRACKETED = re.compile(r"(?P<before>[^\d]{0,12}?)[-+]?\d[\d.,]*(?P<behind>[^)]{0,24})(?:\)|$)")
+_CURRENCY = re.compile(
+    r"[A-Z]{0,3}[$€£¥₹]|\b(?:[A-Z]{3}|euros?|dollars?|pounds?|yen|crowns?|kronor|rupees?|yuan)\b"
 )
-_CURRENCIES = {
-    "EUR": r"€|\beur(?:os?)?\b",
-    "USD": r"(?<![a-z])\$|\b(?:usd|us dollars?)\b",
-    "GBP": r"£|\b(?:gbp|pounds?)\b",
-    "JPY": r"¥|\b(?:jpy|yen)\b",
-    "SEK": r"\b(?:sek|nok|dkk|kron[ae]r?|crowns?)\b",
-    "CHF": r"\b(?:chf|francs?)\b",
-    "CAD": r"\b(?:cad\b|canadian dollars?\b|c\$)",
-    "INR": r"\b(?:inr|rs\.?|rupees?)(?!\w)",
-}
+_LAST_TIME = re.compile(
+    r"\b(?:a )?(?:year|quarter|month)s?(?: (?:ago|before|earlier))?\b", re.IGNORECASE
+)
+_LOSS, _GAIN = (re.compile(rf"\b(?:{words})\b", re.IGNORECASE) for words in (
+    "loss|losses|deficit", "profits?|gains?|income|earnings|surplus",
+))  # fmt: skip
 _SCALES = {"k": 1e3, "thousand": 1e3, "m": 1e6, "mn": 1e6, "mln": 1e6, "million": 1e6}
-_SCALES |= {"bn": 1e9, "billion": 1e9, "b": 1e9}
-# How far from its figure a currency may stand, in characters.
-_NEAR = 6
+_SCALES |= {"bn": 1e9, "billion": 1e9, "b": 1e9, "trillion": 1e12, "tn": 1e12}
+# How far from its figure a currency may stand, and what it is called, in characters.
+_NEAR, _SAID_WITHIN = 6, 60
 _RATIOS = {"%", "pct", "percent", "per cent"}
 
 
@@ -50,31 +48,53 @@ def with_comparisons(text: str) -> str:
         found is None
         or _is_year(found["b"], found["unit_b"])
         or _is_year(found["a"], found["unit_a"])
-        or _is_conversion(text, found)
+        or _is_other(text, found)
     ):
         return text
     new, old = (_value(found[name], found[f"unit_{name}"], found) for name in ("a", "b"))
     if new is None or old is None:
         return text
-    word = "higher" if new > old else "lower" if new < old else "same"
+    is_more = new > old or _is_turn(text, found)
+    word = "higher" if is_more else "lower" if new < old else "same"
     end = found.end("unit_a")
     return f"{text[:end]} ({word}){text[end:]}"
 
 
-def _is_conversion(text: str, found: re.Match[str]) -> bool:
-    """Tell whether the second figure, in brackets, is the first one in another currency."""
-    how = found.groupdict().get("how")
-    if how != "(":
+def _is_other(text: str, found: re.Match[str]) -> bool:
+    """Tell whether a second figure in brackets is of something else, or in another currency."""
+    if found.groupdict().get("how") != "(":
         return False
-    if _SAME_AGAIN.search(text, found.end("how"), found.start("b")):
+    held = _BRACKETED.match(text, found.end("how"))
+    if held is None:
         return True
-    first = text[max(0, found.start("a") - _NEAR) : found.start("how")]
-    second = text[found.end("how") : found.end("unit_b") + _NEAR].partition(")")[0]
-    named = [
-        {name for name, said in _CURRENCIES.items() if re.search(said, part, re.IGNORECASE)}
-        for part in (first, second)
-    ]
-    return all(named) and not named[0] & named[1]
+    told = held["before"] + held["behind"]
+    said = set(_CURRENCY.findall(told))
+    near = text[max(0, found.start("a") - _NEAR) : found.start("how")]
+    rest = _LAST_TIME.sub("", _CURRENCY.sub("", told))
+    rest = re.sub(rf"^\W*{_UNIT}", "", rest.strip(), flags=re.IGNORECASE)
+    return not said <= set(_CURRENCY.findall(near)) or re.search(r"[^\W\d_]", rest) is not None
+
+
+def _is_turn(text: str, found: re.Match[str]) -> bool:
+    """Tell whether a gain is compared with a loss, or a loss with a gain.
+
+    Either is more of its own kind, whatever the sizes.
+    """
+    new, old = (_kind(text, found, *names) for names in (("a", "b"), ("b", "a")))
+    return None not in (new, old) and new != old
+
+
+def _kind(text: str, found: re.Match[str], name: str, other: str) -> str | None:
+    """Tell whether a figure is called a loss or a gain before it, and after the other one."""
+    end = found.start(name)
+    start = max(0, end - _SAID_WITHIN)
+    if found.end(other) <= end:
+        start = max(start, found.end(other))
+    last = {"loss": _LOSS, "gain": _GAIN}
+    at = {kind: max((m.start() for m in said.finditer(text, start, end)), default=-1)
+          for kind, said in last.items()}  # fmt: skip
+    kind = max(at, key=lambda one: at[one])
+    return kind if at[kind] >= 0 else None
 
 
 def _is_year(number: str, unit: str) -> bool:

@@ -38,6 +38,11 @@ def test_where_it_was_posted_is_not_read(text: str, read: str) -> None:
         ("Revenue of $1,200 against $950", "$1,200 (higher)"),
         ("Net sales were EUR 73 mn (EUR 72 mn)", "73 mn (higher)"),
         ("Orders of 2.7 mln euro (3.5 mln)", "2.7 mln (lower)"),
+        ("Net sales were EUR 3.4 mn (EUR 3.1 mn a year ago)", "3.4 mn (higher)"),
+        ("Revenue rises to $1.2 trillion vs $900 billion", "$1.2 trillion (higher)"),
+        ("A profit of $5 mn versus a loss of $7 mn", "$5 mn (higher)"),
+        ("The loss was EUR 2 mn, compared to a profit of EUR 3 mn", "2 mn (higher)"),
+        ("The loss was EUR 2 mn, compared to a loss of EUR 1 mn", "2 mn (higher)"),
     ],
 )
 def test_comparisons_are_said_in_a_word(text: str, word: str) -> None:
@@ -51,7 +56,10 @@ def test_comparisons_are_said_in_a_word(text: str, word: str) -> None:
      "Open from 7 May to the end", "A figure of 5",
      "Sales were CAD 41 million (approximately EUR 27 million)",
      "A profit of 2.7 mln euro ($3.5 mln) on sales of 89.1 mln euro ($116.8 mln)",
-     "A lifeline of 500 million pounds ($656 million)"],
+     "A lifeline of 500 million pounds ($656 million)", "Orders of SEK 100 mn (NOK 98 mn)",
+     "An order worth US$10 million (EUR 9 million)", "A bill of HK$3.5 bn (US$450 mn)",
+     "A stake of 10 million shares ($3.2 million)", "A plant with 200 workers (5 MW capacity)",
+     "Operating loss of EUR 2 mn (profit of EUR 8.7 mn)"],
 )  # fmt: skip
 def test_what_is_not_a_comparison_stays_as_it_is(text: str) -> None:
     """Nor years, figures of different kinds, single ones, or one amount in two currencies."""
