@@ -31,9 +31,10 @@ _CURRENCY = re.compile(
 _LAST_TIME = re.compile(
     r"\b(?:a )?(?:year|quarter|month)s?(?: (?:ago|before|earlier))?\b", re.IGNORECASE
 )
-_LOSS, _GAIN = (re.compile(rf"\b(?:{words})\b", re.IGNORECASE) for words in (
-    "loss|losses|deficit", "profits?|gains?|income|earnings|surplus",
-))  # fmt: skip
+_KINDS = {
+    "loss": re.compile(r"\b(?:loss|losses|deficit)\b", re.IGNORECASE),
+    "gain": re.compile(r"\b(?:profits?|gains?|income|earnings|surplus)\b", re.IGNORECASE),
+}
 _SCALES = {"k": 1e3, "thousand": 1e3, "m": 1e6, "mn": 1e6, "mln": 1e6, "million": 1e6}
 _SCALES |= {"bn": 1e9, "billion": 1e9, "b": 1e9, "trillion": 1e12, "tn": 1e12}
 # How far from its figure a currency may stand, and what it is called, in characters.
@@ -90,11 +91,12 @@ def _kind(text: str, found: re.Match[str], name: str, other: str) -> str | None:
     start = max(0, end - _SAID_WITHIN)
     if found.end(other) <= end:
         start = max(start, found.end(other))
-    last = {"loss": _LOSS, "gain": _GAIN}
-    at = {kind: max((m.start() for m in said.finditer(text, start, end)), default=-1)
-          for kind, said in last.items()}  # fmt: skip
-    kind = max(at, key=lambda one: at[one])
-    return kind if at[kind] >= 0 else None
+    said = [
+        (each.start(), kind)
+        for kind, words in _KINDS.items()
+        for each in words.finditer(text, start, end)
+    ]
+    return max(said)[1] if said else None
 
 
 def _is_year(number: str, unit: str) -> bool:

@@ -31,11 +31,13 @@ def session_runs(daemon: Daemon, status: dg.DagsterRunStatus, since: float) -> l
         return [one for one in records if (one.start_time or 0) >= since]
 
 
-def ended_at(daemon: Daemon, status: dg.DagsterRunStatus, since: float) -> float:
-    """Wait for a run of the session graph that began since and ended so; give when it ended."""
-    ended = wait_until(lambda: bool(session_runs(daemon, status, since)), PATIENCE_S)
+def backfilled(daemon: Daemon, status: dg.DagsterRunStatus) -> float:
+    """Ask for a session as a person does, wait for its run to end so, and give when that was."""
+    began = time.time()
+    daemon.command("backfill", "--from", "2026-03-02", "--to", "2026-03-02")
+    ended = wait_until(lambda: bool(session_runs(daemon, status, began)), PATIENCE_S)
     assert ended, daemon.said()
-    return max(one.end_time or 0 for one in session_runs(daemon, status, since))
+    return max(one.end_time or 0 for one in session_runs(daemon, status, began))
 
 
 def told_at(receiver: Receiver, topic: str) -> float:
@@ -63,16 +65,12 @@ def test_a_failed_run_is_told_within_its_time_and_its_recovery_too(tmp_path: Pat
             f"{server.url}/_sandbox/faults", json={"vendor": "*", "kind": "server_error"},
             trust_env=False,
         ).raise_for_status()  # fmt: skip
-        began = time.time()
-        daemon.command("backfill", "--from", "2026-03-02", "--to", "2026-03-02")
-        failed = ended_at(daemon, dg.DagsterRunStatus.FAILURE, began)
+        failed = backfilled(daemon, dg.DagsterRunStatus.FAILURE)
         told = told_at(receiver, ALERT_OPENED)
         sys.stderr.write(f"\na failed run was told {told - failed:.1f} s after its end\n")
         assert told - failed <= WITHIN_S
         httpx.delete(f"{server.url}/_sandbox/faults", trust_env=False).raise_for_status()
-        began = time.time()
-        daemon.command("backfill", "--from", "2026-03-02", "--to", "2026-03-02")
-        made = ended_at(daemon, dg.DagsterRunStatus.SUCCESS, began)
+        made = backfilled(daemon, dg.DagsterRunStatus.SUCCESS)
         over = told_at(receiver, ALERT_CLOSED)
         sys.stderr.write(f"its recovery was told {over - made:.1f} s after the run that made it\n")
         assert over - made <= WITHIN_S

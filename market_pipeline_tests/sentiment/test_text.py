@@ -62,7 +62,7 @@ def test_comparisons_are_said_in_a_word(text: str, word: str) -> None:
      "Operating loss of EUR 2 mn (profit of EUR 8.7 mn)"],
 )  # fmt: skip
 def test_what_is_not_a_comparison_stays_as_it_is(text: str) -> None:
-    """Nor years, figures of different kinds, single ones, or one amount in two currencies."""
+    """Years, figures of different kinds, single ones, and one amount in two currencies."""
     assert readable(text) == text
 
 
