@@ -193,12 +193,14 @@ def test_no_number_is_boundless(monkeypatch: pytest.MonkeyPatch, name: str, valu
 
 
 @pytest.mark.parametrize("name", sorted(INTERVALS))
-@pytest.mark.parametrize("minutes", ["0", "-5", "7", "35", "1445"])
+@pytest.mark.parametrize("minutes", ["0", "-5", "7", "35", "1445", "60.5", "hourly", "99999999999"])
 def test_an_interval_divides_a_day(
     monkeypatch: pytest.MonkeyPatch, name: str, minutes: str
 ) -> None:
-    """So that every day has the same ticks, and the last is no shorter."""
-    assert name.upper() in fault(monkeypatch, name.upper(), minutes)
+    """So that every day has the same ticks, and the last is no shorter; it says what may be."""
+    told = fault(monkeypatch, name.upper(), minutes)
+    assert name.upper() in told
+    assert "write minutes that are a multiple of" in told
 
 
 @pytest.mark.parametrize("name", [name for name in NUMBERS if name not in INTERVALS])

@@ -41,6 +41,9 @@ def main() -> None:
     training.add_argument("--out", type=Path, required=True, help="the weights file to write")
     training.add_argument("--threads", type=int, default=1)
     asked = parser.parse_args()
+    for path in (asked.labelled, getattr(asked, "sentences", None)):
+        if path is not None and not path.exists():
+            parser.error(f"{path}: there is no such file")
     if asked.command == "compare":
         compare(asked.labelled, asked.split, asked.sentences)
     else:

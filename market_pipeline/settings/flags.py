@@ -5,21 +5,22 @@ Belongs here: the values that hold without an override. Does not: overrides (`wa
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import BeforeValidator, Field
 from pydantic_settings import BaseSettings
 
 from market_pipeline.domain.errors import InputError
 from market_pipeline.domain.flags import FLAGS, HOUR_MINUTES, TICK_MINUTES, interval
 
 
-def _multiple_of(tick: int) -> AfterValidator:
-    def checked(value: int) -> int:
+def _multiple_of(tick: int) -> BeforeValidator:
+    def checked(value: object) -> int:
         try:
-            return interval(value, tick)
+            return interval(str(value), tick)
         except InputError as error:
             raise ValueError(str(error)) from None
 
-    return AfterValidator(checked)
+    # Before pydantic's own word on what is no number: this one says what may be written.
+    return BeforeValidator(checked)
 
 
 Minutes = Annotated[int, _multiple_of(TICK_MINUTES)]

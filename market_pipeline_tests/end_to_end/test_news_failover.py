@@ -92,12 +92,14 @@ def test_tiingo_hangs_and_finnhub_is_stored_attributed_and_flagged(
 ) -> None:
     """Every story and item names Finnhub and the failover; both attempts are on record."""
     spoil(server, TIINGO_HANGS)
-    newsroom = Newsroom(settings.model_copy(update={"news_timeout_s": 1.0}), clock)
+    # Long enough for Finnhub to answer from a machine that is busy with other tests.
+    patience_s = 4.0
+    newsroom = Newsroom(settings.model_copy(update={"news_timeout_s": patience_s}), clock)
     result = newsroom.run()
     assert result.success, failed_steps(result)
     failed, answered = failure_and_answer(newsroom)
     assert failed["error_kind"] == "unavailable"
-    assert failed["duration_ms"] == pytest.approx(1000, abs=900)
+    assert 0.9 * patience_s <= failed["duration_ms"] / 1000 <= patience_s + 2
     assert answered["item_count"] > 0
     for table in ("wire_headlines", "headlines", "headline_sources"):
         rows = newsroom.warehouse.read(table)

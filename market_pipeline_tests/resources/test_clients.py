@@ -286,7 +286,7 @@ def test_the_wire_fails_over_within_its_patience(
     with serving(script) as server:
         monkeypatch.setattr(clients, "TIINGO_URL", server.url)
         monkeypatch.setattr(clients, "FINNHUB_URL", server.url)
-        settings = settings_with(**KEYS, news_timeout_s=0.5)
+        settings = settings_with(**KEYS, news_timeout_s=2.0)
         chain = clients.wire(settings, NotedCoordination(), utc_now)
         started = perf_counter()
         collection = chain.collect(QUERY)
@@ -295,7 +295,7 @@ def test_the_wire_fails_over_within_its_patience(
     assert [(item.source, item.is_failover) for item in collection.news.items] == [
         ("finnhub", True)
     ]
-    assert took_s < 3
+    assert took_s < 6
 
 
 # -- prices --------------------------------------------------------------------------------
