@@ -86,10 +86,7 @@ def train(labelled: Path, out: Path, threads: int) -> None:
 
     torch.set_num_threads(threads)
     parts, recipe = read_parts(labelled, SHIPPED), training.Recipe()
-    teachers = training.teachers(recipe, parts.train, print)
-    lessons = training.lessons(recipe, teachers, parts.train)
-    student = training.fine_tuned(recipe, lessons, print)
-    model = training.blended(recipe, student, teachers.small)
+    model = training.taught_in_rounds(recipe, parts.train, print)
     numbers = training.piece_numbers()
     rows = [numbers(text) for text in parts.validation.texts]
     calibration = training.calibrated(predicted(model, rows), parts.validation.labels)

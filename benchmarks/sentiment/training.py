@@ -1,5 +1,5 @@
-"""Fine-tunes a published encoder on headlines, made-up newswire and what two teachers say
-of these and of variations of them, and calibrates it.
+"""Fine-tunes a published encoder on headlines, made-up newswire and what teachers say of these,
+of variations of them and of made-up headlines, and calibrates it.
 
 Everything random follows from the seeds; what is fitted besides weights is fitted on the
 validation part.
@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from benchmarks.sentiment.data import Part
 from benchmarks.sentiment.descent import Say, class_weights, descend
+from benchmarks.sentiment.made_up_headlines import made_up_headlines
 from benchmarks.sentiment.made_up_newswire import made_up_newswire
 from benchmarks.sentiment.published import published
 from benchmarks.sentiment.teacher import Teacher, TeacherRecipe, teach
@@ -28,7 +29,7 @@ from market_pipeline.sentiment.calibration import Calibration
 from market_pipeline.sentiment.text import readable
 from market_pipeline.sentiment.wordpiece import WordPiece
 
-SEED, VARIED_BY = 1, (1, 2)
+SEED = 1
 UNLABELLED = -1
 
 Labels = npt.NDArray[np.int64]
@@ -47,16 +48,18 @@ class Recipe:
     batch: int = 32
     rate: float = 1.5e-4
     head_rate: float = 7.5e-4
-    # Of the small teacher, which has labels alone to learn from.
+    # Rounds of teaching: the student of one is the small teacher of the next, and where it begins.
+    rounds: int = 2
+    # Of the first small teacher, which has labels alone to learn from.
     small_epochs: int = 3
-    # How much the word of either teacher counts.
-    small_counts: float = 1.0
-    large_counts: float = 2.0
+    large_teachers: int = 2
     decay_by_layer: float = 0.9
     dropout: float = 0.1
     smoothing: float = 0.05
     made_up: int = 2000
+    # In each round, and from two seeds each.
     variations: int = 9000
+    made_up_headlines: int = 20000
     # How much of the loss of a labelled text is distance from what the teacher says of it.
     taught: float = 0.6
     temperature: float = 2.0
@@ -79,61 +82,69 @@ class Lessons:
 
 @dataclass(frozen=True)
 class Teachers:
-    """Two that learned from labels alone: one of the student's own kind, and a larger one.
+    """One of the student's own kind, and larger ones that learned from labels alone.
 
-    They go wrong in different places; together they are surer of what is right than either.
+    They go wrong in different places; together they are surer of what is right than any of them.
     """
 
-    recipe: Recipe
     small: TorchEncoder
-    large: Teacher
+    large: Sequence[Teacher]
 
     def answers(self, texts: Sequence[str]) -> Logits:
-        """Give the mean of what both say of texts, three logits a row."""
-        numbers = piece_numbers()
-        both = predicted(self.small, [numbers(text) for text in texts]), self.large.answers(texts)
-        counts = self.recipe.small_counts, self.recipe.large_counts
-        return np.average(both, axis=0, weights=counts).astype(np.float32)
+        """Give the mean of what all say of texts, three logits a row."""
+        numbers, states = piece_numbers(), self.large[0].states(texts)
+        said = [predicted(self.small, [numbers(text) for text in texts])]
+        # The lower layers of all large ones are as published, so what they make of a text is too.
+        said += [teacher.logits(states) for teacher in self.large]
+        return np.average(said, axis=0).astype(np.float32)
 
 
-def teachers(recipe: Recipe, train: Part, say: Say) -> Teachers:
-    """Train both teachers on a part and on made-up newswire."""
-    return Teachers(recipe, taught_by_labels(recipe, train, say), trained_teacher(train, say))
+def taught_in_rounds(recipe: Recipe, train: Part, say: Say) -> TorchEncoder:
+    """Train teachers on a part, and a student with what they say, time and again."""
+    large = [trained_teacher(train, 1 + number, say) for number in range(recipe.large_teachers)]
+    model = taught_by_labels(recipe, train, say)
+    for number in range(recipe.rounds):
+        say(f"round {number + 1} of {recipe.rounds}")
+        taught = lessons(recipe, Teachers(model, large), train, number)
+        student = fine_tuned(recipe, taught, say, begin=model if number else None)
+        model = blended(recipe, student, model)
+    return model
 
 
 def taught_by_labels(recipe: Recipe, train: Part, say: Say) -> TorchEncoder:
     """Train an encoder on labels alone."""
-    labelled = with_made_up(train, recipe.made_up)
+    labelled = with_made_up(train, recipe.made_up, SEED)
     alone = replace(recipe, epochs=recipe.small_epochs, taught=0.0)
     silent = np.zeros((len(labelled), len(LABELS)), dtype=np.float32)
-    lessons = Lessons(labelled.texts, labelled.labels, silent)
-    return fine_tuned(alone, lessons, say)
+    return fine_tuned(alone, Lessons(labelled.texts, labelled.labels, silent), say)
 
 
-def trained_teacher(train: Part, say: Say) -> Teacher:
-    """Train the large teacher on a part and on made-up newswire."""
-    torch.manual_seed(0)
+def trained_teacher(train: Part, seed: int, say: Say) -> Teacher:
+    """Train a large teacher on a part and on made-up newswire."""
+    torch.manual_seed(seed)
     teacher = Teacher(TeacherRecipe())
-    labelled = with_made_up(train, teacher.recipe.made_up)
-    teach(teacher, teacher.states(labelled.texts), labelled.labels, SEED, say)
+    labelled = with_made_up(train, teacher.recipe.made_up, seed)
+    teach(teacher, teacher.states(labelled.texts), labelled.labels, seed, say)
     return teacher
 
 
-def lessons(recipe: Recipe, teachers: Teachers, train: Part) -> Lessons:
-    """Make lessons of a part: its headlines, made-up newswire and variations of the headlines,
-    with what the teachers say of each.
+def lessons(recipe: Recipe, teachers: Teachers, train: Part, number: int) -> Lessons:
+    """Make the lessons of a round, counted from 0, of a part: its headlines, made-up newswire,
+    and without labels variations of the headlines and made-up ones; with what the teachers say.
     """
-    labelled = with_made_up(train, recipe.made_up)
-    varied = [text for seed in VARIED_BY for text in unlabelled_texts(recipe, train, seed)]
-    texts = (*labelled.texts, *varied)
+    labelled = with_made_up(train, recipe.made_up, SEED + number)
+    seeds = range(1 + 2 * number, 3 + 2 * number)
+    varied = [text for seed in seeds for text in unlabelled_texts(recipe, train, seed)]
+    made_up = made_up_headlines(recipe.made_up_headlines, SEED + number)
+    texts = (*labelled.texts, *varied, *made_up)
     labels = np.full(len(texts), UNLABELLED)
     labels[: len(labelled)] = labelled.labels
     return Lessons(texts, labels, teachers.answers(texts))
 
 
-def with_made_up(train: Part, count: int) -> Part:
+def with_made_up(train: Part, count: int, seed: int) -> Part:
     """Give the texts of a part with made-up newswire behind them."""
-    made_up = made_up_newswire(count, SEED)
+    made_up = made_up_newswire(count, seed)
     texts = (*train.texts, *(made.text for made in made_up))
     return Part(texts, np.array([*train.labels, *(LABELS.index(made.label) for made in made_up)]))
 
@@ -154,12 +165,16 @@ def piece_numbers() -> Numbers:
     return lambda text: pieces.numbers(readable(text))
 
 
-def fine_tuned(recipe: Recipe, lessons: Lessons, say: Say) -> TorchEncoder:
-    """Train an encoder on lessons, from the published weights."""
+def fine_tuned(
+    recipe: Recipe, lessons: Lessons, say: Say, begin: TorchEncoder | None = None
+) -> TorchEncoder:
+    """Train an encoder on lessons, from the published weights or those of another."""
     numbers = piece_numbers()
     rows = [numbers(text) for text in lessons.texts]
     torch.manual_seed(0)
     model = TorchEncoder(published(), recipe.dropout)
+    if begin is not None:
+        model.load_state_dict(begin.state_dict())
 
     def logits_of(some: list[int]) -> Tensor:
         logits: Tensor = model(padded([rows[i] for i in some]))
@@ -196,7 +211,7 @@ def _loss(recipe: Recipe, lessons: Lessons) -> Callable[[Tensor, list[int]], Ten
 
 
 def blended(recipe: Recipe, student: TorchEncoder, teacher: TorchEncoder) -> TorchEncoder:
-    """Give the mean weights of a student and of the teacher of its kind, which began alike."""
+    """Give the mean weights of a student and of the teacher of its kind."""
     learned, taught = student.state_dict(), teacher.state_dict()
     mean = {k: recipe.student * learned[k] + (1 - recipe.student) * taught[k] for k in learned}
     student.load_state_dict(mean)

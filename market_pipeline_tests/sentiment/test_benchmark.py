@@ -1,12 +1,14 @@
 """The comparison of scorers: measures by hand, parts that share nothing, no worse than reported."""
 
 import os
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from benchmarks.sentiment import measures
+from benchmarks.sentiment.made_up_headlines import SHAPES, made_up_headlines
 from benchmarks.sentiment.made_up_newswire import made_up_newswire
 from benchmarks.sentiment.variations import variations
 from market_pipeline.domain.sentiment import LABELS, NEGATIVE, NEUTRAL, POSITIVE
@@ -15,7 +17,7 @@ from market_pipeline.sentiment import score_texts
 data = pytest.importorskip("benchmarks.sentiment.data", reason="needs scikit-learn")
 
 SHARED = Path(
-    os.environ.get("MARKET_PIPELINE_SHARED_DIR", Path(__file__).resolve().parents[2] / "../shared")
+    os.environ.get("MARKET_PIPELINE_SHARED", Path(__file__).resolve().parents[3] / "shared")
 )
 LABELLED = SHARED / "labelled_headlines"
 needs_headlines = pytest.mark.skipif(
@@ -60,6 +62,25 @@ def test_made_up_newswire_follows_from_its_seed_and_its_figures() -> None:
         if text.startswith(("net debt rose", "costs rose", "net sales fell")):
             assert label == NEGATIVE, text
     assert NEUTRAL in by_text.values()
+
+
+def test_made_up_headlines_follow_from_their_seed_and_are_whole() -> None:
+    """As many as asked, each once; every shape names lists that there are, and every list is used.
+
+    None of the judged newswire is among them.
+    """
+    made = made_up_headlines(5000, 1)
+    assert made == made_up_headlines(5000, 1)
+    assert made != made_up_headlines(5000, 2)
+    assert len(made) == len(set(made)) == 5000
+    assert not [text for text in made if set(text) & set("{}|~[]") or "  " in text or not text]
+    shapes = SHAPES.read_text()
+    lists = set(re.findall(r"^\[(\w+)\]$", shapes, re.MULTILINE)) - {"headline"}
+    named = {name for held in re.findall(r"\{([^{}]*)\}", shapes) for name in held.split("|")}
+    assert lists <= named
+    assert not set(re.findall(r"\{(\w*_\w*)\}", shapes)) - lists
+    judged = {text for part in data.read_newswire() for text in part.texts}
+    assert not judged & set(made)
 
 
 def test_variations_follow_from_their_seed_and_are_new() -> None:
