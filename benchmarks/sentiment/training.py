@@ -49,7 +49,7 @@ class Recipe:
     rate: float = 1.5e-4
     head_rate: float = 7.5e-4
     # Rounds of teaching: the student of one is the small teacher of the next, and where it begins.
-    rounds: int = 2
+    rounds: int = 3
     # Of the first small teacher, which has labels alone to learn from.
     small_epochs: int = 3
     large_teachers: int = 2
