@@ -49,6 +49,12 @@ def market_history() -> Path:
     return _recorded("market_history")
 
 
+@pytest.fixture(scope="session")
+def labelled_headlines() -> Path:
+    """Give the folder of labelled headlines, or skip."""
+    return _recorded("labelled_headlines")
+
+
 @pytest.fixture
 def state_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Give a state folder of the test's own, in force for everything that reads the settings."""

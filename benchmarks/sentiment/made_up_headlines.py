@@ -28,11 +28,12 @@ def made_up_headlines(count: int, seed: int) -> list[str]:
 def _lists() -> dict[str, list[str]]:
     """Read the file: lists of shapes by name."""
     lists: dict[str, list[str]] = {}
+    held: list[str] = []
     for line in SHAPES.read_text(encoding="utf-8").splitlines():
         if line.startswith("[") and line.endswith("]"):
-            lists[line[1:-1]] = []
+            held = lists[line[1:-1]] = []
         elif line and not line.startswith("#"):
-            lists[list(lists)[-1]].append(line)
+            held.append(line)
     return lists
 
 

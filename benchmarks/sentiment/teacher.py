@@ -142,10 +142,6 @@ class Teacher(nn.Module):  # type: ignore[misc,unused-ignore]
         logits: Tensor = self.head(functional.dropout(mean, self.recipe.dropout, self.training))
         return logits
 
-    def answers(self, texts: Sequence[str]) -> Logits:
-        """Give three logits a text."""
-        return self.logits(self.states(texts))
-
     def logits(self, states: Sequence[Tensor]) -> Logits:
         """Give three logits a text, by the states of texts."""
         self.eval()

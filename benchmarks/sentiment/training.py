@@ -101,7 +101,7 @@ class Teachers:
 
 def taught_in_rounds(recipe: Recipe, train: Part, say: Say) -> TorchEncoder:
     """Train teachers on a part, and a student with what they say, time and again."""
-    large = [trained_teacher(train, 1 + number, say) for number in range(recipe.large_teachers)]
+    large = [trained_teacher(train, SEED + number, say) for number in range(recipe.large_teachers)]
     model = taught_by_labels(recipe, train, say)
     for number in range(recipe.rounds):
         say(f"round {number + 1} of {recipe.rounds}")
@@ -133,7 +133,7 @@ def lessons(recipe: Recipe, teachers: Teachers, train: Part, number: int) -> Les
     and without labels variations of the headlines and made-up ones; with what the teachers say.
     """
     labelled = with_made_up(train, recipe.made_up, SEED + number)
-    seeds = range(1 + 2 * number, 3 + 2 * number)
+    seeds = (SEED + 2 * number, SEED + 2 * number + 1)
     varied = [text for seed in seeds for text in unlabelled_texts(recipe, train, seed)]
     made_up = made_up_headlines(recipe.made_up_headlines, SEED + number)
     texts = (*labelled.texts, *varied, *made_up)

@@ -295,7 +295,7 @@ def test_the_wire_fails_over_within_its_patience(
     assert [(item.source, item.is_failover) for item in collection.news.items] == [
         ("finnhub", True)
     ]
-    assert took_s < 6
+    assert took_s < 4.5
 
 
 # -- prices --------------------------------------------------------------------------------

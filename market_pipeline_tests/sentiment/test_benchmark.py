@@ -1,6 +1,5 @@
 """The comparison of scorers: measures by hand, parts that share nothing, no worse than reported."""
 
-import os
 import re
 from pathlib import Path
 
@@ -16,13 +15,6 @@ from market_pipeline.sentiment import score_texts
 
 data = pytest.importorskip("benchmarks.sentiment.data", reason="needs scikit-learn")
 
-SHARED = Path(
-    os.environ.get("MARKET_PIPELINE_SHARED", Path(__file__).resolve().parents[3] / "shared")
-)
-LABELLED = SHARED / "labelled_headlines"
-needs_headlines = pytest.mark.skipif(
-    not LABELLED.is_dir(), reason="the labelled headlines are not here"
-)
 # What docs/sentiment.md reports is 0.852, 0.851 and 0.972; worse weights must not slip in.
 LEAST_HEADLINES, LEAST_NEWSWIRE = 0.85, 0.95
 
@@ -127,11 +119,10 @@ def test_newswire_kept_aside_is_read_well() -> None:
     assert measures.macro_f1(aside.labels, found(aside.texts)) >= LEAST_NEWSWIRE
 
 
-@needs_headlines
 @pytest.mark.parametrize("split", [data.GROUPED, pytest.param(data.PLAIN, marks=pytest.mark.soak)])
-def test_headlines_kept_aside_are_read_well(split: str) -> None:
+def test_headlines_kept_aside_are_read_well(split: str, labelled_headlines: Path) -> None:
     """Parts share no text, 15 % is kept aside, and macro F1 there is no worse than reported."""
-    parts = data.read_parts(LABELLED, split)
+    parts = data.read_parts(labelled_headlines, split)
     whole = len(parts.train) + len(parts.validation) + len(parts.aside)
     assert whole == 9543
     assert len(parts.aside) >= 0.15 * whole
@@ -139,11 +130,11 @@ def test_headlines_kept_aside_are_read_well(split: str) -> None:
     assert measures.macro_f1(parts.aside.labels, found(parts.aside.texts)) >= LEAST_HEADLINES
 
 
-@needs_headlines
-def test_what_ships_has_seen_neither_part_kept_aside() -> None:
+def test_what_ships_has_seen_neither_part_kept_aside(labelled_headlines: Path) -> None:
     """The plain split deals single headlines as the grouped one does; training leaves out both."""
     grouped, plain, shipped = (
-        data.read_parts(LABELLED, split) for split in (data.GROUPED, data.PLAIN, data.SHIPPED)
+        data.read_parts(labelled_headlines, split)
+        for split in (data.GROUPED, data.PLAIN, data.SHIPPED)
     )
     aside = {*grouped.aside.texts, *plain.aside.texts}
     assert not aside & {*shipped.train.texts, *shipped.validation.texts}
